@@ -120,7 +120,8 @@ class Value:
 
         way: 1 where it begins above the line, −1 below. A figure without a usual place comes back by a small part of
         the line, and so does one whose line lies on the usual side already. Funding rests anywhere between nothing and
-        `REST`, so of a line above that it never has to come nearer than half way to `REST`.
+        `REST`, so of a line above that it never has to come nearer than half way to `REST`. Said to four
+        digits: nobody means the fifth.
         """
         usual = self.measure.usual if self.usual is None else self.usual
         if usual is None:
@@ -131,4 +132,5 @@ class Value:
             gap = abs(line - usual) / 2
             if self.unit == "apr" and line > REST > line - gap:
                 gap = (line - REST) / 2
-        return float(f"{line - way * gap:.10g}")
+        exact, short = line - way * gap, float(f"{line - way * gap:.4g}")
+        return short if way * (line - short) > gap / 2 else float(f"{exact:.10g}")

@@ -4,13 +4,13 @@
     difference(t) = x(t) − x(t − over)
     crossed(t)    = 1 where x(t) lies beyond the line and was on its other side before, else 0
 
-Before means: the last close that was beyond the line or more than a dead band on the other side of it was the latter,
-or no close of `SETTLED` was beyond the line. So noise around a line is one crossing, and price that has rested just
-under it for a day crosses it all the same. Definitions of our own, 2026-11. A rule that is stepped over whole history
-and one that is given `lead` more rows than it judges see the same values.
+Before means, of the last `SETTLED` closes: the last one that was beyond the line, or on the other side of it by more
+than a dead band, was the latter; or none was beyond the line, 2/3 of them being known. So noise around a line is one
+crossing, and price that has rested just under it for a day crosses it all the same. Definitions of our own, 2026-11. A
+rule that is stepped over whole history and one that is given `lead` more rows than it judges see the same values.
 
 NaN handling: a change is not known where either of its ends is not. A crossing is not known where the value is not, or
-where it lies beyond the line and none of the closes before is known.
+where it lies beyond the line and too few of the closes before are known to say from where it came.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import numpy as np
 
+from signals.series import MIN_SHARE
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from signals.series import Array
 
@@ -78,22 +80,22 @@ class Derived:
     def _crossed(self, rows: Array, way: float) -> Array:
         """Return 1 where the line is crossed upwards (way 1) or downwards (−1), 0 where not, NaN where not known."""
         beyond = way * (rows - self.line)
+        shape = (1, *rows.shape[1:])
         place = np.arange(len(rows)).reshape(-1, *[1] * (rows.ndim - 1))
-        never = -len(rows) - SETTLED
-        on, off, known = (
-            np.maximum.accumulate(np.where(where, place, never), axis=0)
-            for where in (beyond > 0, beyond < -self.band, ~np.isnan(rows))
+        never = np.full(shape, -SETTLED - 1)
+        since_on, since_off = (
+            place - np.concatenate([never, np.maximum.accumulate(np.where(where, place, never), axis=0)[:-1]])
+            for where in (beyond > 0, beyond < -self.band)
         )
-        since_on, since_off, since_known = (
-            np.where(place > 0, place - np.concatenate([one[:1], one[:-1]]), SETTLED + 1) for one in (on, off, known)
-        )
+        seen = np.concatenate([np.zeros((SETTLED + 1, *shape[1:])), np.cumsum(~np.isnan(rows), axis=0)])
+        known = seen[SETTLED:-1] - seen[: -SETTLED - 1]
         came = (since_off <= SETTLED) & (since_off < since_on)
-        rested = (since_on > SETTLED) & (since_known <= SETTLED)
-        truth = np.where(came | rested, 1.0, np.where(since_known > SETTLED, np.nan, 0.0))
+        rested = (since_on > SETTLED) & (known >= math.ceil(MIN_SHARE * SETTLED))
+        truth = np.where(came | rested, 1.0, np.where(since_on > SETTLED, np.nan, 0.0))
         return np.where(np.isnan(rows), np.nan, np.where(beyond > 0, truth, 0.0))
 
 
-def with_derived(derived: Iterable[Derived], values: Mapping[str, Array], step: timedelta) -> dict[str, Array]:
+def with_derived(derived: Sequence[Derived], values: Mapping[str, Array], step: timedelta) -> dict[str, Array]:
     """Return values, and those derived from them, at rows `step` apart. A value that is missing is not known."""
     found = dict(values)
     count = len(next(iter(values.values()), ()))

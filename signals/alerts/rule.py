@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from signals.alerts.condition import AT_ONCE
 from signals.inputs import MARKET
 from signals.metric import metrics
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Level
     from signals.alerts.derived import Derived
     from signals.alerts.setup import Setup
+    from signals.series import Array
 
     Named = TypeVar("Named")
 
@@ -44,7 +46,8 @@ class AlertRule:
     lasts: the longest that one episode runs (see signals/alerts/episodes.py). required: the metrics without which
     nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
     that it is, with its legs. derived: values that its conditions name and that are computed from the rows of others.
-    momentary: it tells of a moment, such as a crossing, and its end is no news.
+    momentary: it tells of a moment, such as a crossing, and its end is no news. compares: the values that must be known
+    before anything is, where those are not the main ones of its metrics.
     """
 
     id: str
@@ -62,6 +65,7 @@ class AlertRule:
     setup: Setup | None = None
     derived: tuple[Derived, ...] = ()
     momentary: bool = False
+    compares: tuple[str, ...] = ()
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""
@@ -80,8 +84,8 @@ class AlertRule:
 
     @property
     def known_by(self) -> tuple[str, ...]:
-        """Return the names of the values that must be known before anything is: the main one of each metric."""
-        return tuple(f"{metric}.value" for metric in self.needed)
+        """Return the names of the values that must be known before anything is: as a rule the main one of each metric."""
+        return self.compares or tuple(f"{metric}.value" for metric in self.needed)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -101,9 +105,25 @@ class AlertRule:
         """Return how many rows of a clock its derived values read before the first one that is judged."""
         return max((one.lead(step) for one in self.derived), default=0)
 
+    def fits(self, step: timedelta) -> bool:
+        """Tell whether it can be judged at closes so far apart, which a change over less can not."""
+        return all(one.over % step == AT_ONCE for one in self.derived)
+
     def judged_by(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the values that its conditions compare: those of its metrics, and of a setup how many legs hold."""
         return {**values, **self.setup.counts(values)} if self.setup else values
+
+    def judged_rows(self, rows: Mapping[str, Array], step: timedelta, lead: int) -> Mapping[str, Array]:
+        """Return the same of rows of a clock, its derived values among them, behind the first `lead` rows.
+
+        `lead` is at least what `lead()` asks for; those rows are read for the derived values and judged by nothing.
+        """
+        found = self.judged_by(rows)
+        if self.derived:
+            from signals.alerts.derived import with_derived  # noqa: PLC0415 - brings numpy along
+
+            found = with_derived(self.derived, found, step)
+        return {name: column[lead:] for name, column in found.items()} if lead else found
 
 
 def named(metric: str, values: Mapping[str, Named]) -> dict[str, Named]:

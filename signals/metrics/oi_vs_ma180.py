@@ -68,7 +68,7 @@ METRIC = Metric(
         "coins": Value("fraction", "open interest in coins against its 180-day average"),
         "usd": Value("usd", "open interest beside its 180-day average"),
         "coins_now": Value("coins", "open interest in coins beside its 180-day average"),
-        "average": Value("usd", "180-day average of open interest"),
+        "average": Value("usd", "average of open interest over 180 days"),
         "days_below": Value("days", "time of open interest below its 180-day average", "in a row, at most 365"),
     },
     running=True,

@@ -62,8 +62,8 @@ METRIC = Metric(
         "value": Value(
             "z", "z of the change of open interest in 24 h", "log change in coins, against the 30 days before"
         ),
-        "coins": Value("fraction", "24-hour change of open interest in coins"),
-        "dollars": Value("fraction", "24-hour change of open interest"),
+        "coins": Value("fraction", "change of open interest in coins over 24 h"),
+        "dollars": Value("fraction", "change of open interest over 24 h"),
         "coins_now": Value("coins", "open interest in coins beside its z"),
         "usd": Value("usd", "open interest beside its z"),
     },

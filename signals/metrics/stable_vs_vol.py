@@ -67,7 +67,7 @@ METRIC = Metric(
             "rank correlation over two years, −1 to 1; negative: more supply, calmer prices",
             usual=0.0,
         ),
-        "bound": Value("ratio", "correlation that chance alone exceeds once in twenty", usual=0.0),
+        "bound": Value("ratio", "correlation of chance alone", "exceeded once in twenty", usual=0.0),
         "spans": Value("count", "spans of 30 days known of supply and volatility"),
         "supply_change": Value("fraction", "change of the stablecoin supply in a month"),
         "realised": Value("percent_a_year", "realised volatility of a month"),

@@ -170,8 +170,7 @@ def ask(line: Line, amount: Amount, question: str, wanted: Collection[str]) -> R
     """Return the question which of some amounts was meant, each as a whole line."""
     offers = tuple((one, line.with_instead(amount.begin, amount.end, one)) for one in wanted)
     choice = f": {' or '.join(wanted)}?" if len(offers) > 1 else f": type {next(iter(wanted))}." if offers else "."
-    begin = question if len(offers) < 2 or " of what" in question else question
-    return RuleError(f"{begin[:1].upper()}{begin[1:]}{choice}", *line.place(amount.begin, amount.end), offers)
+    return RuleError(f"{question[:1].upper()}{question[1:]}{choice}", *line.place(amount.begin, amount.end), offers)
 
 
 def _wrong(line: Line, amount: Amount, value: Value) -> RuleError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 DISTANCE: Final = (
     "position.distance"  # from price to liquidation as a part of price; whoever judges a position gives it
 )
+# Cells that one rule may cost a close and asset, see `cost`: any one metric with a year of hours behind it, not two.
+MOST_CELLS: Final = 40_000
 _TITLE: Final = 80  # characters; a title stands in lists
 _OPERATORS: Final[dict[Test, Operator]] = {">": ">", ">=": ">=", "<": "<", "<=": "<="}
 _OPPOSITE: Final[dict[Test, Operator]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
@@ -81,6 +84,7 @@ def rule_from(meaning: Meaning) -> AlertRule:
         required=None if required == every else required,
         derived=tuple(dict.fromkeys(one for term in terms if (one := derived_of(term)))),
         momentary=momentary(meaning),
+        compares=tuple(dict.fromkeys(term.value for term in entered if metric_of(term) in required)),
     )
     return replace(rule, continues=AT_ONCE) if rule.momentary else rule
 
@@ -95,6 +99,30 @@ def metric_of(term: Term) -> str:
     return term.value.partition(".")[0]
 
 
+# --- what it costs ----------------------------------------------------------------------------------------------------
+
+
+def cost(rule: AlertRule) -> int:
+    """Return how many cells, closes times inputs, a rule has read at one close of one asset, beside the alarms.
+
+    A metric that an alarm stands on is computed at every close anyway and costs nothing, but for the rows that derived
+    values look back; any other costs its window.
+    """
+    every, alarms = metrics(), _of_alarms()
+    clock = max(every[name].step for name in rule.metrics)
+    found = 0
+    for name in rule.metrics:
+        metric = every[name]
+        window = 0 if name in alarms else metric.bars_back(metric.step)
+        found += (window + math.ceil(rule.lead(clock) * clock / metric.step)) * len(metric.needs)
+    return found
+
+
+@cache
+def _of_alarms() -> frozenset[str]:
+    return frozenset(name for rule in rules().values() for name in rule.metrics)
+
+
 # --- levels -----------------------------------------------------------------------------------------------------------
 
 
@@ -103,9 +131,9 @@ def enter_groups(meaning: Meaning) -> Groups:
     found: list[tuple[Condition, ...]] = []
     for group in meaning.enter:
         holds = tuple(one for term in group for one in conditions_of(term))
-        open_ends = [end for end in meaning.until if not any(apart(term, other) for term in group for other in end)]
-        for ways in product(*([one for term in end for one in _fails(term)] for end in open_ends)):
-            found.append(tuple(dict.fromkeys((*holds, *ways))))
+        ends = [end for end in meaning.until if not any(apart(term, other) for term in group for other in end)]
+        barred = product(*([one for term in end for one in _fails(term)] for end in ends))
+        found += [tuple(dict.fromkeys((*holds, *ways))) for ways in barred]
     return tuple(found)
 
 
@@ -116,17 +144,13 @@ def leave_groups(meaning: Meaning) -> Groups:
     """
     if meaning.until:
         return tuple(tuple(one for term in group for one in conditions_of(term)) for group in meaning.until)
-    ends = [
-        [
-            condition
-            for term in group
-            for end in ([] if term.event else ends_of(term))
-            for condition in conditions_of(end)
-        ]
-        + [failed for term in group if term.event for failed in _fails(term)]
-        for group in meaning.enter
-    ]
+    ends = [[one for term in group for one in _left(term)] for group in meaning.enter]
     return tuple(dict.fromkeys(tuple(sorted(set(way), key=_in_order)) for way in product(*ends)))
+
+
+def _left(term: Term) -> tuple[Condition, ...]:
+    """Return the conditions of which one ends a term by itself."""
+    return _fails(term) if term.event else tuple(one for end in ends_of(term) for one in conditions_of(end))
 
 
 def ends_of(term: Term) -> tuple[Term, ...]:
@@ -164,7 +188,10 @@ def _fails(term: Term) -> tuple[Condition, ...]:
 
 def apart(term: Term, end: Term) -> bool:
     """Tell whether a term and an end cannot hold at once, as lines on the same figure do that look away."""
-    return same_figure(term, end) and term.way == -end.way and term.way * (term.bound - end.bound) >= 0
+    if not same_figure(term, end) or term.way == 0 or term.way != -end.way:
+        return False
+    gap = term.way * (term.bound - end.bound)
+    return gap > 0 or (gap == 0 and not (term.test[-1] == end.test[-1] == "="))
 
 
 def same_figure(term: Term, other: Term) -> bool:
@@ -233,7 +260,7 @@ def _figure(term: Term) -> str:
 
 def _leg(term: Term) -> str:
     title = saying.title_of(term)
-    return f"{title[:1].upper()}{title[1:]} {_figure(term)} (line {saying.line_of(term)})."
+    return f"{saying.begun(title)} {_figure(term)} (line {saying.line_of(term)})."
 
 
 def _counter(names: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from signals.alerts.rule import rules
 from signals.assets import SPOKEN, UnreadableSymbol, instrument
 from signals.metric import metrics
 from signals.rules.errors import RuleError
+from signals.rules.text import plain_character
 from signals.words import PHRASES, WORDS
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 PRICE: Final = "price_move.price"  # what a rule is over that names none: btc > 100k
 _CHANGE: Final = frozenset({"change", "changes", "changed", "move", "moves"})
 _FILLERS: Final = frozenset({"level", "value", "now", "current", "currently", "a", "an", "alarm", "setup"})
-_NUMBER_IN_NAME: Final = re.compile(r"[_\-]+")
+# A title of words alone, none of which the grammar has a use for.
+_PLAIN_TITLE: Final = re.compile(
+    r"(?!.*\b(?:and|or|above|below|over|under|up|down|higher|lower|more|less|within|during|last|for|until|all|any|top"
+    r"|positions?|rises?|falls?|grows?|drops?|crosses|turns|days?|hours?|is|are|by|to|the|it|one|if|when)\b)[a-z .,]+"
+)
 _LONGEST: Final = 30  # characters of a word that is compared with what is known
 
 
@@ -47,22 +52,25 @@ def named(line: Line, phrase: Sequence[Piece], assets: Collection[str]) -> Named
     words = [piece for piece in phrase if piece is not over]
     found: list[str] = []
     rest = words
-    while rest and (asset := asset_of(rest[0].text, assets)) and not _known(rest):
-        found.append(asset)
+    while rest and (before := asset_of(rest[0].text, assets)) and not _known(rest):
+        found.append(before)
         rest = rest[1:]
-    while rest and (asset := asset_of(rest[-1].text, assets)) and not _known(rest):
-        found.append(asset)
+    while rest and (behind := asset_of(rest[-1].text, assets)) and not _known(rest):
+        found.append(behind)
         rest = rest[:-1]
     plain = [piece for piece in rest if piece.text not in _CHANGE | _FILLERS]
     change = any(piece.text in _CHANGE for piece in rest)
     said = _said(rest)
+    if value := _ids().get(" ".join(piece.text for piece in plain)):
+        return Named(value, _built_in().get(said, ""), tuple(dict.fromkeys(found)), over, change)
     if (value := _values().get(said)) or (value := _values().get(_said(plain))):
-        built_in = _built_in().get(said, "")
-        return Named(value, built_in, tuple(dict.fromkeys(found)), over, change and said not in _values())
+        return Named(
+            value, _built_in().get(said, ""), tuple(dict.fromkeys(found)), over, change and said not in _values()
+        )
     if built_in := _built_in().get(said) or _built_in().get(_said(plain)):
         return Named("", built_in, tuple(dict.fromkeys(found)), over, change=False)
     if not plain:
-        return Named("" if rest and not change else PRICE, "", tuple(dict.fromkeys(found)), over, change)
+        return Named(PRICE if change else "", "", tuple(dict.fromkeys(found)), over, change)
     if value := _in_any_order().get(frozenset(_said(plain).split())):
         return Named(value, "", tuple(dict.fromkeys(found)), over, change)
     raise _unknown(line, plain, assets)
@@ -97,6 +105,47 @@ def plain_name(text: str) -> str:
     """Return words, an id or a title as they are compared: lower case, words apart."""
     words = re.sub(r"[_\-.,;:()]+", " ", text.lower().replace("&", " ").replace(" and ", " ")).split()
     return " ".join(word for word in words if word not in {"of", "in", "the", "a", "an", "its", "over", "within"})
+
+
+def spoken_name(value: str) -> str:
+    """Return what people call a value, by the first word or words of the table; its whole name where it has none."""
+    return _spoken().get(value) or value.removesuffix(".value")
+
+
+@cache
+def _spoken() -> Mapping[str, str]:
+    said = [(meant.value, word) for word, meant in WORDS.items()] + [(whole, words) for words, whole in PHRASES.items()]
+    return dict(reversed(said))
+
+
+def with_ids(line: Line) -> Line:
+    """Return the line with each title that the grammar would take apart written as the id of what it names."""
+    while match := _titles().search(line.plain):
+        line = line.replaced(match.start(), match.end(), _by_title()[match[0]])
+    return line
+
+
+@cache
+def _by_title() -> Mapping[str, str]:
+    """Return ids by those titles that hold more than plain words: "open interest in coins above its 30-day low"."""
+    every = {rule.title: rule.id for rule in rules().values()}
+    for metric in metrics().values():
+        every |= {value.title: f"{metric.id}.{name}" for name, value in metric.values.items()}
+    plain = {"".join(map(plain_character, title)): name for title, name in every.items()}
+    return {title: name for title, name in plain.items() if not _PLAIN_TITLE.fullmatch(title)}
+
+
+@cache
+def _titles() -> re.Pattern[str]:
+    longest = sorted(_by_title(), key=len, reverse=True)
+    return re.compile(rf"(?<![\w.])(?:{'|'.join(map(re.escape, longest))})(?![\w.])")
+
+
+@cache
+def _ids() -> Mapping[str, str]:
+    """Return the whole name of a value by the names that ids are written with, before which no word comes."""
+    whole = {f"{metric.id}.{name}": f"{metric.id}.{name}" for metric in metrics().values() for name in metric.values}
+    return whole | {name: f"{name}.value" for name in metrics()}
 
 
 @cache
@@ -146,18 +195,35 @@ def _unknown(line: Line, pieces: Sequence[Piece], assets: Collection[str]) -> Ru
     begin, end = marked[0].begin, marked[-1].end
     shown, where = line.shown(begin, end), line.place(begin, end)
     word = " ".join(piece.text for piece in marked)[:_LONGEST]
-    coins = {asset.lower(): asset for asset in assets}
-    near = get_close_matches(word, [*WORDS, *PHRASES, *(known if odd else ()), *coins, *metrics(), *rules()], 3, 0.72)
+    if word == "between":
+        return RuleError("“between” is said as two lines, like price > 90k and price < 100k.", *where)
+    foreign = len(pieces) > 1 and marked[0] is pieces[0] and asset_like(word)
+    near = _near(word, assets, 0.8 if foreign else 0.72)
     if near:
-        offers = tuple((line.with_instead(begin, end, one),) * 2 for one in near)
-        meant = " or ".join(near)
-        return RuleError(f"“{shown}” is no figure I know; did you mean {meant}?", *where, offers)
-    if odd and asset_like(word) and len(pieces) > 1 and odd[0] is pieces[0]:
-        some = ", ".join(sorted(assets)[:5]) or "none"
+        offers = tuple((one, line.with_instead(begin, end, one)) for one in near)
+        return RuleError(f"“{shown}” is no figure I know; did you mean {' or '.join(near)}?", *where, offers)
+    if foreign and odd:
+        some = ", ".join(list(assets)[:5]) or "none"
         return RuleError(f"“{shown}” is not followed here, and no figure; followed are {some}.", *where)
     return RuleError(
         f"“{shown}” is no figure I know. There are funding, oi, oi coins, price, taker z, depth, …", *where
     )
+
+
+def _near(word: str, assets: Collection[str], cutoff: float) -> list[str]:
+    """Return up to three names that a word may be meant as: values of that short name, slips, what is near."""
+    *beside, short = word.split()
+    of_metrics = [name for name in _ids() if name.partition(".")[2] == short]
+    of_metrics = [name for name in of_metrics if any(one in name for one in beside)] or of_metrics
+    coins = [asset.lower() for asset in assets]
+    swapped = [coin for coin in coins if sorted(coin) == sorted(word)]
+    return (of_metrics or swapped or get_close_matches(word, [*_names(), *coins], 3, cutoff))[:3]
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    """Return what may be offered for a word: short words, phrases, metrics and built-in rules."""
+    return tuple(sorted({*WORDS, *PHRASES, *metrics(), *rules()}))
 
 
 def asset_like(word: str) -> bool:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from signals.rules.errors import RuleError
+from signals.rules.naming import with_ids
 from signals.rules.text import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lark import Lark, Token, Tree
+    from lark import Lark
     from lark.exceptions import UnexpectedInput
 
-    Node: TypeAlias = Tree[Token] | Token
+MOST: Final = 8  # conditions of a rule, those of its end among them, brackets resolved; who needs more has two rules
+# What may follow the conditions, by its name in the grammar, as it is typed.
+_MODIFIERS: Final = {"hold": "for", "until": "until", "once": "once", "every": "every", "quiet": "quiet"}
 
-MOST: Final = 8  # conditions of a rule; who needs more has two rules
-_TESTS: Final = frozenset({"compares", "moves", "crosses", "flips", "signed", "named", "equals", "bare"})
-
+Node: TypeAlias = Any  # a branch of the tree, or a word of it; the parser declares no types of its own for them
 Kind = Literal["", "compares", "moves", "crosses", "flips", "signed", "named", "equals", "bare"]
 
 
@@ -116,7 +117,7 @@ def parse(typed: str) -> Parsed:
     """Read a line. RuleError, with the word that does not fit, for what is no rule."""
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - as above
 
-    line = Line.of(typed)
+    line = with_ids(Line.of(typed))
     try:
         tree = _parser().parse(line.plain)
     except UnexpectedInput as error:
@@ -167,30 +168,29 @@ class _Reader:
         self.line = line
         self.scope: tuple[Piece, ...] = ()
 
-    def whole(self, tree: Tree[Token]) -> Parsed:
+    def whole(self, tree: Node) -> Parsed:
         """Return what a whole line says. RuleError where it says something twice, or too much."""
         of: tuple[Piece, ...] = ()
         groups: Groups = ()
+        until: Groups = ()
         position: tuple[Piece | None, Amount] | None = None
         said: dict[str, Piece] = {}
-        until: Groups = ()
         for node in tree.children:
-            name = node.data if not _is_token(node) else ""  # type: ignore[union-attr]
+            name, pieces = _name(node), list(_pieces(node)) or [Piece("", "", 0, 0)]
             if name == "head":
-                of = tuple(_piece(token) for token in _tokens(node))
+                of = tuple(pieces)
             elif name == "position":
-                pieces = [_piece(token) for token in node.children if _is_token(token)]  # type: ignore[union-attr]
-                number = next((piece for piece in pieces if piece.kind == "NUMBER"), None)
-                position = number, self._amount(node.children[-1])  # type: ignore[union-attr]
-            elif name in {"hold", "every", "once", "quiet", "until"}:
-                first = next((_piece(token) for token in _tokens(node)), None) or Piece(name, name.upper(), 0, 0)
-                if name in said:
-                    raise RuleError(f"“{name}” is said twice; say it once.", *self.line.place(first.begin, first.end))
-                said[name] = first
-                if name == "until":
-                    until = self._groups(node.children[0])  # type: ignore[union-attr]
-            else:
+                number = next((_piece(one) for one in node.children if not _name(one) and one.type == "NUMBER"), None)
+                position = number, _amount(node.children[-1])
+            elif name not in _MODIFIERS:
                 groups = self._groups(node)
+            elif name in said:
+                where = self.line.place(pieces[0].begin, pieces[0].end)
+                raise RuleError(f"“{_MODIFIERS[name]}” is said twice; say it once.", *where)
+            else:
+                said[name] = pieces[0]
+                until = self._groups(node.children[0]) if name == "until" else until
+        self._few_enough(groups + until)
         return Parsed(
             self.line,
             of,
@@ -206,64 +206,69 @@ class _Reader:
 
     def _groups(self, node: Node) -> Groups:
         """Return a tree of and, or and brackets as alternatives of conditions that must hold together."""
-        name = node.data  # type: ignore[union-attr]
-        children = node.children  # type: ignore[union-attr]
+        name = _name(node)
         if name == "either":
-            found = self._groups(children[0]) + self._groups(children[1])
+            found = self._groups(node.children[0]) + self._groups(node.children[1])
         elif name == "both":
-            left, right = self._groups(children[0]), self._groups(children[1])
+            left, right = self._groups(node.children[0]), self._groups(node.children[1])
             found = tuple(one + other for one in left for other in right)
         elif name == "scoped":
-            self.scope = tuple(_piece(token) for token in _tokens(children[0]))
-            found = self._groups(children[1])
+            self.scope = tuple(_pieces(node.children[0]))
+            found = self._groups(node.children[1])
         else:
-            found = ((self._condition(node),),)
-        if sum(len(group) for group in found) > MOST:
-            last = found[-1][-1]
-            said = f"That is more than {MOST} conditions; make two rules of it."
-            raise RuleError(said, *self.line.place(last.begin, last.end))
+            found = ((_condition(node),),)
+        self._few_enough(found)
         return found
 
-    def _condition(self, node: Node) -> Spoken:
-        phrase: tuple[Piece, ...] = ()
-        kind: Kind = ""
-        words: tuple[Piece, ...] = ()
-        amount: Amount | None = None
-        over: Piece | None = None
-        children = node.children if node.data == "condition" else [node]  # type: ignore[union-attr]
-        for child in children:
-            data = child.data  # type: ignore[union-attr]
-            if data == "phrase":
-                phrase = tuple(_piece(token) for token in _tokens(child))
-            elif data == "over":
-                over = next(_piece(token) for token in _tokens(child))
-            elif data in _TESTS:
-                kind = data
-                words = tuple(_piece(token) for token in child.children if _is_token(token))  # type: ignore[union-attr]
-                amounts = [one for one in child.children if not _is_token(one)]  # type: ignore[union-attr]
-                amount = self._amount(amounts[0]) if amounts else None
-        every = [_piece(token) for token in _tokens(node)]
-        begin = every[0].begin if every else 0
-        return Spoken(phrase, kind, words, amount, over, begin, every[-1].end if every else begin)
-
-    def _amount(self, node: Node) -> Amount:
-        pieces = [_piece(token) for token in _tokens(node)]
-        magnitude = next((piece for piece in pieces if piece.kind == "MAGNITUDE"), None)
-        return Amount(pieces[0], magnitude, tuple(piece for piece in pieces[1:] if piece is not magnitude))
+    def _few_enough(self, groups: Groups) -> None:
+        if sum(len(group) for group in groups) > MOST:
+            last = groups[-1][-1]
+            said = f"That is more than {MOST} conditions; make two rules of it."
+            raise RuleError(said, *self.line.place(last.begin, last.end))
 
 
-def _is_token(node: Node) -> bool:
-    return isinstance(node, str)
+def _condition(node: Node) -> Spoken:
+    """Return one condition; a test that stands alone has no node of its own around it."""
+    phrase: tuple[Piece, ...] = ()
+    kind: Kind = ""
+    words: tuple[Piece, ...] = ()
+    amount: Amount | None = None
+    over: Piece | None = None
+    for child in node.children if _name(node) == "condition" else [node]:
+        name = _name(child)
+        if name == "phrase":
+            phrase = tuple(_pieces(child))
+        elif name == "over":
+            over = next(_pieces(child))
+        else:
+            kind = name
+            words = tuple(_piece(one) for one in child.children if not _name(one))
+            amount = next((_amount(one) for one in child.children if _name(one)), None)
+    every = list(_pieces(node))
+    begin = every[0].begin if every else 0
+    return Spoken(phrase, kind, words, amount, over, begin, every[-1].end if every else begin)
 
 
-def _tokens(node: Node) -> Iterator[Token]:
-    if _is_token(node):
-        yield node  # type: ignore[misc]
+def _amount(node: Node) -> Amount:
+    pieces = list(_pieces(node))
+    magnitude = next((piece for piece in pieces if piece.kind == "MAGNITUDE"), None)
+    return Amount(pieces[0], magnitude, tuple(piece for piece in pieces[1:] if piece is not magnitude))
+
+
+def _name(node: Node) -> Any:
+    """Return the name of a branch of the tree, "" for a word, which has none."""
+    return "" if isinstance(node, str) else str(node.data)
+
+
+def _pieces(node: Node) -> Iterator[Piece]:
+    """Yield the words of a branch."""
+    if not _name(node):
+        yield _piece(node)
         return
-    for child in node.children:  # type: ignore[union-attr]
-        yield from _tokens(child)
+    for child in node.children:
+        yield from _pieces(child)
 
 
-def _piece(token: Token) -> Piece:
+def _piece(token: Node) -> Piece:
     begin = token.start_pos or 0
     return Piece(" ".join(token.split()), token.type, begin, begin + len(token))

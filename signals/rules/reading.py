@@ -8,26 +8,55 @@ from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
 from signals.liquidation.watching import FARTHER
+from signals.metric import metrics
 from signals.rules import saying
 from signals.rules.amounts import percent_of
-from signals.rules.compiled import apart, ends_of, rule_from, same_figure
+from signals.rules.compiled import MOST_CELLS, apart, cost, ends_of, rule_from, same_figure
 from signals.rules.errors import RuleError
 from signals.rules.parsing import parse
-from signals.rules.scope import Scope, scope_of
 from signals.rules.terms import Meaning, ordered, span_text, text_of
+from signals.rules.text import LONGEST, too_long
 from signals.rules.understanding import Understood, clock_of, span_of
 from signals.units import DAY, MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from signals.alerts.rule import AlertRule
     from signals.rules.parsing import Parsed, Piece
     from signals.rules.terms import Alternatives
+    from signals.rules.text import Line
 
 LONGEST_HOLD: Final = 30 * DAY
 OFTENEST: Final = 5 * MINUTE  # that a rule may be told; alarms are judged at closes of an hour
+MOST_OF_TOP: Final = 500
 NO_ASSET: Final = "BTC"  # in whose name an id is read, which names none
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Of what a rule is; one of these is set. top: so many of the largest. position: the number of one's own."""
+
+    assets: tuple[str, ...] = ()
+    every: bool = False
+    top: int = 0
+    position: int = 0
+
+    @property
+    def text(self) -> str:
+        """Return it as it is typed."""
+        if self.position:
+            return f"my position {self.position}"
+        return f"any of top{self.top}" if self.top else "any" if self.every else " ".join(self.assets).lower()
+
+    @property
+    def said(self) -> str:
+        """Return it in plain words."""
+        if self.position:
+            return f"Your position {self.position}"
+        if self.every or self.top:
+            return f"Each of the {self.top} largest assets" if self.top else "Each asset that is followed"
+        return saying.listed(self.assets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +82,26 @@ def read(text: str, *, assets: Sequence[str], usual: str) -> OwnLine:
     """
     parsed = parse(text)
     meaning, named = _meaning(parsed, assets)
-    if parsed.position:
-        scope = _position(parsed)
-    else:
-        scope = scope_of(parsed.line, parsed.of, named, usual)
+    scope = _position(parsed) if parsed.position else scope_of(parsed.line, parsed.of, named, usual)
     at_most = _span(parsed, parsed.every, "How often it may be told", OFTENEST, LONGEST_HOLD) if parsed.every else None
+    rule = rule_from(meaning)
+    _affordable(parsed, rule)
     once = parsed.once is not None
-    line = _position_line(scope, meaning) if scope.position else f"{scope.text} {text_of(meaning)}"
+    line = _position_line(scope, meaning) if scope.position else f"{scope.text} {text_of(meaning, spoken=True)}"
     if once:
         line += " once"
     if at_most:
         line += f" at most every {span_text(at_most)}"
-    return OwnLine(scope, rule_from(meaning), once, at_most, line, _said(scope, meaning, once, at_most))
+    if len(line) > LONGEST or len(text_of(meaning)) > LONGEST:
+        raise too_long(max(len(line), len(text_of(meaning))))
+    return OwnLine(
+        scope,
+        rule,
+        once,
+        at_most,
+        line,
+        _said("The market" if rule.market_wide else scope.said, meaning, once, at_most),
+    )
 
 
 def meaning_of(text: str) -> Meaning:
@@ -98,6 +135,17 @@ def _meaning(parsed: Parsed, assets: Sequence[str]) -> tuple[Meaning, tuple[str,
     return meaning, tuple(understood.assets)
 
 
+def _affordable(parsed: Parsed, rule: AlertRule) -> None:
+    """Refuse a rule that reads more at every close than one rule may."""
+    if (cells := cost(rule)) > MOST_CELLS:
+        titles = saying.listed([f"“{metrics()[name].title}”" for name in rule.metrics])
+        said = (
+            f"{titles} together look {cells:,} figures back at every close, and one rule may look {MOST_CELLS:,}: "
+            "make two rules of it."
+        )
+        raise RuleError(said, 0, len(parsed.line.typed))
+
+
 def automatic_end(meaning: Meaning) -> Alternatives:
     """Return what ends a rule by itself, as it would be said; empty where that is not one figure's line."""
     terms = {term for group in meaning.enter for term in group}
@@ -118,8 +166,8 @@ def _contradicted(parsed: Parsed, meaning: Meaning) -> None:
                 clash = [one for one in end if same_figure(term, one)]
                 if len(end) == len(clash) == 1 and not apart(term, clash[0]):
                     spoken = parsed.until[0][0]
-                    line = saying.said_term(clash[0], "it is")
-                    said = f"It cannot end when {line}: that is where it begins. Put the end on the other side."
+                    line = saying.said_term(clash[0])
+                    said = f"It cannot end with {line}: that is where it begins. Put the end on the other side."
                     raise RuleError(said, *parsed.line.place(spoken.begin, spoken.end))
 
 
@@ -150,26 +198,46 @@ def _span(parsed: Parsed, piece: Piece | None, what: str, least: timedelta, most
     return span
 
 
+# --- of what ---------------------------------------------------------------------------------------------------------
+
+
+def scope_of(line: Line, of: tuple[Piece, ...], assets: Iterable[str], usual: str) -> Scope:
+    """Return the scope of a line. of: `any` and `top50`, where they were said. usual: the asset where none is named."""
+    named = tuple(dict.fromkeys(assets))
+    top = next((piece for piece in of if piece.kind == "TOP"), None)
+    if top is not None:
+        count = int("".join(one for one in top.text if one.isdigit())[:6])
+        if named or not 1 <= count <= MOST_OF_TOP:
+            shown = line.shown(top.begin, top.end)
+            said = f"“{shown}” needs a number from 1 to {MOST_OF_TOP}, and no asset beside it."
+            raise RuleError(said, *line.place(top.begin, top.end))
+        return Scope(top=count)
+    if named:
+        return Scope(assets=named)
+    return Scope(every=True) if of else Scope(assets=(usual,))
+
+
 # --- the echo ---------------------------------------------------------------------------------------------------------
 
 
-def _said(scope: Scope, meaning: Meaning, once: bool, at_most: timedelta | None) -> str:  # noqa: FBT001 - told as said
+def _said(who: str, meaning: Meaning, once: bool, at_most: timedelta | None) -> str:  # noqa: FBT001 - told as said
     """Repeat a line in plain words."""
     if meaning.distance:
         words = saying.percent_words(meaning.distance)
-        parts = [f"{scope.said}: price within {words} of its liquidation"]
+        parts = [f"{who}: price within {words} of its liquidation"]
         parts.append(f"over when it is {saying.percent_words(meaning.distance * FARTHER)} away")
     elif meaning.built_in:
         title = rules()[meaning.built_in].title
-        parts = [f"{scope.said}: {title[:1].lower()}{title[1:]}, by the lines that are built in"]
+        parts = [f"{who}: {title[:1].lower()}{title[1:]}, by the lines that are built in"]
     else:
-        parts = [f"{scope.said}: {saying.said(meaning.enter)}"]
+        parts = [f"{who}: {saying.said(meaning.enter)}"]
     if meaning.hold:
         parts[0] += f" for {saying.span_words(meaning.hold)}"
     if not meaning.distance and not meaning.built_in:
         parts.append(saying.said_end(meaning, automatic_end(meaning)))
-        if clock_of(meaning.enter, meaning.until) >= DAY:
-            parts.append("judged at daily closes")
+        clock = clock_of(meaning.enter, meaning.until)
+        if clock >= DAY or any(term.event for group in meaning.enter for term in group):
+            parts.append(f"judged at {'daily' if clock >= DAY else 'hourly'} closes")
     if once:
         parts.append("told once")
     if at_most:

@@ -6,15 +6,15 @@ the templates that are made here.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from signals.rules.terms import changes_by_part, value_of
+from signals.rules.terms import centred, changes_by_part, declared_change, value_of
 from signals.spelling import plainly
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import timedelta
 
     from signals.rules.terms import Alternatives, Meaning, Term, Test
     from signals.values import Value
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 MINUS: Final = "−"
 _TESTS: Final[dict[Test, str]] = {">": "above", ">=": "at least", "<": "below", "<=": "at most", "is": "is"}
 _SIZES: Final = ((1e9, "bn"), (1e6, "m"))
+
+
+def begun(text: str) -> str:
+    """Return words as a sentence begins."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def number_words(number: float) -> str:
@@ -48,7 +53,7 @@ def line_words(number: float, value: Value) -> str:
         size, name = next(((size, name) for size, name in _SIZES if abs(number) >= size), (1.0, ""))
         scaled = number_words(abs(number) / size)
         return f"{MINUS if number < 0 else ''}${scaled}{name}"
-    ending = {"coins": " coins", "days": " days", "hours": " hours", "points": " points", "times": " times"}
+    ending = {"days": " days", "hours": " hours", "points": " points", "times": " times"}
     return number_words(number) + {**ending, "percent_a_year": " %"}.get(unit, "")
 
 
@@ -63,14 +68,14 @@ def span_words(span: timedelta) -> str:
 
 
 def said_term(term: Term, subject: str | None = None) -> str:
-    """Say a term: "funding of all venues above 30 % a year". subject: another word for the figure, such as "it is"."""
+    """Say a term: "funding of all venues above 30 % a year". subject: another word for the figure."""
     value = value_of(term.value)
     if change := change_of(term):
         what, span = change
         return f"{subject or what} {_moved(term)} in {span_words(span)}"
-    what = subject or value.title
+    what = subject or title_of(term)
     if term.event:
-        if term.bound == 0 and value.measure.usual == 0:
+        if term.bound == 0 and centred(value):
             turns = {
                 "crosses": "changes its sign",
                 "crosses above": "turns positive",
@@ -83,15 +88,10 @@ def said_term(term: Term, subject: str | None = None) -> str:
 
 def change_of(term: Term) -> tuple[str, timedelta] | None:
     """Return of what a term is the change, told in percent up or down, and within which time; None for another one."""
-    if term.event or term.test == "is":
-        return None
-    value = value_of(term.value)
-    if term.over:
-        return (value.title, term.over) if changes_by_part(value) else None
-    if not value.of or value.over is None or value.unit != "fraction":
-        return None
-    parent = value_of(f"{term.value.partition('.')[0]}.{value.of}")
-    return (parent.title, value.over) if changes_by_part(parent) else None
+    if term.over and changes_by_part(value := value_of(term.value)):
+        return value.title, term.over
+    change = declared_change(term)
+    return (value_of(change[0]).title, change[1]) if change else None
 
 
 def _moved(term: Term) -> str:
@@ -126,9 +126,9 @@ def said(alternatives: Alternatives) -> str:
     return ", or ".join(groups)
 
 
-def listed(words: Sequence[str], last: str) -> str:
+def listed(words: Sequence[str]) -> str:
     """Join words as one says them: BTC, ETH and SOL."""
-    return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 # --- what ends it -----------------------------------------------------------------------------------------------------
@@ -136,22 +136,20 @@ def listed(words: Sequence[str], last: str) -> str:
 
 def said_end(meaning: Meaning, by_itself: Alternatives) -> str:
     """Say when a rule is over, "" for one of moments alone. by_itself: its own end, where it is that of lines."""
+    if not meaning.until and len(meaning.enter) == 1 and [term.test for term in meaning.enter[0]] == ["is"]:
+        return "over when it is not"
     if not (ends := meaning.until or by_itself):
         if all(any(term.event for term in group) for group in meaning.enter):
             return ""
         return "over when none of these holds any more, each line half way back to the usual"
     entered = {(term.value, term.over) for group in meaning.enter for term in group}
     alone = len(entered) == 1
-    return "over when " + ", or ".join(
-        " and ".join(_end(term, entered, alone=alone) for term in group) for group in ends
-    )
+    words = ", or ".join(" and ".join(_end(term, entered, alone=alone) for term in group) for group in ends)
+    return f"over {'when' if words.startswith('back') else 'with'} {words}"
 
 
 def _end(term: Term, entered: set[tuple[str, timedelta]], *, alone: bool) -> str:
     """Say a term of the end, shortly where there is but one figure that it can be of."""
-    if term.event:
-        return said_term(term)
-    if alone and (term.value, term.over) in entered:
-        return said_term(term, "it is")
-    change = change_of(term)
-    return said_term(term, f"{change[0] if change else title_of(term)} is")
+    return (
+        said_term(term, "back") if alone and not term.event and (term.value, term.over) in entered else said_term(term)
+    )

@@ -11,15 +11,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from signals.metric import metrics
+from signals.rules.naming import spoken_name
 from signals.spelling import plainly
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from signals.values import Value
 
+_SHORT: Final = 5  # characters of a number with a letter for its size; 98,765 is not 98.765k to anybody
 DIGITS: Final = 10  # of a number in a rule; what is typed has fewer, and arithmetic leaves noise behind them
 Test = Literal[">", ">=", "<", "<=", "crosses", "crosses above", "crosses below", "is"]
 EVENTS: Final[frozenset[Test]] = frozenset({"crosses", "crosses above", "crosses below"})
+_WAYS: Final[Mapping[Test, int]] = {">": 1, ">=": 1, "crosses above": 1, "<": -1, "<=": -1, "crosses below": -1}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,9 +44,7 @@ class Term:
     @property
     def way(self) -> int:
         """Return 1 where it begins above its line, −1 below; 0 where it has no side."""
-        return (
-            1 if self.test in {">", ">=", "crosses above"} else -1 if self.test[0] in "<" or "below" in self.test else 0
-        )
+        return _WAYS.get(self.test, 0)
 
 
 Alternatives: TypeAlias = tuple[tuple[Term, ...], ...]
@@ -87,48 +90,74 @@ def changes_by_part(value: Value) -> bool:
     return value.unit in {"price", "usd", "coins", "ratio", "times"} and value.usual is None
 
 
+def centred(value: Value) -> bool:
+    """Tell whether a value lies on either side of zero."""
+    return (value.measure.usual if value.usual is None else value.usual) == 0
+
+
 # --- the text ---------------------------------------------------------------------------------------------------------
 
 
-def text_of(meaning: Meaning) -> str:
-    """Return the canonical text of a rule."""
+def text_of(meaning: Meaning, *, spoken: bool = False) -> str:
+    """Return the canonical text of a rule. spoken: with the words that people use; an id has the names of values."""
     if meaning.built_in:
         text = meaning.built_in
     elif meaning.distance:
         text = f"my position within {plainly(meaning.distance * 100)}%"
     else:
-        text = alternatives_text(meaning.enter)
+        text = alternatives_text(meaning.enter, spoken=spoken)
     if meaning.hold:
         text += f" for {span_text(meaning.hold)}"
     if meaning.until:
-        text += f" until {alternatives_text(meaning.until)}"
+        text += f" until {alternatives_text(meaning.until, spoken=spoken)}"
     return f"{text} quiet" if meaning.quiet else text
 
 
-def alternatives_text(alternatives: Alternatives) -> str:
+def alternatives_text(alternatives: Alternatives, *, spoken: bool) -> str:
     """Return alternatives as they are typed."""
-    return " or ".join(" and ".join(term_text(term) for term in group) for group in alternatives)
+    return " or ".join(" and ".join(term_text(term, spoken=spoken) for term in group) for group in alternatives)
 
 
-def term_text(term: Term) -> str:
-    """Return a term as it is typed."""
-    name = term.value.removesuffix(".value")
+def term_text(term: Term, *, spoken: bool) -> str:
+    """Return a term as it is typed: `funding > 30% apr`, `oi coins <= -5% in 3h`, `taker_zscore change > 1 in 3h`."""
+    value, over, name, bound = value_of(term.value), term.over, term.value, term.bound
+    if spoken and (change := declared_change(term)):
+        name, over = change
+    said = spoken_name(name) if spoken else name.removesuffix(".value")
+    if spoken and term.event and bound == 0 and centred(value):
+        return (
+            f"{said} {term.test.replace('crosses', 'flips').replace('above', 'positive').replace('below', 'negative')}"
+        )
+    if over:
+        part = changes_by_part(value_of(name))
+        amount = f"{plainly(bound * 100)}%" if part else amount_text(bound, value_of(name))
+        said = said if part else f"{name.removesuffix('.value')} change"
+        return f"{said} {term.test} {amount} in {span_text(over)}"
+    if spoken and value.codes:
+        return f"{said} {term.test} {value.codes[int(bound)]}"
+    return f"{said} {term.test} {amount_text(bound, value)}"
+
+
+def declared_change(term: Term) -> tuple[str, timedelta] | None:
+    """Return of what a term is a change by a part, and within which time, where it compares a value that says so."""
     value = value_of(term.value)
-    if term.over:
-        amount = f"{plainly(term.bound * 100)}%" if changes_by_part(value) else amount_text(term.bound, value)
-        return f"{name} change {term.test} {amount} in {span_text(term.over)}"
-    return f"{name} {term.test} {amount_text(term.bound, value)}"
+    name = f"{term.value.partition('.')[0]}.{value.of}"
+    if term.event or term.over or not value.of or value.over is None or value.unit != "fraction":
+        return None
+    return (name, value.over) if changes_by_part(value_of(name)) else None
 
 
 def amount_text(number: float, value: Value) -> str:
-    """Return a number of a value as it is typed, with the unit that it needs."""
+    """Return a number of a value as it is typed, with the unit that it needs; zero needs none."""
+    if number == 0:
+        return "0"
     if value.measure.percent:
         percent = plainly(number * 100)
         return percent + {"apr": "% apr", "rate": "% per payment", "rate_8h": "% per 8h"}.get(value.unit, "%")
     if value.unit in {"usd", "coins", "price"}:
-        for size, letter in ((1e9, "bn"), (1e6, "m")):
+        for size, letter in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
             short = plainly(number / size)
-            if abs(number) >= size and len(short) <= 6:
+            if abs(number) >= size and len(short) <= _SHORT:
                 return f"{short}{letter}"
     return plainly(number)
 

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from signals.rules.errors import RuleError
 from signals.spelling import MINUSES, UNSEEN
 
-LONGEST: Final = 300  # characters of a rule; more is pasted by mistake or on purpose, and is not read at all
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST: Final = 500  # characters of a rule; more is pasted by mistake or on purpose, and is not read at all
 BRACKETS: Final = 6  # within each other; no rule of eight conditions needs more
 _SHOWN: Final = 40  # characters of a person's own word that an answer repeats
-_SIGNS: Final = {
-    **dict.fromkeys(MINUSES, "-"),
-    **dict.fromkeys("×✕✖", "x"),
-    **dict.fromkeys('·•"“”„«»[]{}!?', " "),
-    **dict.fromkeys("’‘`´", "'"),
-    "≥": ">=",
-    "≤": "<=",
-    "≧": ">=",
-    "≦": "<=",
-    "٫": ".",
-    "٬": ",",
-}
+_SIGNS: Final = str.maketrans(
+    {
+        **dict.fromkeys(map(chr, (*range(32), 127)), " "),
+        **dict.fromkeys(MINUSES, "-"),
+        **dict.fromkeys("×✕✖", "x"),
+        **dict.fromkeys('·•"“”„«»[]{}!?', " "),
+        **dict.fromkeys("’‘`´", "'"),
+        "≥": ">=",
+        "≤": "<=",
+        "≧": ">=",
+        "≦": "<=",
+        "٫": ".",
+        "٬": ",",
+    }
+)
+
+_ATTACHED: Final = ("Cf", "Mn")  # direction marks and variation selectors come along with copied text
+_APART: Final = ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +48,33 @@ class Line:
     def of(cls, typed: str) -> Line:
         """Read a line. RuleError where it is empty, too long, or has too many brackets within each other."""
         if len(typed) > LONGEST:
-            said = f"That is {len(typed):,} characters long; a rule has at most {LONGEST}. Say it shorter, or as two."
-            raise RuleError(said, LONGEST, len(typed))
-        plain: list[str] = []
-        places: list[int] = []
+            raise too_long(len(typed))
         deep = 0
-        for place, character in enumerate(typed):
-            for one in _plain(character):
-                plain.append(one)
-                places.append(place)
-            deep += (character == "(") - (character == ")")
+        for place in _brackets(typed):
+            deep += 1 if typed[place] == "(" else -1
             if deep > BRACKETS:
                 raise RuleError("Too many brackets within each other; a rule needs one or two.", place, place + 1)
-        text = "".join(plain)
+        if typed.isascii():  # nearly always, and then each character stays in its place
+            text, places = typed.lower().translate(_SIGNS), tuple(range(len(typed)))
+        else:
+            plain = [(one, place) for place, character in enumerate(typed) for one in plain_character(character)]
+            text, places = "".join(one for one, _ in plain), tuple(place for _, place in plain)
         if not text.strip():
             example = "btc funding > 30% apr"
             raise RuleError(f"The rule is missing. Type it like {example}.", offers=((example, example),))
-        return cls(typed, text, tuple(places))
+        return cls(typed, text, places)
+
+    def replaced(self, begin: int, end: int, words: str) -> Line:
+        """Return the line with other words there, in the place of what was typed."""
+        last = self.places[end - 1]
+        places = (*self.places[:begin], *[self.places[begin]] * (len(words) - 1), last, *self.places[end:])
+        return Line(self.typed, self.plain[:begin] + words + self.plain[end:], places)
 
     def place(self, begin: int, end: int) -> tuple[int, int]:
         """Return where characters of `plain` stand in what was typed."""
         if begin >= len(self.places):
             return len(self.typed), len(self.typed)
-        return self.places[begin], self.places[max(begin, end - 1)] + 1
+        return self.places[begin], self.places[end - 1] + 1 if end > begin else self.places[begin]
 
     def shown(self, begin: int, end: int) -> str:
         """Return what was typed there, short and printable enough to be repeated in an answer."""
@@ -75,18 +89,23 @@ class Line:
         return " ".join(part for part in (before, words, after) if part)
 
 
-def _plain(character: str) -> str:
-    if character in _SIGNS:
-        return _SIGNS[character]
-    if ord(character) in UNSEEN:
-        return ""
-    if character.isascii():
-        return character.lower() if character.isprintable() else " "
+def too_long(length: int) -> RuleError:
+    """Return what is wrong with a line of so many characters."""
+    said = f"That is {length:,} characters long; a rule has at most {LONGEST}. Say it shorter, or as two rules."
+    return RuleError(said, LONGEST, length)
+
+
+def plain_character(character: str) -> str:
+    """Return a character as the grammar reads it, "" for one that nobody sees."""
+    if character.isascii() or ord(character) in _SIGNS:
+        return character.lower().translate(_SIGNS)
     if character.isdecimal():
         return str(unicodedata.decimal(character))
     category = unicodedata.category(character)
-    if category in ("Cf", "Mn"):  # direction marks and variation selectors come along with copied text
+    if ord(character) in UNSEEN or category in _ATTACHED:
         return ""
-    if category in ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp"):
-        return " "
-    return unicodedata.normalize("NFKC", character).lower()
+    return " " if category in _APART else unicodedata.normalize("NFKC", character).lower()
+
+
+def _brackets(text: str) -> Iterator[int]:
+    return (match.start() for match in re.finditer(r"[()]", text))

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from signals.alerts import stepping
-from signals.alerts.derived import with_derived
 from signals.alerts.episodes import State
-from signals.alerts.rule import rule_of, rules
+from signals.alerts.rule import OWN, rule_of, rules
 from signals.evidence import DailyCloses, base_rate, horizon_of
 from signals.inputs import MARKET
 from signals.metric import metrics
@@ -218,8 +217,10 @@ def read(
 
 def _computed(store: Store, rule: AlertRule, asset: str, end: datetime) -> dict[str, _Kept]:
     """Step a rule, and those over the same metrics with it, over all that is stored up to a close."""
-    beside = [other for other in rules().values() if (other.metrics, other.needed) == (rule.metrics, rule.needed)]
-    alike = beside if rule in beside else [rule]  # of a person's own, whose values may look further back, it is alone
+    own = rule.id.startswith(OWN)
+    alike = (
+        [rule] if own else [one for one in rules().values() if (one.metrics, one.needed) == (rule.metrics, rule.needed)]
+    )
     every = [metrics()[name] for name in rule.metrics]
     spans = {metric.id: _span(store, metric, asset) for metric in every}
     begun = {name: span[0] if span else None for name, span in spans.items()}
@@ -231,7 +232,7 @@ def _computed(store: Store, rule: AlertRule, asset: str, end: datetime) -> dict[
     steps = tuple(panels.step_for(store, metric, metric.asset_of(asset), first, end) for metric in every)
     settled, now = _stepped(store, alike, steps, asset, first, end, stand)
     hours = min((one.since for one in now.values() if one.since), default=end)
-    if max(steps) < DAY and hours - first > 2 * DAY:
+    if max(steps) < DAY and hours - first > 2 * DAY and all(other.fits(DAY) for other in alike):
         _, days = _stepped(store, alike, (DAY,) * len(steps), asset, first, floor(hours, DAY), stand)
         settled, now = (_joined(days, later, hours) for later in (settled, now))
     return _kept(asset, end, end - SETTLES, begun, steps, settled, now)
@@ -291,9 +292,9 @@ def _stepped(
     if not times:
         return dict(stand), dict(stand)
     lead = max(rule.lead(clock) for rule in alike)
-    earlier = [begin - clock * i for i in range(lead, 0, -1)]
+    behind = [begin - clock * i for i in range(lead, 0, -1)]
     computed = [
-        Computed.of(store, metric, step, (asset,), [*earlier, *times], clock)
+        Computed.of(store, metric, step, (asset,), behind + times, clock)
         for metric, step in zip(every, steps, strict=True)
     ]
     values: dict[str, Array] = {}
@@ -302,10 +303,10 @@ def _stepped(
     cut = bisect_right(times, last - SETTLES)
     then, now = dict(stand), dict(stand)
     for rule in alike:
-        judged_by = rule.judged_by(with_derived(rule.derived, values, clock))
+        judged = rule.judged_rows(values, clock, lead)
         for part, into in ((slice(0, cut), then), (slice(cut, len(times)), now)):
             before = then[rule.id]
-            of_part = {name: array[lead:][part] for name, array in judged_by.items()}
+            of_part = {name: array[part] for name, array in judged.items()}
             state, told = stepping.run(
                 rule.levels,
                 before.state,

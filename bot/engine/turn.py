@@ -60,7 +60,10 @@ class TurnTaker:
                 self._noted(now)
             if await asyncio.to_thread(self._bursts.judge, now):  # first: what is fast waits for no other judgement
                 self._told()
-            events = await asyncio.to_thread(judge, self._store, self._assets, now, started=self._started)
+            at_once = await asyncio.to_thread(self._own.judge_live, now, started=self._started)
+            if at_once:
+                self._told()
+            events = at_once + await asyncio.to_thread(judge, self._store, self._assets, now, started=self._started)
             events += await asyncio.to_thread(self._own.judge, now, started=self._started)
         if events:
             self._told()

@@ -11,6 +11,7 @@ import structlog
 from bot.engine.closes import CELLS, PATIENCE
 from bot.engine.own.closing import Closing
 from bot.engine.own.gone import tell_gone
+from bot.engine.own.live import WAITED, LivePrices, is_live
 from bot.engine.own.telling import Close, Happened, tell
 from bot.engine.own.values import Values
 from bot.engine.own.wanted import Largest, Wanted
@@ -19,7 +20,7 @@ from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.rules.many.book import Book
 from signals.rules.many.keeping import kept, restore
-from signals.units import DAY, MILLISECOND, floor, from_ms, in_ms, to_ms
+from signals.units import DAY, MILLISECOND, MINUTE, floor, from_ms, in_ms, to_ms
 from storage.alerts import own
 from storage.people import rules as people
 
@@ -57,6 +58,58 @@ class OwnJudge:
         self._rows: list[OwnRule] | None = None
         self._wanted = Wanted({})
         self._clocks: list[Clock] = []
+        self._live: Clock | None = None
+        self._prices = LivePrices(store)
+
+    def judge_live(self, now: datetime, *, started: datetime) -> list[Event]:
+        """Judge the rules over price alone, once a minute; what is told of them is returned.
+
+        What happened while nobody looked is no minute of theirs: they go on with the price that there is now.
+        """
+        if not self._ready(now) or self._live is None:
+            return []
+        try:
+            return self._judge_live(self._live, now, started)
+        except BaseException:
+            self._rows = None  # what is in memory may be ahead of what is kept
+            raise
+
+    def _judge_live(self, clock: Clock, now: datetime, started: datetime) -> list[Event]:
+        book, minute = clock.book, floor(now, MINUTE)
+        waiting: Bools = clock.pairs & (book.judged * 1000 < to_ms(minute))
+        if not waiting.any():
+            return []
+        values, came = self._prices.at(book.assets, book.rules, now)
+        if to_ms(now) - to_ms(minute) < WAITED:
+            waiting &= came
+        judged = book.judged
+        changes = book.step(values.at(0), at=minute, closes=MINUTE, pairs=waiting)
+        close = Close(values, 0, MINUTE, None)
+        found = [
+            Happened(change, book.rules[change.row], close, bool(judged[change.row, change.column] == 0))
+            for change in changes
+        ]
+        # Where nothing happened it is kept now and then: what is lost with it are some minutes of a hold.
+        touched: Bools = np.logical_or.reduce(waiting & (judged == 0), axis=1)
+        touched[[change.row for change in changes]] = True
+        if clock.looked != floor(now, PATIENCE):
+            clock.looked, touched = floor(now, PATIENCE), np.logical_or.reduce(waiting, axis=1)
+        if not touched.any():
+            return []
+        with self._store.write() as work:
+            told = tell(self._store, work, book, found, self._wanted, now, started)
+            book.forget(now)
+            own.save(work, kept(book, touched))
+        return told
+
+    def _ready(self, now: datetime) -> bool:
+        """Take in what chats wrote since the last time; False where there is nothing to judge."""
+        rows = people.every(self._store)
+        if not rows and not self._rows:
+            return False
+        if rows != self._rows or self._largest.look(now):
+            self._load(rows, now)
+        return True
 
     def judge(self, now: datetime, *, started: datetime, note: str | None = None) -> list[Event]:
         """Judge every close that became known since the last one, and write what follows. Return what is told.
@@ -64,11 +117,8 @@ class OwnJudge:
         started: when this process began; what happened before is marked so. A rule begins silently with where it
         stands, and so does an asset of it.
         """
-        rows = people.every(self._store)
-        if not rows and not self._rows:
+        if not self._ready(now):
             return []
-        if rows != self._rows or self._largest.look(now):
-            self._load(rows, now)
         told: list[Event] = []
         try:
             for clock in self._clocks:
@@ -94,13 +144,18 @@ class OwnJudge:
         assets = own.assets(self._store, (*self._followed, MARKET))
         stood = own.states(self._store)
         by_step: dict[timedelta, list[AlertRule]] = {}
-        for name in self._wanted.by_rule:
-            by_step.setdefault(max(metrics()[of].step for of in known[name].metrics), []).append(known[name])
-        self._clocks = []
+        for rule in (known[name] for name in self._wanted.by_rule):
+            step = MINUTE if is_live(rule) else max(metrics()[of].step for of in rule.metrics)
+            by_step.setdefault(step, []).append(rule)
+        self._clocks, self._live = [], None
         for step, alike in sorted(by_step.items()):
             book = Book(alike, assets, step)
             restore(book, {rule.id: stood[rule.id] for rule in alike if rule.id in stood})
-            self._clocks.append(Clock(step, book, self._wanted.pairs(book.rules, assets)))
+            clock = Clock(step, book, self._wanted.pairs(book.rules, assets))
+            if step == MINUTE:
+                self._live = clock
+            else:
+                self._clocks.append(clock)
         self._rows = rows
 
     def _judge(self, clock: Clock, now: datetime, started: datetime, note: str | None) -> list[Event]:

@@ -68,6 +68,7 @@ class Happened:
             at=change.at,
             since=change.since,
             values=close.values.row(self.rule, change.column, close.i),
+            venues=where.venues or close.values.venues.get(change.asset, ()),
         )
 
 
@@ -142,11 +143,16 @@ class Chats:
         )
 
     def told(self, event: Event, episode: int) -> set[int]:
-        """Return the destinations that are told of an event, and note that the rules of those have fired."""
+        """Return the destinations that are told of an event, and note that the rules of those have fired.
+
+        What begins again is told as seldom as what begins.
+        """
         rows = self._rows(event.rule, event.asset)
         if event.kind != "fired" and not event.came_and_went:
             there = self._told.get(episode, set())
-            return {row.destination for row in rows if row.paused_for in (None, "once")} & there
+            rows = [row for row in rows if row.destination in there]
+            if event.kind != "resumed":  # who was told of it once is told how it ends
+                return {row.destination for row in rows if row.paused_for in (None, "once")}
         found = [row for row in rows if self._wants(row, event.at)]
         for row in found:
             self._fired[row.id] = event.at

@@ -52,12 +52,16 @@ class Wanted:
     ) -> Wanted:
         """Take together what each chat wants. rules: those that can be judged; rows of others are left out."""
         found: dict[str, list[tuple[OwnRule, frozenset[str]]]] = {}
+        alike: dict[str, frozenset[str]] = {}  # thousands ask of the same assets, and hundreds of them are 30 kB
         for row in every:
             rule = rules.get(row.worded.rule)
             if rule is None or "position" in row.worded.scope:
                 continue
             scope = row.worded.scope
-            of = wants(scope, followed, largest.of(int(scope["top"])) if scope.get("top") else ())
+            key = json.dumps(scope, sort_keys=True)
+            if key not in alike:
+                alike[key] = wants(scope, followed, largest.of(int(scope["top"])) if scope.get("top") else ())
+            of = alike[key]
             found.setdefault(rule.id, []).append((row, _MARKET if rule.market_wide and of else of))
         return cls({name: tuple(rows) for name, rows in found.items()})
 

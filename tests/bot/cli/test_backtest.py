@@ -52,7 +52,7 @@ def test_people_read_the_rule_and_a_line_an_asset(winter: Path, capsys: pytest.C
     ("rule", "assets", "said"),
     [
         ("fundng < 20", None, "“fundng” is no figure I know; did you mean funding?"),
-        ("price down 5%", ["DOGE"], "Nothing is stored of DOGE. Stored: BTC."),
+        ("price down 5% in 24h", ["DOGE"], "Nothing is stored of DOGE. Stored: BTC."),
         ("my position 1 within 5%", None, "A rule about a position has no past"),
     ],
 )

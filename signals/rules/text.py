@@ -7,8 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from signals.language.spelling import MINUSES, UNSEEN
 from signals.rules.errors import RuleError
-from signals.spelling import MINUSES, UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ _APART: Final = ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TypedLine:
     """A line that was typed. plain: what is read. places: of each character of `plain` its place in `typed`."""
 
     typed: str
@@ -45,7 +45,7 @@ class Line:
     places: tuple[int, ...]
 
     @classmethod
-    def of(cls, typed: str) -> Line:
+    def of(cls, typed: str) -> TypedLine:
         """Read a line. RuleError where it is empty, too long, or has too many brackets within each other."""
         if len(typed) > LONGEST:
             raise too_long(len(typed))
@@ -64,11 +64,11 @@ class Line:
             raise RuleError(f"The rule is missing. Type it like {example}.", offers=((example, example),))
         return cls(typed, text, places)
 
-    def replaced(self, begin: int, end: int, words: str) -> Line:
+    def replaced(self, begin: int, end: int, words: str) -> TypedLine:
         """Return the line with other words there, in the place of what was typed."""
         last = self.places[end - 1]
         places = (*self.places[:begin], *[self.places[begin]] * (len(words) - 1), last, *self.places[end:])
-        return Line(self.typed, self.plain[:begin] + words + self.plain[end:], places)
+        return TypedLine(self.typed, self.plain[:begin] + words + self.plain[end:], places)
 
     def place(self, begin: int, end: int) -> tuple[int, int]:
         """Return where characters of `plain` stand in what was typed."""

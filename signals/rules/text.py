@@ -79,14 +79,13 @@ class TypedLine:
     def shown(self, begin: int, end: int) -> str:
         """Return what was typed there, short and printable enough to be repeated in an answer."""
         first, last = self.place(begin, end)
-        clean = "".join(one if one.isprintable() else " " for one in self.typed[first:last][: 2 * _SHOWN]).strip()
+        clean = _printable(self.typed[first:last][: 2 * _SHOWN]).strip()
         return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
 
     def with_instead(self, begin: int, end: int, words: str) -> str:
         """Return the line with other words there, as a line that may be offered."""
         first, last = self.place(begin, end)
-        before, after = self.typed[:first].rstrip(), self.typed[last:].lstrip()
-        return " ".join(part for part in (before, words, after) if part)
+        return " ".join(_printable(f"{self.typed[:first]} {words} {self.typed[last:]}").split())
 
 
 def too_long(length: int) -> RuleError:
@@ -105,6 +104,10 @@ def plain_character(character: str) -> str:
     if ord(character) in UNSEEN or category in _ATTACHED:
         return ""
     return " " if category in _APART else unicodedata.normalize("NFKC", character).lower()
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
 
 
 def _brackets(text: str) -> Iterator[int]:

@@ -83,7 +83,7 @@ class Understood:
             what = (
                 f"is {value_of(found.value).title}; say its line too" if found.value else "needs a figure and its line"
             )
-            raise RuleError(f"“{shown}” {what}, like {offers[0][1]}.", *where, offers)
+            raise RuleError(f"“{shown}” {what}, like {shown} {examples[0]}.", *where, offers)
         if len(every) > 1:
             said = f"“{shown}” is a rule of its own, with lines and times of its own: make it a line by itself."
             raise RuleError(said, *where, ((shown, shown),))

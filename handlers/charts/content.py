@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Groups, Level
     from signals.alerts.rule import AlertRule
-    from signals.metric import Chart
-    from signals.values import Unit
+    from signals.metric import Chart, Unit
 
 Time: TypeAlias = "datetime | str | float"
 Side: TypeAlias = Literal["below", "above"]

@@ -10,7 +10,7 @@ from handlers.words import wording
 from signals.units import DAY_S, HOUR_S
 
 if TYPE_CHECKING:
-    from signals.values import Unit
+    from signals.metric import Unit
 
 
 def say(value: float, unit: Unit) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from handlers.command import MissingValue, Refused
 from handlers.language.kinds import NOW
 from handlers.words import wording
-from signals.spelling import plainly
+from signals.language.spelling import plainly
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from handlers.command import Refused
 from handlers.language.spelling import shown
-from signals.spelling import HOURS, MAGNITUDES
+from signals.language.spelling import HOURS, MAGNITUDES
 from signals.venues import KNOWN, SPELLINGS
 
 Side = Literal["long", "short"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from signals.words import WORDS, drawn_by_word
+from signals.language.words import WORDS, drawn_by_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

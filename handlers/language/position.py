@@ -32,8 +32,8 @@ from handlers.language.kinds import (
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.assets import DOLLARS, Instrument
+from signals.language.spelling import plainly
 from signals.liquidation import VENUES, Position, venues_for
-from signals.spelling import plainly
 from signals.venues import exchange_of
 from storage.engine.database import StoreError
 

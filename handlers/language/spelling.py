@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from handlers.command import Refused
 from signals.assets import DOLLARS, PACKED, SPOKEN, Instrument, UnreadableSymbol, instrument
-from signals.spelling import MINUSES, UNSEEN, UnreadableNumber, read_number
+from signals.language.spelling import MINUSES, UNSEEN, UnreadableNumber, read_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -13,9 +13,9 @@ from handlers.language.refusals import refused
 from handlers.language.spelling import shown, symbol
 from handlers.words import wording
 from handlers.words.positions import shown as words
+from signals.language.spelling import plainly
 from signals.liquidation import LiquidationError, quote
 from signals.liquidation.watching import MOST_LINES, Holding
-from signals.spelling import plainly
 from signals.venues import of_accounts
 
 if TYPE_CHECKING:

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 from signals.units import HOURS_A_YEAR
-from signals.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

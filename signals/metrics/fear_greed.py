@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

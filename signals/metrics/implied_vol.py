@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

@@ -23,18 +23,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import MIN_SHARE, Series, days
 from signals.units import HOURS_A_YEAR
-from signals.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from signals.metric import Unit
     from signals.series import Array, Panel
-    from signals.values import Unit
 
 DAY = days(1)
 WINDOW = days(365)

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signals.liquidation_map import LONG, SHORT, WINDOW, MapSeries
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import Series, days, hours
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signals.liquidation_map import LONG, REACH, SHORT, WINDOW, MapSeries, per_percent
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import Series, hours
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Array, Panel

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import above, at_least, below, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

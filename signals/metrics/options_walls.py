@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.options import WALL
 from signals.series import hours
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Array, Panel, Series

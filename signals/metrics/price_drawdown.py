@@ -25,9 +25,8 @@ import numpy as np
 
 from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

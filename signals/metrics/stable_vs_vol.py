@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 from signals.statistics.rank_correlation import rank_correlation
-from signals.values import Value
 
 if TYPE_CHECKING:
     from signals.series import Panel, Series

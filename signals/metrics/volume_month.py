@@ -18,9 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import Series, days
-from signals.values import Value
 
 if TYPE_CHECKING:
     from typing import TypeAlias

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from signals.language.spelling import MAGNITUDES, UnreadableNumber, plainly, read_number
 from signals.rules.errors import RuleError
 from signals.rules.terms import amount_text, exact
-from signals.spelling import MAGNITUDES, UnreadableNumber, plainly, read_number
 from signals.units import HOURS_A_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from signals.rules.parsing import Amount, Piece
-    from signals.rules.text import Line
-    from signals.values import Value
+    from signals.metric import Value
+    from signals.rules.parsing import Amount, SaidWord
+    from signals.rules.text import TypedLine
 
 _SIZES: Final = {**MAGNITUDES, "thousand": 1e3}
 _LARGEST: Final = 1e15
@@ -38,7 +38,7 @@ _IN_WORDS: Final = {
 class Units:
     """The words behind a number, sorted by what they say."""
 
-    def __init__(self, units: tuple[Piece, ...], number: str) -> None:
+    def __init__(self, units: tuple[SaidWord, ...], number: str) -> None:
         kinds = {piece.kind for piece in units}
         self.percent = "PERCENT" in kinds
         self.yearly = "YEARLY" in kinds
@@ -58,7 +58,7 @@ class Units:
         return 1.0 if "hour" in self.per else 24.0 if "day" in self.per else 0.0
 
 
-def digits_of(line: Line, amount: Amount) -> float:
+def digits_of(line: TypedLine, amount: Amount) -> float:
     """Return the bare number, with its sign and magnitude. RuleError where it cannot be read in one way."""
     text = amount.number.text.replace(" ", "").replace("$", "")
     where = line.place(amount.begin, amount.number.end)
@@ -78,7 +78,7 @@ def digits_of(line: Line, amount: Amount) -> float:
     return sign * number
 
 
-def bound_of(line: Line, amount: Amount, value: Value) -> float:
+def bound_of(line: TypedLine, amount: Amount, value: Value) -> float:
     """Return a number in the unit of a value. RuleError, with whole lines to choose from, where it needs a unit."""
     number, units = digits_of(line, amount), Units(amount.units, amount.number.text)
     measure = value.measure
@@ -113,7 +113,7 @@ def bound_of(line: Line, amount: Amount, value: Value) -> float:
     return exact(number)
 
 
-def _rate(line: Line, amount: Amount, value: Value, number: float, units: Units) -> float:
+def _rate(line: TypedLine, amount: Amount, value: Value, number: float, units: Units) -> float:
     """Return a funding rate: a year, a payment or 8 hours, whichever was said."""
     if units.dollars or units.counted:
         raise _wrong(line, amount, value)
@@ -143,7 +143,7 @@ def _rate(line: Line, amount: Amount, value: Value, number: float, units: Units)
     return exact(per_hour * (HOURS_A_YEAR if value.unit == "apr" else 8))
 
 
-def _rank(line: Line, amount: Amount, value: Value, number: float, units: Units) -> float:
+def _rank(line: TypedLine, amount: Amount, value: Value, number: float, units: Units) -> float:
     """Return a rank: 90, 90 %, 90th percentile."""
     if units.dollars or units.yearly or units.per or units.counted not in {"", "percentile", "st", "nd", "rd", "th"}:
         raise _wrong(line, amount, value)
@@ -155,7 +155,7 @@ def _rank(line: Line, amount: Amount, value: Value, number: float, units: Units)
     return exact(number / 100)
 
 
-def percent_of(line: Line, amount: Amount, title: str) -> float:
+def percent_of(line: TypedLine, amount: Amount, title: str) -> float:
     """Return a change in percent as a fraction. RuleError where it has no percent sign."""
     number, units = digits_of(line, amount), Units(amount.units, amount.number.text)
     if number and (not units.percent or units.dollars or units.yearly or units.per):
@@ -166,14 +166,14 @@ def percent_of(line: Line, amount: Amount, title: str) -> float:
     return exact(number / 100)
 
 
-def ask(line: Line, amount: Amount, question: str, wanted: Collection[str]) -> RuleError:
+def ask(line: TypedLine, amount: Amount, question: str, wanted: Collection[str]) -> RuleError:
     """Return the question which of some amounts was meant, each as a whole line."""
     offers = tuple((one, line.with_instead(amount.begin, amount.end, one)) for one in wanted)
     choice = f": {' or '.join(wanted)}?" if len(offers) > 1 else f": type {next(iter(wanted))}." if offers else "."
     return RuleError(f"{question[:1].upper()}{question[1:]}{choice}", *line.place(amount.begin, amount.end), offers)
 
 
-def _wrong(line: Line, amount: Amount, value: Value) -> RuleError:
+def _wrong(line: TypedLine, amount: Amount, value: Value) -> RuleError:
     shown = line.shown(amount.begin, amount.end)
     counted = _IN_WORDS.get(value.unit, "percent, like 5%" if value.unit != "apr" else "% a year, like 30% apr")
     return RuleError(

@@ -12,14 +12,13 @@ from signals.alerts.condition import AT_ONCE, Condition, Level
 from signals.alerts.derived import Derived
 from signals.alerts.rule import OWN, AlertRule, rules
 from signals.inputs import INPUTS
+from signals.language.spelling import plainly
 from signals.liquidation.watching import FARTHER
-from signals.metric import metrics
+from signals.metric import MEASURES, metrics
 from signals.rules import saying
 from signals.rules.errors import RuleError
 from signals.rules.terms import changes_by_part, exact, text_of, value_of
-from signals.spelling import plainly
 from signals.units import MINUTE
-from signals.values import MEASURES
 
 if TYPE_CHECKING:
     from signals.alerts.condition import Groups, Operator, Rank

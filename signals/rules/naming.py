@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
 from signals.assets import SPOKEN, UnreadableSymbol, instrument
+from signals.language.words import PHRASES, WORDS
 from signals.metric import metrics
 from signals.rules.errors import RuleError
 from signals.rules.text import plain_character
-from signals.words import PHRASES, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from signals.rules.parsing import Piece
-    from signals.rules.text import Line
+    from signals.rules.parsing import SaidWord
+    from signals.rules.text import TypedLine
 
 PRICE: Final = "price_move.price"  # what a rule is over that names none: btc > 100k
 _CHANGE: Final = frozenset({"change", "changes", "changed", "move", "moves"})
@@ -33,7 +33,7 @@ _LONGEST: Final = 30  # characters of a word that is compared with what is known
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedFigure:
     """What a phrase names. value: the whole name of a value, "" for none. built_in: a rule, where it can be one.
 
     assets: those that were named beside it. over: a time that was. change: its change is meant.
@@ -42,11 +42,11 @@ class Named:
     value: str
     built_in: str
     assets: tuple[str, ...]
-    over: Piece | None
+    over: SaidWord | None
     change: bool
 
 
-def named(line: Line, phrase: Sequence[Piece], assets: Collection[str]) -> Named:
+def named(line: TypedLine, phrase: Sequence[SaidWord], assets: Collection[str]) -> NamedFigure:
     """Return what a phrase names. RuleError, with what was probably meant, for a word that is not known."""
     over = next((piece for piece in phrase if piece.kind == "SPAN" and any(map(str.isdigit, piece.text))), None)
     words = [piece for piece in phrase if piece is not over]
@@ -62,17 +62,17 @@ def named(line: Line, phrase: Sequence[Piece], assets: Collection[str]) -> Named
     change = any(piece.text in _CHANGE for piece in rest)
     said = _said(rest)
     if value := _ids().get(" ".join(piece.text for piece in plain)):
-        return Named(value, _built_in().get(said, ""), tuple(dict.fromkeys(found)), over, change)
+        return NamedFigure(value, _built_in().get(said, ""), tuple(dict.fromkeys(found)), over, change)
     if (value := _values().get(said)) or (value := _values().get(_said(plain))):
-        return Named(
+        return NamedFigure(
             value, _built_in().get(said, ""), tuple(dict.fromkeys(found)), over, change and said not in _values()
         )
     if built_in := _built_in().get(said) or _built_in().get(_said(plain)):
-        return Named("", built_in, tuple(dict.fromkeys(found)), over, change=False)
+        return NamedFigure("", built_in, tuple(dict.fromkeys(found)), over, change=False)
     if not plain:
-        return Named(PRICE if change else "", "", tuple(dict.fromkeys(found)), over, change)
+        return NamedFigure(PRICE if change else "", "", tuple(dict.fromkeys(found)), over, change)
     if value := _in_any_order().get(frozenset(_said(plain).split())):
-        return Named(value, "", tuple(dict.fromkeys(found)), over, change)
+        return NamedFigure(value, "", tuple(dict.fromkeys(found)), over, change)
     raise _unknown(line, plain, assets)
 
 
@@ -92,12 +92,12 @@ def asset_of(word: str, assets: Collection[str]) -> str | None:
     return read.asset if read.asset in assets else None
 
 
-def _known(pieces: Sequence[Piece]) -> bool:
+def _known(pieces: Sequence[SaidWord]) -> bool:
     """Tell whether words name a figure or a rule as they stand, so that none of them is an asset beside it."""
     return len(pieces) > 1 and _said(pieces) in _values()
 
 
-def _said(pieces: Sequence[Piece]) -> str:
+def _said(pieces: Sequence[SaidWord]) -> str:
     return plain_name(" ".join(piece.text for piece in pieces))
 
 
@@ -118,7 +118,7 @@ def _spoken() -> Mapping[str, str]:
     return dict(reversed(said))
 
 
-def with_ids(line: Line) -> Line:
+def with_ids(line: TypedLine) -> TypedLine:
     """Return the line with each title that the grammar would take apart written as the id of what it names."""
     while match := _titles().search(line.plain):
         line = line.replaced(match.start(), match.end(), _by_title()[match[0]])
@@ -187,7 +187,7 @@ def _vocabulary() -> frozenset[str]:
     return frozenset(word for text in (*_values(), *_built_in()) for word in text.split() if len(word) > 1)
 
 
-def _unknown(line: Line, pieces: Sequence[Piece], assets: Collection[str]) -> RuleError:
+def _unknown(line: TypedLine, pieces: Sequence[SaidWord], assets: Collection[str]) -> RuleError:
     """Return what is wrong with words that name nothing: the one that is in no name, or all of them together."""
     known = _vocabulary()
     odd = [piece for piece in pieces if not set(plain_name(piece.text).split()) <= known]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from signals.rules.errors import RuleError
 from signals.rules.naming import with_ids
-from signals.rules.text import Line
+from signals.rules.text import TypedLine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ Kind = Literal["", "compares", "moves", "crosses", "flips", "signed", "named", "
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A word of the line. kind: its name in the grammar. begin, end: where it stands in `Line.plain`."""
+class SaidWord:
+    """A word of the line. kind: its name in the grammar. begin, end: where it stands in `TypedLine.plain`."""
 
     text: str
     kind: str
@@ -39,9 +39,9 @@ class Piece:
 class Amount:
     """A number as it was said: its digits, and the words for how many and of what."""
 
-    number: Piece
-    magnitude: Piece | None
-    units: tuple[Piece, ...]
+    number: SaidWord
+    magnitude: SaidWord | None
+    units: tuple[SaidWord, ...]
 
     @property
     def begin(self) -> int:
@@ -61,11 +61,11 @@ class Spoken:
     word: what says how: `>`, `up`, `negative`. amount: the line. over: of a change, within which time.
     """
 
-    phrase: tuple[Piece, ...]
+    phrase: tuple[SaidWord, ...]
     kind: Kind
-    words: tuple[Piece, ...]
+    words: tuple[SaidWord, ...]
     amount: Amount | None
-    over: Piece | None
+    over: SaidWord | None
     begin: int
     end: int
 
@@ -81,16 +81,16 @@ class Parsed:
     position its number, where it was said, and the distance.
     """
 
-    line: Line
-    of: tuple[Piece, ...]
-    scope: tuple[Piece, ...]
+    line: TypedLine
+    of: tuple[SaidWord, ...]
+    scope: tuple[SaidWord, ...]
     groups: Groups
     until: Groups
-    position: tuple[Piece | None, Amount] | None
-    hold: Piece | None
-    every: Piece | None
-    once: Piece | None
-    quiet: Piece | None
+    position: tuple[SaidWord | None, Amount] | None
+    hold: SaidWord | None
+    every: SaidWord | None
+    once: SaidWord | None
+    quiet: SaidWord | None
 
 
 def grammar_text() -> str:
@@ -117,12 +117,12 @@ def parse(typed: str) -> Parsed:
     """Read a line. RuleError, with the word that does not fit, for what is no rule."""
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - as above
 
-    line = with_ids(Line.of(typed))
+    line = with_ids(TypedLine.of(typed))
     try:
         tree = _parser().parse(line.plain)
     except UnexpectedInput as error:
         raise _unexpected(line, error) from None
-    return _Reader(line).whole(tree)
+    return _TreeReader(line).whole(tree)
 
 
 # --- what does not fit ------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ _MISSING: Final = (
 )
 
 
-def _unexpected(line: Line, error: UnexpectedInput) -> RuleError:
+def _unexpected(line: TypedLine, error: UnexpectedInput) -> RuleError:
     expected: set[str] = set(getattr(error, "accepts", None) or getattr(error, "expected", None) or ())
     expected |= set(getattr(error, "allowed", None) or ())
     wanted = [words for names, words in _MISSING if names & expected]
@@ -161,22 +161,22 @@ def _word_end(text: str, begin: int) -> int:
 # --- from the tree ----------------------------------------------------------------------------------------------------
 
 
-class _Reader:
+class _TreeReader:
     """One tree being read."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: TypedLine) -> None:
         self.line = line
-        self.scope: tuple[Piece, ...] = ()
+        self.scope: tuple[SaidWord, ...] = ()
 
     def whole(self, tree: Node) -> Parsed:
         """Return what a whole line says. RuleError where it says something twice, or too much."""
-        of: tuple[Piece, ...] = ()
+        of: tuple[SaidWord, ...] = ()
         groups: Groups = ()
         until: Groups = ()
-        position: tuple[Piece | None, Amount] | None = None
-        said: dict[str, Piece] = {}
+        position: tuple[SaidWord | None, Amount] | None = None
+        said: dict[str, SaidWord] = {}
         for node in tree.children:
-            name, pieces = _name(node), list(_pieces(node)) or [Piece("", "", 0, 0)]
+            name, pieces = _name(node), list(_pieces(node)) or [SaidWord("", "", 0, 0)]
             if name == "head":
                 of = tuple(pieces)
             elif name == "position":
@@ -229,11 +229,11 @@ class _Reader:
 
 def _condition(node: Node) -> Spoken:
     """Return one condition; a test that stands alone has no node of its own around it."""
-    phrase: tuple[Piece, ...] = ()
+    phrase: tuple[SaidWord, ...] = ()
     kind: Kind = ""
-    words: tuple[Piece, ...] = ()
+    words: tuple[SaidWord, ...] = ()
     amount: Amount | None = None
-    over: Piece | None = None
+    over: SaidWord | None = None
     for child in node.children if _name(node) == "condition" else [node]:
         name = _name(child)
         if name == "phrase":
@@ -260,7 +260,7 @@ def _name(node: Node) -> Any:
     return "" if isinstance(node, str) else str(node.data)
 
 
-def _pieces(node: Node) -> Iterator[Piece]:
+def _pieces(node: Node) -> Iterator[SaidWord]:
     """Yield the words of a branch."""
     if not _name(node):
         yield _piece(node)
@@ -269,6 +269,6 @@ def _pieces(node: Node) -> Iterator[Piece]:
         yield from _pieces(child)
 
 
-def _piece(token: Node) -> Piece:
+def _piece(token: Node) -> SaidWord:
     begin = token.start_pos or 0
-    return Piece(" ".join(token.split()), token.type, begin, begin + len(token))
+    return SaidWord(" ".join(token.split()), token.type, begin, begin + len(token))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from signals.alerts.rule import AlertRule
-    from signals.rules.parsing import Parsed, Piece
+    from signals.rules.parsing import Parsed, SaidWord
     from signals.rules.terms import Alternatives
-    from signals.rules.text import Line
+    from signals.rules.text import TypedLine
 
 LONGEST_HOLD: Final = 30 * DAY
 OFTENEST: Final = 5 * MINUTE  # that a rule may be told; alarms are judged at closes of an hour
@@ -203,7 +203,7 @@ def _position_line(scope: Scope, meaning: Meaning) -> str:
     return text_of(meaning).replace("my position", scope.text, 1)
 
 
-def _span(parsed: Parsed, piece: Piece | None, what: str, least: timedelta, most: timedelta) -> timedelta:
+def _span(parsed: Parsed, piece: SaidWord | None, what: str, least: timedelta, most: timedelta) -> timedelta:
     if piece is None:
         return timedelta(0)
     span = span_of(parsed.line, piece)
@@ -217,7 +217,7 @@ def _span(parsed: Parsed, piece: Piece | None, what: str, least: timedelta, most
 # --- of what ---------------------------------------------------------------------------------------------------------
 
 
-def scope_of(line: Line, of: tuple[Piece, ...], assets: Iterable[str], usual: str) -> Scope:
+def scope_of(line: TypedLine, of: tuple[SaidWord, ...], assets: Iterable[str], usual: str) -> Scope:
     """Return the scope of a line. of: `any` and `top50`, where they were said. usual: the asset where none is named."""
     named = tuple(dict.fromkeys(assets))
     top = next((piece for piece in of if piece.kind == "TOP"), None)

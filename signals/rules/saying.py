@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from signals.language.spelling import plainly
 from signals.rules.terms import centred, changes_by_part, declared_change, value_of
-from signals.spelling import plainly
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
+    from signals.metric import Value
     from signals.rules.terms import Alternatives, Meaning, Term, Test
-    from signals.values import Value
 
 MINUS: Final = "−"
 _TESTS: Final[dict[Test, str]] = {">": "above", ">=": "at least", "<": "below", "<=": "at most", "is": "is"}

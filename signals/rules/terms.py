@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from signals.language.spelling import plainly
 from signals.metric import metrics
 from signals.rules.naming import spoken_name
-from signals.spelling import plainly
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from signals.values import Value
+    from signals.metric import Value
 
 _SHORT: Final = 5  # characters of a number with a letter for its size; 98,765 is not 98.765k to anybody
 DIGITS: Final = 10  # of a number in a rule; what is typed has fewer, and arithmetic leaves noise behind them

@@ -7,8 +7,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from signals.language.spelling import MINUSES, UNSEEN
 from signals.rules.errors import RuleError
-from signals.spelling import MINUSES, UNSEEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ _APART: Final = ("So", "Sk", "Co", "Cn", "Cs", "Cc", "Zs", "Zl", "Zp")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TypedLine:
     """A line that was typed. plain: what is read. places: of each character of `plain` its place in `typed`."""
 
     typed: str
@@ -45,7 +45,7 @@ class Line:
     places: tuple[int, ...]
 
     @classmethod
-    def of(cls, typed: str) -> Line:
+    def of(cls, typed: str) -> TypedLine:
         """Read a line. RuleError where it is empty, too long, or has too many brackets within each other."""
         if len(typed) > LONGEST:
             raise too_long(len(typed))
@@ -64,11 +64,11 @@ class Line:
             raise RuleError(f"The rule is missing. Type it like {example}.", offers=((example, example),))
         return cls(typed, text, places)
 
-    def replaced(self, begin: int, end: int, words: str) -> Line:
+    def replaced(self, begin: int, end: int, words: str) -> TypedLine:
         """Return the line with other words there, in the place of what was typed."""
         last = self.places[end - 1]
         places = (*self.places[:begin], *[self.places[begin]] * (len(words) - 1), last, *self.places[end:])
-        return Line(self.typed, self.plain[:begin] + words + self.plain[end:], places)
+        return TypedLine(self.typed, self.plain[:begin] + words + self.plain[end:], places)
 
     def place(self, begin: int, end: int) -> tuple[int, int]:
         """Return where characters of `plain` stand in what was typed."""
@@ -79,14 +79,13 @@ class Line:
     def shown(self, begin: int, end: int) -> str:
         """Return what was typed there, short and printable enough to be repeated in an answer."""
         first, last = self.place(begin, end)
-        clean = "".join(one if one.isprintable() else " " for one in self.typed[first:last][: 2 * _SHOWN]).strip()
+        clean = _printable(self.typed[first:last][: 2 * _SHOWN]).strip()
         return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
 
     def with_instead(self, begin: int, end: int, words: str) -> str:
         """Return the line with other words there, as a line that may be offered."""
         first, last = self.place(begin, end)
-        before, after = self.typed[:first].rstrip(), self.typed[last:].lstrip()
-        return " ".join(part for part in (before, words, after) if part)
+        return " ".join(_printable(f"{self.typed[:first]} {words} {self.typed[last:]}").split())
 
 
 def too_long(length: int) -> RuleError:
@@ -105,6 +104,10 @@ def plain_character(character: str) -> str:
     if ord(character) in UNSEEN or category in _ATTACHED:
         return ""
     return " " if category in _APART else unicodedata.normalize("NFKC", character).lower()
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " for one in text)
 
 
 def _brackets(text: str) -> Iterator[int]:

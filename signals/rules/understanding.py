@@ -5,22 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from signals.language.spelling import HOURS, read_number
 from signals.metric import metrics
 from signals.rules.amounts import bound_of, digits_of, percent_of
 from signals.rules.errors import RuleError
 from signals.rules.naming import PRICE, asset_of, named
 from signals.rules.saying import begun, span_words
 from signals.rules.terms import Term, centred, changes_by_part, ordered, value_of
-from signals.spelling import HOURS, read_number
 from signals.units import DAY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from signals.rules.naming import Named
-    from signals.rules.parsing import Amount, Groups, Parsed, Piece, Spoken
+    from signals.rules.naming import NamedFigure
+    from signals.rules.parsing import Amount, Groups, Parsed, SaidWord, Spoken
     from signals.rules.terms import Alternatives, Test
-    from signals.rules.text import Line
+    from signals.rules.text import TypedLine
 
 LONGEST_CHANGE: Final = 30 * DAY
 MOST_ENDS: Final = 32  # alternatives of what ends a rule
@@ -33,7 +33,7 @@ _COMPARED: Final[dict[str, Test]] = {
 }
 
 
-def span_of(line: Line, piece: Piece) -> timedelta:
+def span_of(line: TypedLine, piece: SaidWord) -> timedelta:
     """Return a span of time that was said: 2h, 45 min, a day. RuleError where its number cannot be read."""
     digits = piece.text.rstrip("abcdefghijklmnopqrstuvwxyz ")
     unit = piece.text[len(digits) :].split()[-1]
@@ -57,11 +57,11 @@ def clock_of(*every: Alternatives) -> timedelta:
 class Understood:
     """One line being understood. assets: those that it names."""
 
-    def __init__(self, line: Line, followed: Sequence[str]) -> None:
+    def __init__(self, line: TypedLine, followed: Sequence[str]) -> None:
         self.line = line
         self.assets: list[str] = []
         self._followed = followed
-        self._named: dict[int, Named] = {}
+        self._named: dict[int, NamedFigure] = {}
 
     def built_in(self, parsed: Parsed) -> str:
         """Return the built-in rule that the whole line names, "" where it is made of conditions.
@@ -83,7 +83,7 @@ class Understood:
             what = (
                 f"is {value_of(found.value).title}; say its line too" if found.value else "needs a figure and its line"
             )
-            raise RuleError(f"“{shown}” {what}, like {offers[0][1]}.", *where, offers)
+            raise RuleError(f"“{shown}” {what}, like {shown} {examples[0]}.", *where, offers)
         if len(every) > 1:
             said = f"“{shown}” is a rule of its own, with lines and times of its own: make it a line by itself."
             raise RuleError(said, *where, ((shown, shown),))
@@ -118,7 +118,7 @@ class Understood:
 
     # --- names --------------------------------------------------------------------------------------------------------
 
-    def _asset(self, piece: Piece) -> str:
+    def _asset(self, piece: SaidWord) -> str:
         asset = asset_of(piece.text, self._followed)
         if asset is None:
             shown = self.line.shown(piece.begin, piece.end)
@@ -293,7 +293,7 @@ def _amount(spoken: Spoken) -> Amount:
     return spoken.amount
 
 
-def _compared(piece: Piece) -> Test:
+def _compared(piece: SaidWord) -> Test:
     return _COMPARED[piece.text.replace("> =", ">=").replace("< =", "<=").replace("= >", "=>").replace("= <", "=<")]
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from handlers.command import Refused
 from handlers.language.kinds import FILLERS, TIME
 from handlers.language.spelling import chunks, shown
-from signals.spelling import HOURS
+from signals.language.spelling import HOURS
 from signals.units import DAY, HOUR, MINUTE
 from signals.wall_clock import instant, shown_next
 

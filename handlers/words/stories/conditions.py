@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from signals.alerts.condition import Condition
-    from signals.values import Unit
+    from signals.metric import Unit
 
 LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
 

@@ -1,4 +1,4 @@
-"""Rules over changes and crossings, judged over a real store: by each close, over whole history, and in hindsight."""
+"""Rules over changes and crossings, over a real store: judged close by close, over whole history, and in hindsight."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from bot.engine.closes import Closes, RuleGroup
 from bot.engine.evaluate import evaluate
-from signals.alerts.episodes import State
 from signals.alerts.rule import rule_of
 from signals.metric import metrics
 from storage.engine.database import Store
@@ -22,6 +21,8 @@ from storage.queries.evidence import past
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from signals.alerts.episodes import State
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)

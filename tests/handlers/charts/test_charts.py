@@ -31,9 +31,8 @@ from handlers.charts.sheet import WIDEST, spread, wrapped
 from handlers.reply import Picture, from_json, to_json
 from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule, rules_of
-from signals.metric import Chart, Metric, metrics
+from signals.metric import Chart, Metric, Value, metrics
 from signals.options import OptionExpiry, Strike
-from signals.values import Value
 from storage.queries.derivatives.option_chain import OptionsNow
 from storage.queries.freshness import Stamp
 from tests.examples import examples

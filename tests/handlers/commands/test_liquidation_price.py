@@ -15,8 +15,8 @@ from handlers.language.grammar import parse
 from handlers.language.spelling import split_command
 from handlers.reply import Buttons, Reply, plain_text
 from handlers.words.liquidation import ASSUMED, SAID_APART
+from signals.language.spelling import plainly
 from signals.liquidation import Assumption
-from signals.spelling import plainly
 from storage.engine.database import Store
 
 if TYPE_CHECKING:

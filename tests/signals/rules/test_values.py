@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from handlers.words import wording
-from signals.metric import metrics
+from signals.language.words import PHRASES, WORDS
+from signals.metric import MEASURES, REST, Value, metrics
 from signals.rules.reading import read
 from signals.rules.terms import amount_text, value_of
-from signals.values import MEASURES, REST, Value
-from signals.words import PHRASES, WORDS
 
 EVERY = [f"{metric.id}.{name}" for metric in metrics().values() for name in metric.values]
 LINES = {"rank": 0.9, "share": 0.2, "index": 70.0, "code": 1.0, "rate": 0.0005, "rate_8h": 0.0005, "apr": 0.3}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class WordMeaning:
     """What a word means. value: the whole name of the value that a rule compares. drawn: what a picture shows of it.
 
     drawn: a metric, and after a space the value where that is not the main one; "" for `value` itself.
@@ -29,30 +29,30 @@ class Meant:
         return self.drawn or self.value.removesuffix(".value").replace(".", " ")
 
 
-def _all(meant: Meant, *words: str) -> dict[str, Meant]:
+def _all(meant: WordMeaning, *words: str) -> dict[str, WordMeaning]:
     return dict.fromkeys(words, meant)
 
 
 # One word, as /chart and /health take it too.
-WORDS: Final[Mapping[str, Meant]] = {
-    **_all(Meant("oi_coins.usd", "oi_vs_ma180 usd"), "oi", "interest"),
-    **_all(Meant("oi_vs_ma180.average", "oi_vs_ma180 usd"), "average"),
-    **_all(Meant("oi_drawdown.value"), "drawdown"),
-    **_all(Meant("oi_vs_ma180.value"), "ma180"),
-    **_all(Meant("oi_zscore.value"), "closing"),
-    **_all(Meant("oi_quadrant.value"), "quadrant"),
-    **_all(Meant("funding_market.value", "funding_stretch"), "funding"),
-    **_all(Meant("funding_market.value", "funding_apr"), "apr"),
-    **_all(Meant("taker_ratio.value"), "taker", "takers"),
-    **_all(Meant("taker_ratio.net", "net_taker_30d"), "net", "flow"),
-    **_all(Meant("price_move.price", "price_drawdown"), "price"),
-    **_all(Meant("fear_greed.value"), "fng", "fear", "greed", "mood"),
-    **_all(Meant("depth_index.depth_usd"), "depth", "book"),
-    **_all(Meant("long_short.value"), "ls", "longs"),
-    **_all(Meant("basis.value"), "basis", "premium"),
-    **_all(Meant("basis.dated"), "dated"),
-    **_all(Meant("implied_vol.iv"), "vol", "volatility", "iv"),
-    **_all(Meant("stable_supply.supply_usd"), "stables", "stablecoins"),
+WORDS: Final[Mapping[str, WordMeaning]] = {
+    **_all(WordMeaning("oi_coins.usd", "oi_vs_ma180 usd"), "oi", "interest"),
+    **_all(WordMeaning("oi_vs_ma180.average", "oi_vs_ma180 usd"), "average"),
+    **_all(WordMeaning("oi_drawdown.value"), "drawdown"),
+    **_all(WordMeaning("oi_vs_ma180.value"), "ma180"),
+    **_all(WordMeaning("oi_zscore.value"), "closing"),
+    **_all(WordMeaning("oi_quadrant.value"), "quadrant"),
+    **_all(WordMeaning("funding_market.value", "funding_stretch"), "funding"),
+    **_all(WordMeaning("funding_market.value", "funding_apr"), "apr"),
+    **_all(WordMeaning("taker_ratio.value"), "taker", "takers"),
+    **_all(WordMeaning("taker_ratio.net", "net_taker_30d"), "net", "flow"),
+    **_all(WordMeaning("price_move.price", "price_drawdown"), "price"),
+    **_all(WordMeaning("fear_greed.value"), "fng", "fear", "greed", "mood"),
+    **_all(WordMeaning("depth_index.depth_usd"), "depth", "book"),
+    **_all(WordMeaning("long_short.value"), "ls", "longs"),
+    **_all(WordMeaning("basis.value"), "basis", "premium"),
+    **_all(WordMeaning("basis.dated"), "dated"),
+    **_all(WordMeaning("implied_vol.iv"), "vol", "volatility", "iv"),
+    **_all(WordMeaning("stable_supply.supply_usd"), "stables", "stablecoins"),
 }
 # Several words that together name one value; in a rule alone.
 PHRASES: Final[Mapping[str, str]] = {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handlers.words.subscriptions import muted_named
 from signals.rules.reading import read
 from storage.engine.database import Store
 from storage.people import destinations, switches
@@ -118,12 +119,15 @@ def test_once_is_once(market: Market) -> None:
     assert (row.number, row.paused_for) == (number, "once")
 
 
-@pytest.mark.parametrize("what", ["*", "BTC", "own price_move.price < 80000", "own price_move.price < 80000 BTC"])
+@pytest.mark.parametrize("what", ["*", "BTC", "{rule}", "{rule} BTC"])
 def test_what_is_muted_is_not_told(market: Market, what: str) -> None:
     asks(market.store, "btc price < 80k")
+    [row] = people.of(market.store, chat(market.store))
     market.minute()
-    switches.switch(market.store, chat(market.store), Switch("mute", what))
+    muted = what.format(rule=row.worded.rule)
+    switches.switch(market.store, chat(market.store), Switch("mute", muted))
     assert to(market, 79_900) == []
+    assert "price" in muted_named(muted, {}).lower() or "{" not in what
 
 
 def test_an_old_price_judges_nothing(market: Market) -> None:

@@ -84,7 +84,7 @@ class AlertRule:
 
     @property
     def known_by(self) -> tuple[str, ...]:
-        """Return the names of the values that must be known before anything is: as a rule the main one of each metric."""
+        """Return the names of the values that must be known before anything is: mostly the main one of each metric."""
         return self.compares or tuple(f"{metric}.value" for metric in self.needed)
 
     @property

@@ -130,6 +130,11 @@ def of(store: Store, rule: str, asset: str) -> list[Episode]:
     return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]
 
 
+def of_rule(store: Store, rule: str, since: datetime) -> list[Episode]:
+    """Return the episodes of a rule, of any asset, that still run or fired at a time or later, the oldest first."""
+    return [_episode(row) for row in store.read(SQL.episodes_of_rule, rule=rule, since=to_ms(since))]
+
+
 def told_with(store: Store, destination: int, episode: int) -> list[Episode]:
     """Return the episodes that one message tells a destination of with this one; none where it was not told of it."""
     return [_episode(row) for row in store.read(SQL.episodes_told_with, destination=destination, episode=episode)]

@@ -43,6 +43,10 @@ ORDER BY fired;
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE rule = :rule AND asset = :asset ORDER BY fired;
 
+-- name: episodes_of_rule
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE rule = :rule AND (ended IS NULL OR fired >= :since) ORDER BY fired;
+
 -- name: episodes_told_with
 -- Those of its message in this destination, and itself where that has no message there yet.
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
@@ -111,6 +115,11 @@ ON CONFLICT DO NOTHING;
 -- name: record_of
 SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
 WHERE private = 0 AND (:rule IS NULL OR rule = :rule) AND (:asset IS NULL OR asset = :asset) ORDER BY at, id;
+
+-- name: record_of_own
+-- Of one rule that people wrote, whose record is nobody else's.
+SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
+WHERE private = 1 AND rule = :rule AND at >= :since ORDER BY at, id;
 
 -- name: record_between
 SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record

@@ -145,6 +145,11 @@ def entries(store: Store, rule: str | None = None, asset: str | None = None) -> 
     return _entries(store, store.read(SQL.record_of, rule=rule, asset=asset))
 
 
+def of_own(store: Store, rule: str, since: datetime) -> list[Entry]:
+    """Return the record of a rule that people wrote, from a time on, the oldest first."""
+    return _entries(store, store.read(SQL.record_of_own, rule=rule, since=to_ms(since)))
+
+
 def unjudged(store: Store, now: datetime) -> list[Entry]:
     """Return the entries that lack an outcome of which the time has come, the oldest first."""
     rows = store.read(SQL.record_unjudged, now=to_ms(now), after=json.dumps(AFTER))

@@ -1,4 +1,4 @@
-"""Rules over changes and crossings, judged over a real store: close by close as over whole history, and in hindsight."""
+"""Rules over changes and crossings, judged over a real store: by each close, over whole history, and in hindsight."""
 
 from __future__ import annotations
 

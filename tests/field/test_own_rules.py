@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handlers.words.subscriptions import muted_named
 from signals.rules.reading import read
 from storage.engine.database import Store
 from storage.people import destinations, switches
@@ -118,12 +119,28 @@ def test_once_is_once(market: Market) -> None:
     assert (row.number, row.paused_for) == (number, "once")
 
 
-@pytest.mark.parametrize("what", ["*", "BTC", "own price_move.price < 80000", "own price_move.price < 80000 BTC"])
+@pytest.mark.parametrize("what", ["*", "BTC", "{rule}", "{rule} BTC"])
 def test_what_is_muted_is_not_told(market: Market, what: str) -> None:
     asks(market.store, "btc price < 80k")
+    [row] = people.of(market.store, chat(market.store))
     market.minute()
-    switches.switch(market.store, chat(market.store), Switch("mute", what))
+    muted = what.format(rule=row.worded.rule)
+    switches.switch(market.store, chat(market.store), Switch("mute", muted))
     assert to(market, 79_900) == []
+    said = {"*": "everything", "BTC": "BTC", "{rule}": "price below 80,000", "{rule} BTC": "BTC: price below 80,000"}
+    assert muted_named(muted, {}) == said[what]
+
+
+def test_what_fires_in_quiet_hours_is_told_after_them_in_a_line(market: Market) -> None:
+    asks(market.store, "btc price < 80k")
+    market.minute()
+    start = market.clock.now()
+    hours = f"{start:%H:%M}-{start + timedelta(minutes=30):%H:%M}"
+    switches.switch(market.store, chat(market.store), Switch("quiet", value=hours))
+    assert to(market, 79_900) == []
+    said = [one for _ in range(32) for one in market.minute()]
+    assert len(said) == 1
+    assert "BTC: price below 80,000" in said[0].text
 
 
 def test_an_old_price_judges_nothing(market: Market) -> None:

@@ -76,7 +76,8 @@ class LivePrices:
         hour = BACK // 60 * 60
         change = np.full(prices.shape, np.nan)
         change[hour:] = prices[hour:] / prices[:-hour] - 1
-        known = with_derived(dict.fromkeys(one for rule in rules for one in rule.derived), {PRICE: prices}, MINUTE)
+        derived_of = list(dict.fromkeys(one for rule in rules for one in rule.derived))
+        known = with_derived(derived_of, {PRICE: prices}, MINUTE)
         derived = {name: rows[-1:] for name, rows in known.items() if name != PRICE}
         # That a price is known stands for the z of its move, which no rule judged here compares.
         of_metric = {METRIC: {PRICE: prices[-1:], HOURLY: change[-1:]}}

@@ -76,12 +76,12 @@ class Values:
                 log.exception("rules of one's own could not be judged", metric=name, closes=len(times))
                 found.failed.add(name)
         every = {name: rows for of_metric in found.of_metric.values() for name, rows in of_metric.items()}
-        derived = tuple(dict.fromkeys(one for rule in rules for one in rule.derived if one.of in every))
-        whole = with_derived(derived, every, step)
-        found.derived = {one.name: whole[one.name] for one in derived}
+        derived = list(dict.fromkeys(one for rule in rules for one in rule.derived if one.of in every))
+        every = with_derived(derived, every, step)
+        found.derived = {one.name: every[one.name] for one in derived}
         for setup in dict.fromkeys(rule.setup for rule in rules if rule.setup):
             shape = len(times), len(assets)
-            counts = setup.counts(whole)
+            counts = setup.counts(every)
             found.of_metric[setup.id] = {name: np.broadcast_to(rows, shape) for name, rows in counts.items()}
         return found
 

@@ -126,7 +126,7 @@ def export(
     ] = False,
     chat: Annotated[
         str | None,
-        typer.Option("--chat", help="With --mine: whose, e.g. telegram:12345 (default: this terminal)."),
+        typer.Option("--chat", help="With --mine: whose, as platform:number (default: the bot at hand)."),
     ] = None,
     config: ConfigFile = None,
     db: Db = None,

@@ -339,7 +339,7 @@ ORDER BY o.id;
 -- name: expire
 UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id;
 
--- --- rests.py
+-- --- sending/rests.py
 
 -- name: rest_destination
 UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
@@ -379,7 +379,7 @@ SELECT n.payload FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND o.settled > :since AND o.state = 'sent' AND n.kind = 'digest'
 ORDER BY o.id DESC;
 
--- --- held.py
+-- --- sending/held.py
 
 -- name: held_due
 -- What is held no longer, the oldest first, of the destinations that wait longest.
@@ -440,7 +440,7 @@ WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
 -- name: digest_soon
 SELECT min(next) AS next FROM digests WHERE destination = :destination AND next BETWEEN :now AND :latest;
 
--- --- lease.py
+-- --- sending/lease.py
 
 -- name: raise_epoch
 INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1, beat = 0;
@@ -459,7 +459,7 @@ WHERE state = 'sending' AND epoch < :epoch;
 -- name: beat
 UPDATE leases SET beat = beat + 1 WHERE name = :name AND epoch = :epoch;
 
--- --- restored.py
+-- --- sending/restored.py
 
 -- name: restored
 SELECT value FROM settings WHERE name = :name;
@@ -477,7 +477,7 @@ SELECT o.destination, n.at, n.payload FROM outbox o JOIN notices n ON n.id = o.n
     JOIN destinations d ON d.id = o.destination
 WHERE o.state = 'merged' AND o.reason = :reason AND o.settled >= :since AND d.gone IS NULL ORDER BY o.id;
 
--- --- counts.py
+-- --- sending/counts.py
 
 -- name: waiting_by_state
 SELECT CASE WHEN state = 'queued' AND (held_for IS NOT NULL OR held_until > :now) THEN 'held' ELSE state END AS state,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.derived import Derived
     from signals.alerts.rule import AlertRule
-    from signals.values import Unit
+    from signals.metric import Unit
     from storage.engine.database import Store
 
 PICTURE: Final = RULE

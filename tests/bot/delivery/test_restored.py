@@ -12,7 +12,8 @@ import pytest
 from handlers.reply import plain_text
 from signals.due import WallTime
 from signals.wall_clock import midnight
-from storage.alerts import announcing, outbox, restored
+from storage.alerts import announcing, outbox
+from storage.alerts.sending import restored
 from storage.engine.database import Store
 from storage.people import destinations, digests
 from tests.bot.delivery.desk import DAY, HOUR, NOW, Desk, desk_at

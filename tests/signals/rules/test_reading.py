@@ -115,7 +115,7 @@ LINES = {
     "an end by another figure": (
         "btc funding > 30% apr until price crosses 90k",
         "funding_market > 30% apr until price_move.price crosses 90k",
-        "BTC: funding of all venues above 30 % a year; over with price crosses 90,000.",
+        "BTC: funding of all venues above 30 % a year; over when price crosses 90,000.",
     ),
     "a change over hours that no value is declared for": (
         "sol price -3% in 3h",
@@ -280,7 +280,7 @@ def test_every_built_in_rule_can_be_taken(name: str) -> None:
 def test_the_help_is_the_comments_of_the_grammar() -> None:
     shown = help_lines()
     assert all(f"//{' ' if line else ''}{line}" in grammar_text().splitlines() for line in shown)
-    examples_shown = [line.strip().partition("    ")[0] for line in shown if line.startswith("  ")]
+    examples_shown = [line.strip().partition(":")[0] for line in shown if line.startswith("  ")]
     assert len(examples_shown) == 8
     for line in examples_shown:
         own(line)

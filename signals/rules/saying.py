@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MINUS: Final = "−"
 _TESTS: Final[dict[Test, str]] = {">": "above", ">=": "at least", "<": "below", "<=": "at most", "is": "is"}
-_SIZES: Final = ((1e9, "bn"), (1e6, "m"))
+_SIZES: Final = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"))
 
 
 def begun(text: str) -> str:

@@ -152,6 +152,29 @@ LINES = {
             "the usual."
         ),
     ),
+    "a figure is named once": (
+        "btc funding above 30% apr or below -10% apr",
+        "funding_market < -10% apr or funding_market > 30% apr",
+        (
+            "BTC: funding of all venues below −10 % a year, or funding of all venues above 30 % a year; over when back "
+            "below 15 % a year and back above −5 % a year."
+        ),
+    ),
+    "and its end is of it": (
+        "btc funding above 30% apr until negative",
+        "funding_market > 30% apr until funding_market < 0",
+        "BTC: funding of all venues above 30 % a year; over when back below 0 % a year.",
+    ),
+    "a time behind the number": (
+        "btc up 5% 24h",
+        "price_move.change_24h >= 5%",
+        "BTC: price up 5 % or more in 24 h; over when back up less than 2.5 % in 24 h.",
+    ),
+    "trillions": (
+        "btc month volume > $1.2tn",
+        "volume_month > 1.2tn",
+        "BTC: volume of the month so far above $1.2tn; over when back below $1.176tn; judged at daily closes.",
+    ),
     "two sides of one figure": (
         "btc < 80000 or > 120000",
         "price_move.price < 80k or price_move.price > 120k",

@@ -24,7 +24,7 @@ ASSETS = ("BTC", "ETH", "SOL", "XRP", "DOGE")
 LONGEST_TURN = 0.5  # seconds that a line may take on a busy machine; a million take 0.9 ms each
 LONGEST_ERROR = 400  # characters, so that it fits into any message
 EXAMPLES = (
-    *(line.strip().partition("    ")[0] for line in help_lines() if line.startswith("  ")),
+    *(line.strip().partition(":")[0] for line in help_lines() if line.startswith("  ")),
     "any of btc eth sol funding > 30 % a year, once",
     "btc (funding > 3% apr or price < 5k) and oi > 10bn every 4h at most",
     "funding > 0.01% per 8h until funding < 10% apr for 2h quiet",

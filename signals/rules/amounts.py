@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from signals.rules.parsing import Amount, SaidWord
     from signals.rules.text import TypedLine
 
-_SIZES: Final = {**MAGNITUDES, "thousand": 1e3}
+_SIZES: Final = {**MAGNITUDES, "thousand": 1e3, "tn": 1e12, "trillion": 1e12}
 _LARGEST: Final = 1e15
 _IN_WORDS: Final = {
     "z": "standard deviations, like -2",
@@ -155,12 +155,12 @@ def _rank(line: TypedLine, amount: Amount, value: Value, number: float, units: U
     return exact(number / 100)
 
 
-def percent_of(line: TypedLine, amount: Amount, title: str) -> float:
-    """Return a change in percent as a fraction. RuleError where it has no percent sign."""
+def percent_of(line: TypedLine, amount: Amount, what: str) -> float:
+    """Return a number in percent as a fraction. what: it is of. RuleError where it has no percent sign."""
     number, units = digits_of(line, amount), Units(amount.units, amount.number.text)
     if number and (not units.percent or units.dollars or units.yearly or units.per):
         wanted = [] if not units.none else [f"{plainly(number)}%"]
-        raise ask(line, amount, f"A change of {title} is counted in percent", wanted)
+        raise ask(line, amount, f"{what} is counted in percent", wanted)
     if number <= -100:
         raise ask(line, amount, "Nothing falls by 100 % or more", [])
     return exact(number / 100)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
-from signals.assets import SPOKEN, UnreadableSymbol, instrument
+from signals.assets import DOLLARS, SPOKEN, UnreadableSymbol, instrument
 from signals.language.words import PHRASES, WORDS
 from signals.metric import metrics
 from signals.rules.errors import RuleError
@@ -70,7 +70,7 @@ def named(line: TypedLine, phrase: Sequence[SaidWord], assets: Collection[str]) 
     if built_in := _built_in().get(said) or _built_in().get(_said(plain)):
         return NamedFigure("", built_in, tuple(dict.fromkeys(found)), over, change=False)
     if not plain:
-        return NamedFigure(PRICE if change else "", "", tuple(dict.fromkeys(found)), over, change)
+        return NamedFigure("", "", tuple(dict.fromkeys(found)), over, change)
     if value := _in_any_order().get(frozenset(_said(plain).split())):
         return NamedFigure(value, "", tuple(dict.fromkeys(found)), over, change)
     raise _unknown(line, plain, assets)
@@ -89,7 +89,7 @@ def asset_of(word: str, assets: Collection[str]) -> str | None:
         read = instrument(bare)
     except UnreadableSymbol:
         return None
-    return read.asset if read.asset in assets else None
+    return read.asset if read.asset in assets and (read.quote is None or read.quote in DOLLARS) else None
 
 
 def _known(pieces: Sequence[SaidWord]) -> bool:
@@ -215,7 +215,7 @@ def _near(word: str, assets: Collection[str], cutoff: float) -> list[str]:
     *beside, short = word.split()
     of_metrics = [name for name in _ids() if name.partition(".")[2] == short]
     of_metrics = [name for name in of_metrics if any(one in name for one in beside)] or of_metrics
-    coins = [asset.lower() for asset in assets]
+    coins = [asset.lower() for asset in assets if asset.lower() != word]
     swapped = [coin for coin in coins if sorted(coin) == sorted(word)]
     return (of_metrics or swapped or get_close_matches(word, [*_names(), *coins], 3, cutoff))[:3]
 

@@ -129,7 +129,7 @@ def _meaning(parsed: Parsed, assets: Sequence[str]) -> tuple[Meaning, tuple[str,
     quiet = parsed.quiet is not None
     hold = _span(parsed, parsed.hold, "How long it must hold", timedelta(0), LONGEST_HOLD)
     if parsed.position:
-        distance = percent_of(parsed.line, parsed.position[1], "price")
+        distance = percent_of(parsed.line, parsed.position[1], "The distance")
         if parsed.until or not 0 < distance < 1:
             where = parsed.line.place(parsed.position[1].begin, parsed.position[1].end)
             raise RuleError("A position is told within a distance, like my position 2 within 5%.", *where)

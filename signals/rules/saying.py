@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MINUS: Final = "−"
 _TESTS: Final[dict[Test, str]] = {">": "above", ">=": "at least", "<": "below", "<=": "at most", "is": "is"}
-_SIZES: Final = ((1e9, "bn"), (1e6, "m"))
+_SIZES: Final = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"))
 
 
 def begun(text: str) -> str:
@@ -145,7 +145,7 @@ def said_end(meaning: Meaning, by_itself: Alternatives) -> str:
     entered = {(term.value, term.over) for group in meaning.enter for term in group}
     alone = len(entered) == 1
     words = ", or ".join(" and ".join(_end(term, entered, alone=alone) for term in group) for group in ends)
-    return f"over {'when' if words.startswith('back') else 'with'} {words}"
+    return f"over {'when' if ends[0][0].event or words.startswith('back') else 'with'} {words}"
 
 
 def _end(term: Term, entered: set[tuple[str, timedelta]], *, alone: bool) -> str:

@@ -155,7 +155,7 @@ def amount_text(number: float, value: Value) -> str:
         percent = plainly(number * 100)
         return percent + {"apr": "% apr", "rate": "% per payment", "rate_8h": "% per 8h"}.get(value.unit, "%")
     if value.unit in {"usd", "coins", "price"}:
-        for size, letter in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
+        for size, letter in ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k")):
             short = plainly(number / size)
             if abs(number) >= size and len(short) <= _SHORT:
                 return f"{short}{letter}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -62,6 +63,7 @@ class Understood:
         self.assets: list[str] = []
         self._followed = followed
         self._named: dict[int, NamedFigure] = {}
+        self._figure = ""  # that was named last
 
     def built_in(self, parsed: Parsed) -> str:
         """Return the built-in rule that the whole line names, "" where it is made of conditions.
@@ -126,7 +128,10 @@ class Understood:
         return asset
 
     def _look(self, spoken: Spoken, *, first: bool) -> None:
-        """Find what a condition names, and take the assets beside it for those of the whole rule."""
+        """Find what a condition names, and take the assets beside it for those of the whole rule.
+
+        One that names no figure is of the one before, as in "funding > 30% apr or < -10% apr"; the first is of price.
+        """
         found = named(self.line, spoken.phrase, self._followed)
         words = [piece for piece in (spoken.amount.units if spoken.amount else ()) if piece.kind == "WORD"]
         assets = [*found.assets, *(self._asset(piece) for piece in words)]
@@ -134,7 +139,8 @@ class Understood:
             said = "A rule looks at one asset at a time, each of several by itself. Make two rules of it."
             raise RuleError(said, *self.line.place(spoken.begin, spoken.end))
         self.assets += [asset for asset in assets if asset not in self.assets]
-        self._named[id(spoken)] = found
+        self._figure = found.value or self._figure or PRICE
+        self._named[id(spoken)] = replace(found, value=self._figure) if spoken.kind else found
 
     # --- conditions ---------------------------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class Understood:
 
     def _term(self, spoken: Spoken, time: timedelta) -> Term:
         found = self._named[id(spoken)]
-        name = found.value or PRICE
+        name = found.value
         piece = spoken.over or found.over
         over = span_of(self.line, piece) if piece else timedelta(0)
         if spoken.kind in {"crosses", "flips"}:
@@ -194,7 +200,9 @@ class Understood:
         if not over:
             raise self._when(spoken, name)
         part = changes_by_part(value)
-        bound = percent_of(self.line, amount, value.title) if part else bound_of(self.line, amount, value)
+        bound = (
+            percent_of(self.line, amount, f"A change of {value.title}") if part else bound_of(self.line, amount, value)
+        )
         return self._change(spoken, name, test, _with_sign(bound, sign), over)
 
     def _move(self, spoken: Spoken, name: str, over: timedelta) -> Term:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -14,6 +15,7 @@ from signals.alerts import stepping
 from signals.alerts.condition import judged
 from signals.alerts.derived import Derived
 from signals.alerts.episodes import State
+from signals.alerts.record import definition_of
 from signals.alerts.rule import OWN, rule_of, rules
 from signals.metric import metrics
 from signals.rules.compiled import MOST_CELLS, cost, rule_from
@@ -162,6 +164,12 @@ def test_derived_values_say_what_they_are() -> None:
         Derived("price_move.price_crosses_above_100000", "price_move.price", "crosses_above", line=1e5, band=500.0),
     }
     assert rule.lead(HOUR) == 24
+
+
+def test_another_dead_band_begins_another_record() -> None:
+    rule = rule_of("own price_move.price crosses 100k")
+    wider = replace(rule, derived=(replace(rule.derived[0], band=1_000.0),))
+    assert definition_of(rule, metrics()) != definition_of(wider, metrics())
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ LINES = {
     "an end by another figure": (
         "btc funding > 30% apr until price crosses 90k",
         "funding_market > 30% apr until price_move.price crosses 90k",
-        "BTC: funding of all venues above 30 % a year; over with price crosses 90,000.",
+        "BTC: funding of all venues above 30 % a year; over when price crosses 90,000.",
     ),
     "a change over hours that no value is declared for": (
         "sol price -3% in 3h",
@@ -151,6 +151,29 @@ LINES = {
             "and z of taker flow below −2; over when none of these holds any more, each line half way back to "
             "the usual."
         ),
+    ),
+    "a figure is named once": (
+        "btc funding above 30% apr or below -10% apr",
+        "funding_market < -10% apr or funding_market > 30% apr",
+        (
+            "BTC: funding of all venues below −10 % a year, or funding of all venues above 30 % a year; over when back "
+            "below 15 % a year and back above −5 % a year."
+        ),
+    ),
+    "and its end is of it": (
+        "btc funding above 30% apr until negative",
+        "funding_market > 30% apr until funding_market < 0",
+        "BTC: funding of all venues above 30 % a year; over when back below 0 % a year.",
+    ),
+    "a time behind the number": (
+        "btc up 5% 24h",
+        "price_move.change_24h >= 5%",
+        "BTC: price up 5 % or more in 24 h; over when back up less than 2.5 % in 24 h.",
+    ),
+    "trillions": (
+        "btc month volume > $1.2tn",
+        "volume_month > 1.2tn",
+        "BTC: volume of the month so far above $1.2tn; over when back below $1.176tn; judged at daily closes.",
     ),
     "two sides of one figure": (
         "btc < 80000 or > 120000",
@@ -280,7 +303,7 @@ def test_every_built_in_rule_can_be_taken(name: str) -> None:
 def test_the_help_is_the_comments_of_the_grammar() -> None:
     shown = help_lines()
     assert all(f"//{' ' if line else ''}{line}" in grammar_text().splitlines() for line in shown)
-    examples_shown = [line.strip().partition("    ")[0] for line in shown if line.startswith("  ")]
+    examples_shown = [line.strip().partition(":")[0] for line in shown if line.startswith("  ")]
     assert len(examples_shown) == 8
     for line in examples_shown:
         own(line)

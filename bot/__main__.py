@@ -126,7 +126,7 @@ def export(
     ] = False,
     chat: Annotated[
         str | None,
-        typer.Option("--chat", help="With --mine: whose, as platform:number (default: the bot at hand)."),
+        typer.Option("--chat", help="With --mine: whose, as platform:id (default: who sits here)."),
     ] = None,
     config: ConfigFile = None,
     db: Db = None,

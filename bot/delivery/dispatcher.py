@@ -139,7 +139,7 @@ class Dispatcher:
             for name, platform in self.platforms.items():
                 refusals.untried(work, name)
                 platform.trouble.was_away = refusals.told(self._store, name)  # so that its end is told
-            restored.begun(work, self._clock.now())
+            restored.begun(self._store, self._clock.now())
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""

@@ -495,8 +495,9 @@ WHERE o.state IN ('queued', 'sending', 'uncertain') AND d.gone IS NULL
 GROUP BY d.platform ORDER BY d.platform;
 
 -- name: open_episodes
--- What people watch of their own is counted together: its rules bear their numbers.
-SELECT CASE WHEN substr(rule, 1, length(:private)) = :private THEN 'position' ELSE rule END AS rule, rank,
+-- What people watch of their own is counted together: its rules bear their numbers, or are their own words.
+SELECT CASE WHEN substr(rule, 1, length(:private)) = :private THEN 'position'
+    WHEN rule IN (SELECT rule FROM own_rules) THEN 'own rule' ELSE rule END AS rule, rank,
     count(*) AS count
 FROM episodes WHERE ended IS NULL GROUP BY 1, rank ORDER BY 1, rank;
 

@@ -28,5 +28,5 @@ def due_longest(store: Store, now: datetime) -> dict[str, datetime]:
 
 
 def open_episodes(store: Store) -> dict[tuple[str, str], int]:
-    """Return how many episodes are open, by rule and rank; those of people's own positions are one rule together."""
+    """Return how many episodes are open, by rule and rank; those of people's own positions and rules are two."""
     return {(row["rule"], row["rank"]): int(row["count"]) for row in store.read(SQL.open_episodes, private=PRIVATE)}

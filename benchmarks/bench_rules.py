@@ -131,6 +131,7 @@ def run_ours(rules: Sequence[AlertRule], values: Sequence[Array]) -> tuple[list[
         took = []
         for k, close in enumerate(values):
             at = START + k * HOUR
+            stood = [(page.entering.copy(), page.leaving.copy()) for page in book.pages]
             began = time.process_time()
             rows_of: dict[str, dict[str, Array]] = {}
             for name, row in zip(every, close, strict=True):
@@ -149,10 +150,14 @@ def run_ours(rules: Sequence[AlertRule], values: Sequence[Array]) -> tuple[list[
                 book.forget(at)
                 own.save(work, kept(book, np.ones(len(rules), dtype=bool)))
             took.append(time.process_time() - began)
+            stepped_pairs = sum(
+                int(((page.entering != entering) | (page.leaving != leaving)).any(axis=0).sum())
+                for page, (entering, leaving) in zip(book.pages, stood, strict=True)
+            )
             running = sum(int((page.rank > 0).sum()) for page in book.pages)
             print(
-                f"ours    close {k + 1}: {took[-1]:6.2f} s ({stepped - began:.2f} judging), {len(changes):,} of "
-                f"{pairs.size:,} pairs changed, {running:,} hold, {len(told):,} told",
+                f"ours    close {k + 1}: {took[-1]:6.2f} s ({stepped - began:.2f} judging); of {pairs.size:,} pairs "
+                f"{stepped_pairs:,} counted on, {len(changes):,} fired or ended, {running:,} hold; {len(told):,} told",
                 flush=True,
             )
         grown = megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) - before

@@ -33,8 +33,8 @@ import numpy as np
 
 from benchmarks.__main__ import megabytes
 from bot.engine.own.telling import Close, Happened, tell
-from bot.engine.own.values import Values
-from bot.engine.own.wanted import Largest, Wanted
+from bot.engine.own.values import ValuesAtCloses
+from bot.engine.own.wanted import Largest, WantedRules
 from signals.alerts.condition import above, below, level
 from signals.alerts.rule import OWN, AlertRule
 from signals.metric import metrics
@@ -126,16 +126,17 @@ def run_ours(rules: Sequence[AlertRule], values: Sequence[Array]) -> tuple[list[
         before = megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         book = Book(rules, assets, HOUR)
         declared = {rule.id: rule for rule in rules}
-        wanted = Wanted.of(rows, assets, Largest(store, assets), declared)
+        wanted = WantedRules.of(rows, assets, Largest(store, assets), declared)
         pairs = wanted.pairs(book.rules, assets)
         took = []
         for k, close in enumerate(values):
             at = START + k * HOUR
+            stood = [(page.entering.copy(), page.leaving.copy()) for page in book.pages]
             began = time.process_time()
             rows_of: dict[str, dict[str, Array]] = {}
             for name, row in zip(every, close, strict=True):
                 rows_of.setdefault(name.partition(".")[0], {})[name] = row[None, :]
-            known = Values([at], HOUR, assets, of_metric=rows_of)
+            known = ValuesAtCloses([at], HOUR, assets, of_metric=rows_of)
             judged = book.judged
             changes = book.step(known.at(0), at=at, closes=HOUR, pairs=pairs)
             at_close = Close(known, 0, HOUR, None)
@@ -149,10 +150,14 @@ def run_ours(rules: Sequence[AlertRule], values: Sequence[Array]) -> tuple[list[
                 book.forget(at)
                 own.save(work, kept(book, np.ones(len(rules), dtype=bool)))
             took.append(time.process_time() - began)
+            stepped_pairs = sum(
+                int(((page.entering != entering) | (page.leaving != leaving)).any(axis=0).sum())
+                for page, (entering, leaving) in zip(book.pages, stood, strict=True)
+            )
             running = sum(int((page.rank > 0).sum()) for page in book.pages)
             print(
-                f"ours    close {k + 1}: {took[-1]:6.2f} s ({stepped - began:.2f} judging), {len(changes):,} of "
-                f"{pairs.size:,} pairs changed, {running:,} hold, {len(told):,} told",
+                f"ours    close {k + 1}: {took[-1]:6.2f} s ({stepped - began:.2f} judging); of {pairs.size:,} pairs "
+                f"{stepped_pairs:,} counted on, {len(changes):,} fired or ended, {running:,} hold; {len(told):,} told",
                 flush=True,
             )
         grown = megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) - before

@@ -362,7 +362,7 @@ def later(
 def hold(work: Work, row: OutboxRow, until: datetime, reason: str, held_for: HeldFor | None = None) -> None:
     """Keep a row back until its destination wants it, with the reason.
 
-    held_for: one message will tell of all that was held for it (storage/alerts/sending/held.py); None: it goes by itself.
+    held_for: one message will tell of all that was held for it (sending/held.py); None: it goes by itself.
     """
     expires = to_ms(until + STILL_NEWS)
     work.run(SQL.hold, id=row.id, until=to_ms(until), held_for=held_for, reason=reason, expires=expires)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from signals.alerts.rule import OWN
 from signals.units import to_ms
 from storage.engine.sql import queries
 
@@ -34,6 +35,22 @@ def forget_unused(work: Work) -> list[str]:
     for rule in unused:
         work.run(SQL.drop_own_state, rule=rule)
     return unused
+
+
+def forget_traces(work: Work) -> None:
+    """Drop all that is left of rules that no chat has any more: also what they told, and their record."""
+    for row in work.rows(SQL.own_traces_unused, own=OWN):
+        for query in (
+            SQL.drop_own_state,
+            SQL.drop_own_outcomes,
+            SQL.drop_own_record,
+            SQL.drop_own_definition,
+            SQL.drop_own_outbox,
+            SQL.drop_own_notices,
+            SQL.drop_own_messages,
+            SQL.drop_own_episodes,
+        ):
+            work.run(query, rule=row["rule"])
 
 
 def assets(store: Store, followed: Sequence[str]) -> tuple[str, ...]:

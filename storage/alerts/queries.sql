@@ -92,6 +92,32 @@ SELECT rule FROM own_states WHERE rule NOT IN (SELECT rule FROM own_rules);
 -- name: drop_own_state
 DELETE FROM own_states WHERE rule = :rule;
 
+-- name: own_traces_unused
+SELECT rule FROM own_states WHERE rule NOT IN (SELECT rule FROM own_rules)
+UNION SELECT rule FROM definitions WHERE private = 1 AND rule NOT IN (SELECT rule FROM own_rules)
+UNION SELECT rule FROM episodes WHERE substr(rule, 1, length(:own)) = :own AND rule NOT IN (SELECT rule FROM own_rules);
+
+-- name: drop_own_outcomes
+DELETE FROM outcomes WHERE entry IN (SELECT id FROM record WHERE rule = :rule AND private = 1);
+
+-- name: drop_own_record
+DELETE FROM record WHERE rule = :rule AND private = 1;
+
+-- name: drop_own_definition
+DELETE FROM definitions WHERE rule = :rule AND private = 1;
+
+-- name: drop_own_outbox
+DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE rule = :rule);
+
+-- name: drop_own_notices
+DELETE FROM notices WHERE rule = :rule;
+
+-- name: drop_own_messages
+DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE rule = :rule);
+
+-- name: drop_own_episodes
+DELETE FROM episodes WHERE rule = :rule;
+
 -- --- record.py
 
 -- name: define
@@ -495,9 +521,9 @@ WHERE o.state IN ('queued', 'sending', 'uncertain') AND d.gone IS NULL
 GROUP BY d.platform ORDER BY d.platform;
 
 -- name: open_episodes
--- What people watch of their own is counted together: its rules bear their numbers, or are their own words.
+-- What people watch of their own is counted together, and so is what they wrote.
 SELECT CASE WHEN substr(rule, 1, length(:private)) = :private THEN 'position'
-    WHEN rule IN (SELECT rule FROM own_rules) THEN 'own rule' ELSE rule END AS rule, rank,
+    WHEN substr(rule, 1, length(:own)) = :own THEN 'own rule' ELSE rule END AS rule, rank,
     count(*) AS count
 FROM episodes WHERE ended IS NULL GROUP BY 1, rank ORDER BY 1, rank;
 

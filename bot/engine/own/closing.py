@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.market.points import StoredSeries
 
-    Times: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+    Instants: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
     Directory: TypeAlias = dict[tuple[str, str], list[StoredSeries]]
 
 NEVER: Final = -1
@@ -44,10 +44,10 @@ class Closing:
         self._steps = store.beside(Steps)
         self._now, self._assets = now, tuple(assets)
         self._asked = np.flatnonzero(asked).tolist()
-        self._inputs: dict[tuple[str, bool], Times] = {}
-        self._spoken: dict[str, tuple[Times, Times]] = {}
+        self._inputs: dict[tuple[str, bool], Instants] = {}
+        self._spoken: dict[str, tuple[Instants, Instants]] = {}
 
-    def due(self, rules: Sequence[AlertRule], pairs: Bools) -> tuple[Times, Times]:
+    def due(self, rules: Sequence[AlertRule], pairs: Bools) -> tuple[Instants, Instants]:
         """Return for each rule and asset the last close that can be judged, and how far its closes lie apart.
 
         pairs: (rules, assets), which are asked for.
@@ -69,11 +69,11 @@ class Closing:
             due[rows], step[rows] = np.where(latest < 0, NEVER, latest // steps * steps), steps
         return due, step
 
-    def steps_of(self, metric: Metric) -> Times:
+    def steps_of(self, metric: Metric) -> Instants:
         """Return how far apart the data of a metric lie for each asset."""
         return self._spoken_of(metric)[1]
 
-    def _spoken_of(self, metric: Metric) -> tuple[Times, Times]:
+    def _spoken_of(self, metric: Metric) -> tuple[Instants, Instants]:
         """Return until when all inputs of a metric have spoken, as closes.py says it, and its data's distance apart."""
         if metric.id not in self._spoken:
             known = {name: self._known(name, metric) for name in metric.needs}
@@ -91,7 +91,7 @@ class Closing:
             self._spoken[metric.id] = spoken, steps
         return self._spoken[metric.id]
 
-    def _known(self, name: str, metric: Metric) -> Times:
+    def _known(self, name: str, metric: Metric) -> Instants:
         """Return until when an input is known of each asset."""
         of = name, metric.market_wide
         if of not in self._inputs:
@@ -111,7 +111,9 @@ class Steps:
         self._found: dict[tuple[str, str], int] = {}
         self._day: datetime | None = None
 
-    def of(self, metric: Metric, assets: Sequence[str], asked: Iterable[int], newest: Times, now: datetime) -> Times:
+    def of(
+        self, metric: Metric, assets: Sequence[str], asked: Iterable[int], newest: Instants, now: datetime
+    ) -> Instants:
         """Return the steps of a metric, its own for assets that nobody asks of. newest: until when its data are."""
         found = np.full(len(assets), in_ms(metric.step), dtype=np.int64)
         if metric.step >= DAY:

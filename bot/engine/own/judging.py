@@ -13,8 +13,8 @@ from bot.engine.own.closing import Closing
 from bot.engine.own.gone import tell_gone
 from bot.engine.own.live import WAITED, LivePrices, is_live
 from bot.engine.own.telling import Close, Happened, tell
-from bot.engine.own.values import Values
-from bot.engine.own.wanted import Largest, Wanted
+from bot.engine.own.values import ValuesAtCloses
+from bot.engine.own.wanted import Largest, WantedRules
 from signals.alerts.rule import rule_of
 from signals.inputs import MARKET
 from signals.metric import metrics
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from bot.engine.own.closing import Times
+    from bot.engine.own.closing import Instants
     from signals.alerts.event import Event
     from signals.alerts.rule import AlertRule
     from signals.rules.many.truths import Bools
@@ -40,7 +40,7 @@ CAUGHT_UP: Final = 30 * DAY  # what a rule did not see for longer is no news to 
 
 
 @dataclass(slots=True)
-class Clock:
+class BookClock:
     """The rules whose closes lie equally far apart. pairs: (rules, assets), which are wanted. looked: when last."""
 
     step: timedelta
@@ -56,9 +56,9 @@ class OwnJudge:
         self._store, self._followed = store, tuple(followed)
         self._largest = Largest(store, followed)
         self._rows: list[OwnRule] | None = None
-        self._wanted = Wanted({})
-        self._clocks: list[Clock] = []
-        self._live: Clock | None = None
+        self._wanted = WantedRules({})
+        self._clocks: list[BookClock] = []
+        self._live: BookClock | None = None
         self._prices = LivePrices(store)
 
     def judge_live(self, now: datetime, *, started: datetime) -> list[Event]:
@@ -74,7 +74,7 @@ class OwnJudge:
             self._rows = None  # what is in memory may be ahead of what is kept
             raise
 
-    def _judge_live(self, clock: Clock, now: datetime, started: datetime) -> list[Event]:
+    def _judge_live(self, clock: BookClock, now: datetime, started: datetime) -> list[Event]:
         book, minute = clock.book, floor(now, MINUTE)
         waiting: Bools = clock.pairs & (book.judged * 1000 < to_ms(minute))
         if not waiting.any():
@@ -140,7 +140,7 @@ class OwnJudge:
         tell_gone(self._store, rows, known, self._followed, now)
         with self._store.write() as work:
             own.forget_unused(work)
-        self._wanted = Wanted.of(rows, self._followed, self._largest, known)
+        self._wanted = WantedRules.of(rows, self._followed, self._largest, known)
         assets = own.assets(self._store, (*self._followed, MARKET))
         stood = own.states(self._store)
         by_step: dict[timedelta, list[AlertRule]] = {}
@@ -151,14 +151,14 @@ class OwnJudge:
         for step, alike in sorted(by_step.items()):
             book = Book(alike, assets, step)
             restore(book, {rule.id: stood[rule.id] for rule in alike if rule.id in stood})
-            clock = Clock(step, book, self._wanted.pairs(book.rules, assets))
+            clock = BookClock(step, book, self._wanted.pairs(book.rules, assets))
             if step == MINUTE:
                 self._live = clock
             else:
                 self._clocks.append(clock)
         self._rows = rows
 
-    def _judge(self, clock: Clock, now: datetime, started: datetime, note: str | None) -> list[Event]:
+    def _judge(self, clock: BookClock, now: datetime, started: datetime, note: str | None) -> list[Event]:
         book, judged = clock.book, clock.book.judged * 1000
         waiting: Bools = clock.pairs & (judged < to_ms(floor(now, clock.step)))
         if clock.looked == floor(now, PATIENCE):
@@ -181,11 +181,11 @@ class OwnJudge:
 
     def _stepped(
         self,
-        clock: Clock,
+        clock: BookClock,
         closing: Closing,
-        judged: Times,
-        due: Times,
-        step: Times,
+        judged: Instants,
+        due: Instants,
+        step: Instants,
         ready: Bools,
         now: datetime,
         note: str | None,
@@ -204,7 +204,7 @@ class OwnJudge:
         for begin in range(first, last + 1, at_once):
             end = min(last, begin + at_once - apart)
             times = [from_ms(at) for at in range(begin - lead * apart, end + 1, apart)]
-            values = Values.of(self._store, rules, closing, asked, book.assets, times, clock.step)
+            values = ValuesAtCloses.of(self._store, rules, closing, asked, book.assets, times, clock.step)
             sound = np.array([not values.failed.intersection(rule.metrics) for rule in book.rules])[:, None]
             for i in range(lead, len(times)):
                 at = to_ms(times[i])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from bot.engine.own.values import Values
+from bot.engine.own.values import ValuesAtCloses
 from signals.alerts.derived import CROSSINGS, with_derived
 from signals.inputs import INPUTS
 from signals.units import HOUR, MINUTE, MINUTE_MS, floor, from_ms, in_ms, to_ms
@@ -58,7 +58,7 @@ class LivePrices:
         self._rows: dict[int, Array] = {}
         self._assets: tuple[str, ...] = ()
 
-    def at(self, assets: tuple[str, ...], rules: Sequence[AlertRule], now: datetime) -> tuple[Values, Bools]:
+    def at(self, assets: tuple[str, ...], rules: Sequence[AlertRule], now: datetime) -> tuple[ValuesAtCloses, Bools]:
         """Return what is known at the minute that runs, and of which assets a price of it has come.
 
         Those of which none has are to be judged late in the minute, by what was told last.
@@ -81,7 +81,7 @@ class LivePrices:
         derived = {name: rows[-1:] for name, rows in known.items() if name != PRICE}
         # That a price is known stands for the z of its move, which no rule judged here compares.
         of_metric = {METRIC: {PRICE: prices[-1:], HOURLY: change[-1:]}}
-        values = Values([from_ms(minute)], MINUTE, assets, of_metric=of_metric, derived=derived)
+        values = ValuesAtCloses([from_ms(minute)], MINUTE, assets, of_metric=of_metric, derived=derived)
         values.known = {f"{METRIC}.value": prices[-1:]}
         values.venues = {asset: self._venues(asset, to_ms(now)) for asset in assets}
         came = np.array([self._newest(asset) >= minute for asset in assets])

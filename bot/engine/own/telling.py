@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from datetime import datetime, timedelta
 
-    from bot.engine.own.values import Values
-    from bot.engine.own.wanted import Wanted
+    from bot.engine.own.values import ValuesAtCloses
+    from bot.engine.own.wanted import WantedRules
     from signals.alerts.event import Event
     from signals.alerts.rule import AlertRule
-    from signals.rules.many.book import Book, Change
+    from signals.rules.many.book import Book, PairChange
     from storage.engine.database import Store
     from storage.engine.work import Work
     from storage.people.rules import OwnRule
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Close:
     """One close of a clock: what is known then, the distance of its closes, and what is said in every stamp."""
 
-    values: Values
+    values: ValuesAtCloses
     i: int
     closes: timedelta
     note: str | None
@@ -39,7 +39,7 @@ class Close:
 class Happened:
     """A change of a pair at a close. silent: the pair was never judged before, so it is no news."""
 
-    change: Change
+    change: PairChange
     rule: AlertRule
     close: Close
     silent: bool
@@ -77,7 +77,7 @@ def tell(
     work: Work,
     book: Book,
     happened: Sequence[Happened],
-    wanted: Wanted,
+    wanted: WantedRules,
     now: datetime,
     started: datetime,
 ) -> list[Event]:
@@ -128,7 +128,7 @@ class Chats:
     running: the episodes that something may follow of.
     """
 
-    def __init__(self, work: Work, wanted: Wanted, now: datetime, running: Collection[int]) -> None:
+    def __init__(self, work: Work, wanted: WantedRules, now: datetime, running: Collection[int]) -> None:
         self._work, self._wanted, self._now = work, wanted, now
         self._told = own.told_of(work, running)
         self._fired: dict[int, datetime] = {}  # the close at which the rule of a chat fired just now, by its row

@@ -29,7 +29,7 @@ TOGETHER: Final = 50  # assets whose panels are in memory at once
 
 
 @dataclass(slots=True)
-class Values:
+class ValuesAtCloses:
     """What is known at some closes, `step` apart.
 
     assets: the columns. of_metric: by the id of a metric or setup, its values by their whole names, (closes, assets).
@@ -59,7 +59,7 @@ class Values:
         assets: tuple[str, ...],
         times: Sequence[datetime],
         step: timedelta,
-    ) -> Values:
+    ) -> ValuesAtCloses:
         """Compute what some rules compare. asked: the columns of the assets that are judged; others are not known."""
         found = cls(times, step, assets)
         for name in dict.fromkeys(name for rule in rules for name in rule.metrics):

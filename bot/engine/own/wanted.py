@@ -38,7 +38,7 @@ def wants(scope: Mapping[str, Any], followed: Sequence[str], largest: Sequence[s
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedRules:
     """What the chats want together.
 
     by_rule: of each rule that is judged the rows of the chats that have it, paused ones too, each with its assets.
@@ -49,7 +49,7 @@ class Wanted:
     @classmethod
     def of(
         cls, every: Iterable[OwnRule], followed: Sequence[str], largest: Largest, rules: Mapping[str, AlertRule]
-    ) -> Wanted:
+    ) -> WantedRules:
         """Take together what each chat wants. rules: those that can be judged; rows of others are left out."""
         found: dict[str, list[tuple[OwnRule, frozenset[str]]]] = {}
         alike: dict[str, frozenset[str]] = {}  # thousands ask of the same assets, and hundreds of them are 30 kB

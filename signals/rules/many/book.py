@@ -15,8 +15,8 @@ import numpy as np
 
 from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State
-from signals.rules.many.page import Page
-from signals.rules.many.running import Running, keys_of, places_of
+from signals.rules.many.page import RulePage
+from signals.rules.many.running import PairEpisodes, keys_of, places_of
 from signals.rules.many.truths import named_by
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Rank
     from signals.alerts.episodes import Kind
     from signals.alerts.rule import AlertRule
-    from signals.rules.many.page import Moved
+    from signals.rules.many.page import RankMoves
     from signals.rules.many.running import Integers
     from signals.rules.many.truths import Bools
     from signals.series import Array
@@ -35,7 +35,7 @@ PAGE: Final = 256  # rules judged together: what is made of them for 500 assets 
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PairChange:
     """What happened to a pair at a close, as `signals.alerts.episodes.Transition` says it.
 
     row, column: of the rule and of the asset in the book. installed: the episode began before its values were known
@@ -68,17 +68,17 @@ class Book:
         )
         known_by = (name for rule in rules for name in rule.known_by)
         self.names = tuple(dict.fromkeys((*named_by(sides), *known_by)))
-        self.pages: list[Page] = []
+        self.pages: list[RulePage] = []
         for _, alike in groupby(self.rules, key=lambda rule: len(rule.levels)):
             every = list(alike)
             self.pages += [
-                Page(every[i : i + PAGE], self.names, len(assets), finest) for i in range(0, len(every), PAGE)
+                RulePage(every[i : i + PAGE], self.names, len(assets), finest) for i in range(0, len(every), PAGE)
             ]
-        self.running = Running()
+        self.running = PairEpisodes()
         self._continues = np.array([rule.continues.total_seconds() for rule in self.rules])
         self._lasts = np.array([rule.lasts.total_seconds() if rule.lasts else np.inf for rule in self.rules])
 
-    def paged(self) -> Iterator[tuple[slice, Page]]:
+    def paged(self) -> Iterator[tuple[slice, RulePage]]:
         """Yield each page with the rows that it has."""
         begin = 0
         for page in self.pages:
@@ -94,7 +94,7 @@ class Book:
 
     def step(
         self, values: Mapping[str, Array], *, at: datetime, closes: timedelta, pairs: Bools | None = None
-    ) -> list[Change]:
+    ) -> list[PairChange]:
         """Judge one close and return what happened, in the order of rules and assets.
 
         values: by name, one an asset. closes: the distance of two closes. pairs: (rules, assets), which are judged;
@@ -107,7 +107,7 @@ class Book:
         every = np.ones((1, len(self.assets)), dtype=bool)
         seconds = int(at.timestamp())
         over = self._over(seconds)
-        changes: list[Change] = []
+        changes: list[PairChange] = []
         for rows, page in self.paged():
             wanted = np.broadcast_to(every, page.at.shape) if pairs is None else pairs[rows]
             if wanted.any():
@@ -126,7 +126,7 @@ class Book:
         found[rows[over], columns[over]] = True
         return found
 
-    def _told(self, moved: Moved, first: int, at: datetime, seconds: int) -> Iterator[Change]:
+    def _told(self, moved: RankMoves, first: int, at: datetime, seconds: int) -> Iterator[PairChange]:
         """Keep what became of the episodes of those pairs, and yield what is to be told of them."""
         if not len(moved.rows):
             return
@@ -147,7 +147,7 @@ class Book:
         since = running.since[places]
         for i in np.flatnonzero(kinds != "").tolist():
             kind: Kind = kinds[i].item()
-            yield Change(
+            yield PairChange(
                 int(rows[i]),
                 int(moved.columns[i]),
                 self.assets[moved.columns[i]],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from signals.rules.many.book import Book
-    from signals.rules.many.page import Page
+    from signals.rules.many.page import RulePage
     from signals.rules.many.running import Integers
     from signals.rules.many.truths import Bools
 
@@ -41,7 +41,7 @@ def kept(book: Book, rows: Bools) -> Iterator[tuple[str, bytes]]:
             yield from _page(book, page, of.start, rows[of])
 
 
-def _page(book: Book, page: Page, first: int, rows: Bools) -> Iterator[tuple[str, bytes]]:
+def _page(book: Book, page: RulePage, first: int, rows: Bools) -> Iterator[tuple[str, bytes]]:
     usual = page.at.max(axis=1)
     judged = page.at > 0
     told = (page.rank > 0) | (page.pending > 0) | page.spent | (judged & (page.at != usual[:, None]))
@@ -90,7 +90,7 @@ def restore(book: Book, kept_of: Mapping[str, bytes]) -> None:
             setattr(book.running, name, np.concatenate(every))
 
 
-def _restored(page: Page, i: int, data: bytes) -> np.ndarray[tuple[int], np.dtype[np.void]] | None:
+def _restored(page: RulePage, i: int, data: bytes) -> np.ndarray[tuple[int], np.dtype[np.void]] | None:
     version, levels, assets, count, usual = _HEAD.unpack_from(data)
     if version != _VERSION or levels != len(page.entering) or assets > page.at.shape[1]:
         return None

@@ -13,42 +13,41 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from signals.alerts.episodes import closes_in, number_of
-from signals.rules.many.truths import Truths
+from signals.rules.many.truths import GroupTruths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
     from signals.alerts.rule import AlertRule
-    from signals.rules.many.truths import Bools
+    from signals.rules.many.truths import Bools, Indices
     from signals.series import Array
 
-    Counts: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
+    InARow: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
     Ranks: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    Times: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
-    Places: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+    Seconds: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
 
 MOST_COUNTED: Final = 65_534  # one less than a count has room for: six weeks of minutes
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class RankMoves:
     """The pairs of a page whose rank is another after a close. since: the first close beyond the line, in seconds.
 
     installed: it was beyond the line when its values were known for the first time. spent: it ended because it had
     lasted as long as one may.
     """
 
-    rows: Places
-    columns: Places
+    rows: Indices
+    columns: Indices
     before: Ranks
     after: Ranks
-    onset: Times
+    onset: Seconds
     installed: Bools
     spent: Bools
 
 
-class Page:
+class RulePage:
     """Some rules, and where each stands for each asset. Times are in seconds since 1970, 0 for never.
 
     at: the last close judged. pending: the first of the closes that a level has been beyond its line. entering,
@@ -72,7 +71,7 @@ class Page:
             for level in rule.levels
             for groups in (level.enter, level.leave, level.at_once)
         ]  # fmt: skip
-        self._truths = Truths(every, names)
+        self._truths = GroupTruths(every, names)
         self._sides = self._truths.places.reshape(len(rules), levels, 3).transpose(1, 2, 0)
         self._at_once = any(level.at_once for rule in rules for level in rule.levels)
         self._numbers: Ranks = np.array([[number_of(one) for one in rule.levels] for rule in rules], dtype=np.uint8).T[
@@ -91,7 +90,7 @@ class Page:
         self._holds = lru_cache(maxsize=8)(self._holds_at)
         self.most_entering, self.most_leaving = self._holds(finest)
 
-    def _holds_at(self, closes: timedelta) -> tuple[Counts, Counts]:
+    def _holds_at(self, closes: timedelta) -> tuple[InARow, InARow]:
         """Return how many closes the holds of each level and rule are."""
         return tuple(
             np.array(
@@ -102,7 +101,9 @@ class Page:
             for name in ("hold", "hold_leave")
         )  # type: ignore[return-value]  # fmt: skip
 
-    def step(self, values: Array, unseen: Bools, at: int, closes: timedelta, pairs: Bools, over: Bools | None) -> Moved:
+    def step(
+        self, values: Array, unseen: Bools, at: int, closes: timedelta, pairs: Bools, over: Bools | None
+    ) -> RankMoves:
         """Judge one close for those pairs that were not judged at it. over: those that have lasted as long as one may.
 
         values: (names, assets); unseen: where they are not known. NaN handling: as of `episodes.step`.
@@ -142,7 +143,7 @@ class Page:
         self.rank = after
         return self._moved(before, after, at)
 
-    def _entered(self, before: Ranks, fresh: Bools, to_enter: Counts, to_leave: Counts) -> Ranks:
+    def _entered(self, before: Ranks, fresh: Bools, to_enter: InARow, to_leave: InARow) -> Ranks:
         """Return the ranks: up to the highest level that is reached, else down from each that is left."""
         after = before.copy()
         for i, numbers in enumerate(self._numbers):
@@ -170,11 +171,11 @@ class Page:
             self.known |= new
         self.early &= self.pending > 0
 
-    def _moved(self, before: Ranks, after: Ranks, at: int) -> Moved:
+    def _moved(self, before: Ranks, after: Ranks, at: int) -> RankMoves:
         rows, columns = np.nonzero(before != after)
         pairs = rows, columns
         onset = self.pending[pairs]
-        moved = Moved(
+        moved = RankMoves(
             rows,
             columns,
             before[pairs],
@@ -188,7 +189,7 @@ class Page:
         return moved
 
 
-def _count(counts: Counts, holds: Bools, fails: Bools, most: Counts) -> None:
+def _count(counts: InARow, holds: Bools, fails: Bools, most: InARow) -> None:
     """Count on, start again, or stand still where neither is known."""
     counts += holds
     np.minimum(counts, most, out=counts)

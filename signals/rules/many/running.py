@@ -30,7 +30,7 @@ def _none() -> Integers:
 
 
 @dataclass(slots=True)
-class Running:
+class PairEpisodes:
     """One row for each pair that has an episode: the last one, which a restart may go on with.
 
     since: its first close beyond the line. ended: 0 while it runs, and where none goes on with it. told: the highest

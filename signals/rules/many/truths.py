@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from signals.series import Array
 
     Bools: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-    Places: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+    Indices: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
 
 _HOLDS: Final = {"<=": np.less_equal, "<": np.less, ">=": np.greater_equal, ">": np.greater}
 _FAILS: Final = {"<=": np.greater, "<": np.greater_equal, ">=": np.less, ">": np.less_equal}
 
 
-class Truths:
+class GroupTruths:
     """What holds and what does not of some groups of conditions, as `signals.alerts.condition.judged` says it.
 
     every: the groups, of which those that are alike are judged once. names: of the rows of the values.
@@ -42,7 +42,7 @@ class Truths:
         ]
         self._conditions = len(conditions)
         self._groups, self._sides = _Joined(together), _Joined(sides)
-        self.places: Places = np.array(
+        self.places: Indices = np.array(
             [side[tuple(number[tuple(place[one] for one in group)] for group in groups)] for groups in every],
             dtype=np.intp,
         )

@@ -20,6 +20,7 @@ from storage.market import points
 from storage.market.points import Points
 from storage.people import destinations
 from storage.people import rules as people
+from storage.people.forgetting import forget
 from storage.people.rules import Worded
 from tests.storage import beside
 
@@ -254,3 +255,15 @@ def test_a_kill_before_the_commit_leaves_all_to_be_told(store: Store, monkeypatc
             judge.judge(at(2), started=BEFORE)
     assert outbox_of(store, place) == []
     assert told(judge.judge(at(2), started=BEFORE)) == [("BTC", "fired", 2)]
+
+
+def test_nothing_is_left_of_a_rule_when_its_last_chat_is_forgotten(store: Store) -> None:
+    place, _ = asks(store)
+    other, _ = asks(store, of=chat(store, "2"))
+    daily(store, [85, 100, 85])
+    forget(store, "telegram", "1")
+    assert outbox_of(store, place) == []
+    assert [kind for kind, _ in outbox_of(store, other)] == ["fired", "resolved", "resumed"]
+    forget(store, "telegram", "2")
+    for table in ("own_states", "own_rules", "definitions", "record", "outcomes", "notices", "outbox", "episodes"):
+        assert beside.rows(store, f"SELECT * FROM {table}") == [], table  # noqa: S608 - names from above

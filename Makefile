@@ -36,13 +36,13 @@ lint:
 	check $(PY) -m mypy; \
 	check .venv/bin/lint-imports --no-logo; \
 	check $(PY) -m cogapp --check README.md CONTRIBUTING.md; \
-	check $(PY) -m bot.watch.dashboard --check; \
+	check $(PY) -m bot.watch.served.dashboard --check; \
 	[ -z "$$failed" ]
 
 docs:
 	@sh .ci/setup dev
 	$(PY) -m cogapp -r README.md CONTRIBUTING.md
-	$(PY) -m bot.watch.dashboard
+	$(PY) -m bot.watch.served.dashboard
 
 bench:
 	@sh .ci/setup dev

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.watch.alarms import OwnAlarms
 from bot.watch.backups import Backups
-from bot.watch.server import WatchServer
+from bot.watch.served.server import WatchServer
 from bot.watch.switch import DeadMansSwitch
 from bot.watch.turns import LoopLag, TurnCounts
 from bot.watch.vitals import Vitals

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.watch import health
+from bot.watch.served import health
 from handlers.channels.failure import TokenRefused, Unreached
 from tests.bot.delivery.desk import NOW
 from tests.bot.watch.house import Watched, watched_at

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.watch import dashboard, exporter
-from bot.watch.measures import MEASURES
+from bot.watch.served import dashboard, exporter
+from bot.watch.served.measures import MEASURES
 from handlers.channels.failure import ChatGone, PerhapsSent, Throttled
 from storage.people import destinations
 from tests.bot.delivery.desk import NOW

@@ -99,7 +99,7 @@ def evaluate(
                 state, told = with_changes(rule.setup, before, state, told, judged_by, times)
             for then, change in told:
                 happened = replace(
-                    _event_of(asset, closes.step, computed, note, lead + round((change.at - first) / closes.step)),
+                    event_of(asset, closes.step, computed, note, lead + round((change.at - first) / closes.step)),
                     rule=rule.id,
                     kind=change.kind,
                     rank=change.rank,
@@ -113,7 +113,7 @@ def evaluate(
                 yield Evaluation(key, state, None)
 
 
-def _event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: str | None, i: int) -> Event:
+def event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: str | None, i: int) -> Event:
     """Return an event of an asset at a time of the clock that says where its numbers come from, and not yet what.
 
     i: which of the times.
@@ -223,7 +223,7 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-            for event, number in _compressed(recorded) if _is_news(before) else ():
+            for event, number in compressed(recorded) if _is_news(before) else ():
                 happened = replace(event, offline=event.at < started, within=open_setups.around(key))
                 marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
@@ -254,7 +254,7 @@ def announce(work: Work, event: Event, episode: int, now: datetime) -> None:
     outbox.announce(work, notice, now=now, expires=expires, only_asked=only_asked)
 
 
-def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
+def compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
     """Say several changes of one episode at once: fired and escalated is one message, fired and over another.
 
     What was over and has begun again goes on, at the highest level that it reached meanwhile.

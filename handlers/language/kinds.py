@@ -18,7 +18,7 @@ Side = Literal["long", "short"]
 Contract = Literal["linear", "inverse"]
 MarginMode = Literal["isolated", "cross"]
 Words = Mapping[str, Any]
-Offered = Literal["alarms", "own alarms", "own positions", "commands"]
+Offered = Literal["alarms", "own alarms", "own positions", "own rules", "commands"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Derived:
     def of_rows(self, rows: Array, step: timedelta) -> Array:
         """Compute it at each of the rows, which lie `step` apart; NaN where too few rows lie before.
 
+        rows: (rows), or (rows, assets), each asset by itself.
+
         A change over less than a step, or over no whole number of them, is nowhere known.
         """
         if self.kind == "crosses":
@@ -64,7 +66,7 @@ class Derived:
         if self.kind in CROSSINGS:
             return self._crossed(rows, 1.0 if self.kind == "crosses_above" else -1.0)
         ago = self.lead(step)
-        found = np.full(len(rows), np.nan)
+        found = np.full(rows.shape, np.nan)
         if self.over % step or not 0 < ago < len(rows):
             return found
         now, then = rows[ago:], rows[:-ago]
@@ -78,12 +80,14 @@ class Derived:
     def _crossed(self, rows: Array, way: float) -> Array:
         """Return 1 where the line is crossed upwards (way 1) or downwards (−1), 0 where not, NaN where not known."""
         beyond = way * (rows - self.line)
-        place = np.arange(len(rows))
+        shape = (1, *rows.shape[1:])
+        place = np.arange(len(rows)).reshape(-1, *[1] * (rows.ndim - 1))
+        never = np.full(shape, -SETTLED - 1)
         since_on, since_off = (
-            place - np.concatenate([[-SETTLED - 1], np.maximum.accumulate(np.where(where, place, -SETTLED - 1))[:-1]])
+            place - np.concatenate([never, np.maximum.accumulate(np.where(where, place, never), axis=0)[:-1]])
             for where in (beyond > 0, beyond < -self.band)
         )
-        seen = np.concatenate([np.zeros(SETTLED + 1), np.cumsum(~np.isnan(rows))])
+        seen = np.concatenate([np.zeros((SETTLED + 1, *shape[1:])), np.cumsum(~np.isnan(rows), axis=0)])
         known = seen[SETTLED:-1] - seen[: -SETTLED - 1]
         came = (since_off <= SETTLED) & (since_off < since_on)
         rested = (since_on > SETTLED) & (known >= math.ceil(MIN_SHARE * SETTLED))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from signals.alerts.rule import rules
 from signals.liquidation.watching import FARTHER
@@ -20,7 +20,7 @@ from signals.rules.understanding import Understood, clock_of, span_of
 from signals.units import DAY, MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from signals.alerts.rule import AlertRule
     from signals.rules.parsing import Parsed, SaidWord
@@ -41,6 +41,22 @@ class Scope:
     every: bool = False
     top: int = 0
     position: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data that `from_json` reads back equal."""
+        if self.assets:
+            return {"assets": list(self.assets)}
+        return {"any": True} if self.every else {"top": self.top} if self.top else {"position": self.position}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Scope:
+        """Read it back."""
+        return cls(
+            assets=tuple(data.get("assets", ())),
+            every=bool(data.get("any")),
+            top=int(data.get("top", 0)),
+            position=int(data.get("position", 0)),
+        )
 
     @property
     def text(self) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Condition
     from signals.metric import Unit
 
-_LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
+LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
 
 
 def unit_of(name: str) -> Unit:
@@ -33,7 +33,7 @@ def number(value: float, name: str) -> str:
 def against(compared: Iterable[tuple[Condition, float, float]]) -> str:
     """Say values with the lines that they are held against: −2.28 (line at most −2.00)."""
     return "; ".join(
-        f"{_apart(value, bound, one.name)} (line {_LINES[one.op]} {number(bound, one.name)})"
+        f"{_apart(value, bound, one.name)} (line {LINES[one.op]} {number(bound, one.name)})"
         for one, value, bound in compared
     )
 
@@ -49,4 +49,4 @@ def _apart(value: float, bound: float, name: str) -> str:
 def line(condition: Condition) -> str:
     """Say a condition: at most −0.75."""
     bound = condition.bound
-    return f"{_LINES[condition.op]} {'a line of its own' if isinstance(bound, str) else number(bound, condition.name)}"
+    return f"{LINES[condition.op]} {'a line of its own' if isinstance(bound, str) else number(bound, condition.name)}"

@@ -181,11 +181,20 @@ class _Stands:
     since: datetime | None = None
 
 
-def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime | None = None) -> Evidence | None:
+def read(
+    store: Store,
+    rule: str,
+    asset: str,
+    now: datetime,
+    *,
+    before: datetime | None = None,
+    after: datetime | None = None,
+) -> Evidence | None:
     """Return what is known of a rule and an asset at a time, and no later; None where it never could be judged.
 
-    before: only fires before it are cases, such as those before the episode that is told of. It may take some seconds
-    where it was not asked before. KeyError for a rule that is not declared.
+    before: only fires before it are cases, such as those before the episode that is told of. after: only what was from
+    then on counts, and any day likewise. It may take some seconds where it was not asked before. KeyError for a rule
+    that is not declared.
     """
     past = store.beside(PastFires)
     declared = rule_of(rule)
@@ -198,6 +207,7 @@ def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime
     known = (fire.at for fire in fires.fires if before is None or fire.at < before)
     first = closes.until(now).first
     since = fires.since if first is None else max(fires.since, from_ms(first - DAY_MS))
+    since = since if after is None else max(since, after)
     rate = base_rate(known, closes, since=since, until=now)
     return Evidence(declared, judged_of, fires, closes.until(now), price_of, venues, rate, since)
 

@@ -94,8 +94,8 @@ class Value:
     """One value that a metric computes.
 
     title: what it is, as it stands within a sentence and by itself ("open interest in coins"). note: what the docs say
-    beside it. usual, band: see `UnitMeasure`, where those of the unit do not suit. of, over: it is the change of that other
-    value of the metric over that time. codes: of a code what each number from 0 on is called; None is no number of it.
+    beside it. usual, band: see `UnitMeasure`, where those of the unit do not suit. of, over: it is the change of that
+    other value of the metric over that time. codes: of a code what each number from 0 on is called.
     """
 
     unit: Unit

@@ -47,7 +47,7 @@ REST: Final = 0.1095  # of funding: 0.01 % per 8 h, which most venues ask while 
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class UnitMeasure:
     """One unit. words: as the docs name it. spec: the word of handlers/words/wording.py that says a figure in it.
 
     usual: where figures in it lie while nothing is the matter; None where that depends on the asset or the day. back:
@@ -66,26 +66,26 @@ class Measure:
 
 # A band is about half of what the figure moves from one close to the next on a usual day; 2 % is two usual hours of
 # price, and of open interest two usual days.
-MEASURES: Final[Mapping[Unit, Measure]] = {
-    "fraction": Measure("fraction", "change", usual=0.0, band=0.005, percent=True),
-    "share": Measure("part of a whole, fraction", "part1", back=0.1, band=0.01, percent=True),
-    "rank": Measure("rank, fraction", "part", usual=0.5, band=0.02, percent=True),
-    "apr": Measure("a year, fraction", "yearly", usual=0.0, band=0.01, percent=True),
-    "rate": Measure("per payment, fraction", "rate", usual=0.0, band=0.00001, percent=True),
-    "rate_8h": Measure("per 8 h, fraction", "rate 8", usual=0.0, band=0.00001, percent=True),
-    "z": Measure("standard deviations", "zscore", usual=0.0, band=0.25),
-    "usd": Measure("USD", "usd", band=0.005, relative=True),
-    "price": Measure("USD per coin", "price", band=0.005, relative=True),
-    "coins": Measure("coins", "coins", band=0.005, relative=True),
-    "ratio": Measure("ratio", "ratio", usual=1.0, band=0.02),
-    "times": Measure("times", "ratio", back=0.1, band=0.1),
-    "hours": Measure("hours", "number", back=0.0, band=1.0),
-    "days": Measure("days", "number", back=0.0, band=1.0),
-    "count": Measure("count", "number", back=0.0, band=1.0),
-    "points": Measure("points", "points", usual=0.0, band=1.0),
-    "index": Measure("0 to 100", "number", usual=50.0, band=2.0),
-    "percent_a_year": Measure("% a year", "share", back=0.05, band=1.0),
-    "code": Measure("code", "number"),
+MEASURES: Final[Mapping[Unit, UnitMeasure]] = {
+    "fraction": UnitMeasure("fraction", "change", usual=0.0, band=0.005, percent=True),
+    "share": UnitMeasure("part of a whole, fraction", "part1", back=0.1, band=0.01, percent=True),
+    "rank": UnitMeasure("rank, fraction", "part", usual=0.5, band=0.02, percent=True),
+    "apr": UnitMeasure("a year, fraction", "yearly", usual=0.0, band=0.01, percent=True),
+    "rate": UnitMeasure("per payment, fraction", "rate", usual=0.0, band=0.00001, percent=True),
+    "rate_8h": UnitMeasure("per 8 h, fraction", "rate 8", usual=0.0, band=0.00001, percent=True),
+    "z": UnitMeasure("standard deviations", "zscore", usual=0.0, band=0.25),
+    "usd": UnitMeasure("USD", "usd", band=0.005, relative=True),
+    "price": UnitMeasure("USD per coin", "price", band=0.005, relative=True),
+    "coins": UnitMeasure("coins", "coins", band=0.005, relative=True),
+    "ratio": UnitMeasure("ratio", "ratio", usual=1.0, band=0.02),
+    "times": UnitMeasure("times", "ratio", back=0.1, band=0.1),
+    "hours": UnitMeasure("hours", "number", back=0.0, band=1.0),
+    "days": UnitMeasure("days", "number", back=0.0, band=1.0),
+    "count": UnitMeasure("count", "number", back=0.0, band=1.0),
+    "points": UnitMeasure("points", "points", usual=0.0, band=1.0),
+    "index": UnitMeasure("0 to 100", "number", usual=50.0, band=2.0),
+    "percent_a_year": UnitMeasure("% a year", "share", back=0.05, band=1.0),
+    "code": UnitMeasure("code", "number"),
 }
 
 
@@ -94,8 +94,8 @@ class Value:
     """One value that a metric computes.
 
     title: what it is, as it stands within a sentence and by itself ("open interest in coins"). note: what the docs say
-    beside it. usual, band: see `Measure`, where those of the unit do not suit. of, over: it is the change of that other
-    value of the metric over that time. codes: of a code what each number from 0 on is called; None is no number of it.
+    beside it. usual, band: see `UnitMeasure`, where those of the unit do not suit. of, over: it is the change of that
+    other value of the metric over that time. codes: of a code what each number from 0 on is called.
     """
 
     unit: Unit
@@ -108,7 +108,7 @@ class Value:
     codes: tuple[str, ...] = ()
 
     @property
-    def measure(self) -> Measure:
+    def measure(self) -> UnitMeasure:
         """Return its unit."""
         return MEASURES[self.unit]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -56,6 +57,7 @@ class OwnJudge:
         self._store, self._followed = store, tuple(followed)
         self._largest = Largest(store, followed)
         self._rows: list[OwnRule] | None = None
+        self._known: dict[str, AlertRule] = {}
         self._wanted = WantedRules({})
         self._clocks: list[BookClock] = []
         self._live: BookClock | None = None
@@ -107,8 +109,11 @@ class OwnJudge:
         rows = people.every(self._store)
         if not rows and not self._rows:
             return False
-        if rows != self._rows or self._largest.look(now):
+        if self._rows is None or self._largest.look(now) or _asked(rows) != _asked(self._rows):
             self._load(rows, now)
+        elif rows != self._rows:  # one has fired, or was paused: what is judged is the same
+            self._wanted = WantedRules.of(rows, self._followed, self._largest, self._known)
+            self._rows = rows
         return True
 
     def judge(self, now: datetime, *, started: datetime, note: str | None = None) -> list[Event]:
@@ -140,7 +145,7 @@ class OwnJudge:
         tell_gone(self._store, rows, known, self._followed, now)
         with self._store.write() as work:
             own.forget_unused(work)
-        self._wanted = WantedRules.of(rows, self._followed, self._largest, known)
+        self._known, self._wanted = known, WantedRules.of(rows, self._followed, self._largest, known)
         assets = own.assets(self._store, (*self._followed, MARKET))
         stood = own.states(self._store)
         by_step: dict[timedelta, list[AlertRule]] = {}
@@ -220,3 +225,8 @@ class OwnJudge:
                         for change in changes
                     ]
         return found, touched
+
+
+def _asked(rows: Sequence[OwnRule]) -> list[tuple[int, str, str]]:
+    """Return what is asked of whom: as long as it is the same, the books are."""
+    return [(row.destination, row.worded.rule, json.dumps(row.worded.scope)) for row in rows]

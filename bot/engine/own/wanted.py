@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from signals.inputs import MARKET
-from signals.units import DAY, floor, to_ms
+from signals.units import DAY, floor
 from storage.engine import settings
-from storage.market import points
+from storage.queries.rules.scope import largest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,18 +22,17 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.people.rules import OwnRule
 
-LEAVES: Final = 1.2  # of the n largest goes who is no longer among so many times n: the last ones change places daily
-FRESH: Final = 2 * DAY  # open interest that is older says nothing of how large an asset is
+CLEARLY: Final = 1.2  # so many times n: who is among the n largest stays until then, since the last change daily
 _KEPT: Final = "the largest"  # the setting
 _MARKET: Final = frozenset((MARKET,))
 
 
-def wants(scope: Mapping[str, Any], followed: Sequence[str], largest: Sequence[str]) -> frozenset[str]:
-    """Return the assets that a scope is about. followed: by everybody. largest: `Largest.of` for its number."""
+def wants(scope: Mapping[str, Any], followed: Sequence[str], members: Sequence[str]) -> frozenset[str]:
+    """Return the assets that a scope is about. followed: by everybody. members: the largest, where it asks for them."""
     if scope.get("any"):
         return frozenset(followed)
     if scope.get("top"):
-        return frozenset(largest)
+        return frozenset(members)
     return frozenset(scope.get("assets", ())) & {*followed, MARKET}
 
 
@@ -48,7 +47,7 @@ class WantedRules:
 
     @classmethod
     def of(
-        cls, every: Iterable[OwnRule], followed: Sequence[str], largest: Largest, rules: Mapping[str, AlertRule]
+        cls, every: Iterable[OwnRule], followed: Sequence[str], sizes: Largest, rules: Mapping[str, AlertRule]
     ) -> WantedRules:
         """Take together what each chat wants. rules: those that can be judged; rows of others are left out."""
         found: dict[str, list[tuple[OwnRule, frozenset[str]]]] = {}
@@ -60,7 +59,7 @@ class WantedRules:
             scope = row.worded.scope
             key = json.dumps(scope, sort_keys=True)
             if key not in alike:
-                alike[key] = wants(scope, followed, largest.of(int(scope["top"])) if scope.get("top") else ())
+                alike[key] = wants(scope, followed, sizes.of(int(scope["top"])) if scope.get("top") else ())
             of = alike[key]
             found.setdefault(rule.id, []).append((row, _MARKET if rule.market_wide and of else of))
         return cls({name: tuple(rows) for name, rows in found.items()})
@@ -96,7 +95,7 @@ class Largest:
             kept = json.loads(settings.setting(self._store, _KEPT) or "{}")
             self._members = {int(number): tuple(members) for number, members in kept.items()}
         self._looked = day
-        self._order = by_size(self._store, self._followed, now)
+        self._order = largest(self._store, self._followed)
         self._members = {number: self._changed(number, members) for number, members in self._members.items()}
         self._keep()
         return True
@@ -109,22 +108,10 @@ class Largest:
         return self._members[number]
 
     def _changed(self, number: int, members: Collection[str]) -> tuple[str, ...]:
-        stay = [asset for asset in self._order[: round(number * LEAVES)] if asset in members]
-        new = [asset for asset in self._order[:number] if asset not in members]
-        return (*stay, *new[: max(0, number - len(stay))])
+        surely = self._order[: round(number / CLEARLY)]
+        stay = [asset for asset in self._order[: round(number * CLEARLY)] if asset in members]
+        return tuple(dict.fromkeys((*surely, *stay, *self._order[:number])))[:number]
 
     def _keep(self) -> None:
         with self._store.write() as work:
             settings.keep_setting(work, _KEPT, json.dumps(self._members))
-
-
-def by_size(store: Store, assets: Sequence[str], now: datetime) -> tuple[str, ...]:
-    """Return assets by their open interest in USD, the largest first; those of which none is known come last."""
-    oldest = to_ms(now - FRESH)
-    stored = points.stored_anywhere(store, "open_interest_usd")
-    found: dict[str, float] = {}
-    for asset in assets:
-        if any(series.known >= oldest for series in stored.get(asset, ())):
-            newest = points.newest(store, asset, "open_interest_usd")
-            found[asset] = newest.value if newest else 0.0
-    return tuple(sorted(assets, key=lambda asset: -found.get(asset, 0.0)))

@@ -270,6 +270,22 @@ def test_an_earlier_backup_is_replaced_when_the_new_one_is_sound(
     assert write(path, file, now=NOW + timedelta(hours=1)).contents.at == NOW + timedelta(hours=1)
 
 
+def test_of_a_damaged_database_no_backup_is_made(path: Path, tmp_path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[8192:12288] = b"\xa5" * 4096
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match="is damaged, so no backup was made") as caught:
+        write(path, tmp_path / "one.db.gz", now=NOW)
+    assert "\n" not in str(caught.value)
+    assert files(tmp_path) == ["data"]
+
+
+def test_another_programs_database_is_not_backed_up(tmp_path: Path) -> None:
+    foreign(tmp_path)
+    with pytest.raises(StoreError, match=r"songs\.db is no database of perpulse"):
+        write(tmp_path / "songs.db", tmp_path / "one.db.gz", now=NOW)
+
+
 def test_no_database_is_made_by_backing_it_up(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="There is no database at"):
         write(tmp_path / "perpulse.db", tmp_path / "one.db.gz", now=NOW)

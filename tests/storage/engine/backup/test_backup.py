@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import signal
 import sqlite3
@@ -380,6 +381,18 @@ def test_killed_in_the_middle_it_leaves_what_was_there_whole(path: Path, tmp_pat
     restore(made, path)  # the next one finds its way through what was left
     assert word(path) == "kept"
     assert not [name for name in files(path.parent) if "restoring" in name]
+
+
+def test_what_is_put_back_has_the_rights_of_what_was_there(path: Path, tmp_path: Path) -> None:
+    made = write(path, tmp_path / "one.db.gz", now=NOW).file
+    path.chmod(0o640)
+    if os.getuid() == 0:
+        os.chown(path, 65534, 65534)
+    before = path.stat()
+    restore(made, path)
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert after.st_ino != before.st_ino
 
 
 def test_a_file_system_without_second_names_keeps_the_replaced_one_too(

@@ -174,6 +174,21 @@ def replay(
 
 
 @app.command()
+def backtest(
+    rule: Annotated[str, typer.Argument(help='A rule as for /alert, e.g. "btc funding > 30% apr for 2h".')],
+    start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-01 (default: all).")] = None,
+    asset: Assets = None,
+    config: ConfigFile = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Say what followed a rule of your own in stored history, of one asset or of all at once."""
+    from bot.cli.playing import backtest
+
+    backtest.backtest(rule, start, asset, config, db, as_json=as_json)
+
+
+@app.command()
 def record(
     rule: Annotated[str | None, typer.Option("--rule", help="Only this alarm or setup, by its id.")] = None,
     asset: Annotated[str | None, typer.Option("--asset", help="Only this asset, e.g. BTC.")] = None,

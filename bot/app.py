@@ -110,7 +110,7 @@ class App:
             return Answer((Line(admitted.text),) if admitted.text else ())
         admitted = asker if isinstance(admitted, TurnedAway) else admitted
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
-        deps = replace(deps, access=self.access, may_draw=self.gate.may_draw)
+        deps = replace(deps, access=self.access, may_draw=self.gate.may_draw, limits=self.config.rules.limits)
         return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:

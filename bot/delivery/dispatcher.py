@@ -36,7 +36,8 @@ from handlers.channels.channel import Hears
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
-from storage.alerts import held, lease, outbox, refusals, restored
+from storage.alerts import outbox
+from storage.alerts.sending import held, lease, refusals, restored
 from storage.engine.database import StoreError
 from storage.people import switches
 

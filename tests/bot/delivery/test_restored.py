@@ -13,7 +13,8 @@ import pytest
 from handlers.reply import plain_text
 from signals.due import WallTime
 from signals.wall_clock import midnight
-from storage.alerts import announcing, outbox, restored
+from storage.alerts import announcing, outbox
+from storage.alerts.sending import restored
 from storage.engine.backup.writing import write
 from storage.engine.database import Store
 from storage.people import destinations, digests

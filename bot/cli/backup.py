@@ -32,9 +32,13 @@ def backup(file: Path | None, config: Path | None, db: Path | None) -> None:
             made = Backups(store, settings.backup, SystemClock()).make(now)
             store.close()
     out(
-        f"{made.file}: {made.size / 1e6:.1f} MB in {made.packed / 1e6:.1f} MB, read again and sound. "
+        f"{made.file}: {_size(made.size)} in {_size(made.packed)}, read again and sound. "
         f"To put it back: perpulse restore {made.file}"
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def restore(file: Path, config: Path | None, db: Path | None) -> None:

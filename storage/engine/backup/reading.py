@@ -95,16 +95,16 @@ def unpacked(file: Path, into: Path | None) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def contents(path: Path, *, called: Path) -> Contents:
+def contents(path: Path, *, called: Path, checked: bool = False) -> Contents:
     """Look into an unpacked copy. StoreError, in words, for what is damaged, another program's, or newer than we are.
 
-    called: the file that a person knows it by.
+    called: the file that a person knows it by. checked: it was just found to be sound.
     """
     if not begins_well(path):  # SQLite would throw the log of what it cannot read away
         raise StoreError(f"{called} is no database.")
     try:
         with closing(sqlite3.connect(path)) as copy:
-            found = copy.execute(SQLITE.check).fetchone()[0]
+            found = SQLITE.sound if checked else copy.execute(SQLITE.check).fetchone()[0]
             tables = [row[0] for row in copy.execute(SQLITE.tables)]
             ours = SQLITE.steps_table in tables
             steps = [row[0] for row in copy.execute(SQLITE.steps, {"set": migrations.SET})] if ours else []
@@ -118,9 +118,6 @@ def contents(path: Path, *, called: Path) -> Contents:
         raise StoreError(f"{called} is no database of perpulse{named}.")
     if unknown := [name for name in steps if name not in migrations.NAMES]:
         raise StoreError(f"{called} was written by a newer perpulse ({unknown[-1]}). Update perpulse first.")
-    at = (
-        datetime.fromisoformat(json.loads(said[0]))
-        if said and said[0]
-        else datetime.fromtimestamp(called.stat().st_mtime, UTC)
-    )
+    noted = datetime.fromisoformat(json.loads(said[0])) if said and said[0] else None
+    at = noted or datetime.fromtimestamp(called.stat().st_mtime, UTC)
     return Contents(at, steps[-1], older=set(steps) != set(migrations.NAMES))

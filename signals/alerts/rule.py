@@ -40,7 +40,8 @@ class AlertRule:
     metrics: the ids of the metrics whose values it names, filled in by `rules`; short names are those of the first.
     lasts: the longest that one episode runs (see signals/alerts/episodes.py). required: the metrics without which
     nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
-    that it is, with its legs.
+    that it is, with its legs. scored: False where the same figure is read both ways, so that what followed is reported
+    and not held against any other day.
     """
 
     id: str
@@ -56,6 +57,7 @@ class AlertRule:
     lasts: timedelta | None = None
     required: tuple[str, ...] | None = None
     setup: Setup | None = None
+    scored: bool = True
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""

@@ -91,7 +91,8 @@ class Evidence:
         venues = dict.fromkeys(fire.venues for fire in self.fires.fires if fire.at in at)
         late = self.since + 30 * DAY
         without = (name for name, begun in self.fires.begun.items() if begun is None or begun > late)
-        return replace(self.rate.odds[days], venues=tuple(venues), without=tuple(without))
+        found = self.rate.odds[days]
+        return replace(found, venues=tuple(venues), without=tuple(without), scored=self.rule.scored)
 
     @property
     def horizon(self) -> int:

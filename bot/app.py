@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import signal
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.admission import Gate, TurnedAway, access_of, tell_code
-from bot.archive.backfill import Backfill
 from bot.archive.gaps import GapFiller
+from bot.beside import account_of, chance_of, streams_and_history, tiers_of
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
@@ -35,14 +34,12 @@ from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
-from bot.market.providers.hyperliquid_account import HyperliquidAccount
-from bot.market.streams.dialects import DIALECTS
-from bot.market.streams.liquidations import LiquidationStreams
 from bot.market.tiers import weekly
-from bot.market.tiers.tables import Reach, TierKey
-from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
+from bot.watch import alarms, backups
+from bot.watch.owners import Owners
+from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
@@ -57,8 +54,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
+    from bot.archive.backfill import Backfill
     from bot.config import Config
     from bot.market.source import Source
+    from bot.market.streams.liquidations import LiquidationStreams
+    from bot.market.tiers.weekly import WeeklyTiers
     from bot.tape import Edge
     from handlers.access import Access
     from handlers.channels.channel import Channel
@@ -70,7 +70,6 @@ log = structlog.get_logger(__name__)
 # How long what is in flight may take when the program is told to stop. An answer that comes later leaves its message in
 # doubt, and the next start repeats it; the rest of the five seconds is for closing.
 LAST_MESSAGES = timedelta(seconds=3.5)
-_MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
@@ -92,6 +91,7 @@ class App:
     digests: Digests
     access: Access
     gate: Gate
+    watch: Watch
     conversations: Conversations
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
@@ -141,6 +141,8 @@ class App:
                 "evidence": (record.LOOKED_BACK, self._look_back),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
+                "own alarms": (alarms.LOOKED, self._look_at_itself),
+                "backups": (backups.LOOKED, self._back_up),
             }
         )
         machine = Machine(
@@ -160,6 +162,7 @@ class App:
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
             others.append(asyncio.create_task(machine.run()))
+            others += [asyncio.create_task(part) for part in self.watch.running()]
             await self.stopping.wait()
         finally:
             if jobs.running:
@@ -190,6 +193,7 @@ class App:
             await self.streams.stop()
         await self.collector.close()
         await self.following.close()
+        await self.watch.close()
         self.renderer.close()
         if self.store.exists:  # last, since whoever takes over reads too, and two who read throw each other out
             await self._taken(partial(asyncio.to_thread, self.dispatcher.release), "the lease was not handed over")
@@ -197,8 +201,10 @@ class App:
 
     async def turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
-        await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
-        await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        began = self.clock.monotonic()
+        good = await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
+        good &= await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        self.watch.took(self.clock.monotonic() - began, good=good)
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
         """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""
@@ -237,6 +243,15 @@ class App:
         if self.tiers:
             await self._taken(self.tiers.turn, "tier tables were not renewed; the next try is in an hour")
 
+    async def _back_up(self) -> None:
+        """Make a backup if one is due: who stands by leaves it to who sends."""
+        if self.dispatcher.holds_lease:
+            await self._taken(self.watch.backups.turn, "no backup was made; the next try is in a moment")
+
+    async def _look_at_itself(self) -> None:
+        """Tell the owners what is wrong with the bot itself."""
+        await self._taken(self.watch.alarms.turn, "perpulse could not look at itself; the next try is in a moment")
+
     async def _backfill(self) -> None:
         """Read what the archive has published and the store does not hold; one pass at a time."""
         if self.history is None or self._reading.locked():
@@ -252,13 +267,17 @@ class App:
         if read and self.gap_filler:
             self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
-    async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
+    async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> bool:
+        """Do something and tell whether it went well; whatever went wrong is in the log."""
         try:
             await turn()
         except StoreError as error:
             log.error(str(error))  # noqa: TRY400 - the sentence says what to do, a traceback would hide it
         except Exception:
             log.exception(failed)
+        else:
+            return True
+        return False
 
     async def _send(self) -> None:
         """Keep the dispatcher at work: a full disk must not end it for good."""
@@ -351,7 +370,7 @@ def build(
     store, stopping = Store(config.database), asyncio.Event()
     clock = DoubtingClock(clock or SystemClock())
     # beside the sources
-    streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
+    streams, history = streams_and_history(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
     renderer, paces = ChartRenderer(), Paces(clock)
     speaking: list[Channel] = list(channels or ())
@@ -359,7 +378,8 @@ def build(
     gate = Gate(access, clock.monotonic)
     if channels is None:  # they ask the gate, which asks them who is in a group
         speaking += channels_of(config, store, clock, renderer, stopping, gate, paces)
-    dispatcher = Dispatcher(store, speaking, clock, paces=paces)
+    owners = Owners(store, clock, config.access.owners, speaking)
+    dispatcher = Dispatcher(store, speaking, clock, paces=paces, owners=owners.places)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,
@@ -368,11 +388,11 @@ def build(
         keeper=Keeper(store, clock.now, announce=announce, told=dispatcher.poke),
         streams=streams,
         edge=edge,
-        chance=_chance(edge),
+        chance=chance_of(edge),
     )
     turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
-    following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
+    following = Following(store, clock, account_of(config, clock), told=dispatcher.poke)
     return App(
         config=config,
         clock=clock,
@@ -387,59 +407,11 @@ def build(
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
         gate=gate,
+        watch=Watch.of(config, store, clock, collector, dispatcher, owners),
         conversations=Conversations(clock.monotonic),
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,
-        tiers=_tiers(config, store, clock, dispatcher) if sources is None and edge is None else None,
+        tiers=tiers_of(config, store, clock, dispatcher) if sources is None and edge is None else None,
         stopping=stopping,
     )
-
-
-def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -> WeeklyTiers | None:
-    """Return what renews tier tables; nothing with another exchange server, which has none."""
-    market, key, secret = config.market, config.tiers.binance_key, config.tiers.binance_secret
-    if market.exchange_url:
-        return None
-    binance = TierKey(key, secret) if key and secret else None
-    reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
-    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
-
-
-def _beside(
-    config: Config, store: Store, clock: Clock, edge: Edge | None
-) -> tuple[LiquidationStreams | None, Backfill | None]:
-    """Return what is heard and read beside the sources: streams, and the archive, which is not on a tape.
-
-    With another exchange server there are streams only where it has some.
-    """
-    market = config.market
-    history = Backfill(store, config, clock) if market.history and not (edge and edge.asks_nobody) else None
-    spoken = [dialect for dialect in DIALECTS if dialect.venue in market.venues]
-    if not market.liquidations or not spoken or (market.exchange_url and not market.stream_url):
-        return None, history
-    streams = LiquidationStreams(
-        store,
-        config.assets,
-        clock=clock,
-        dialects=spoken,
-        urls={dialect.venue: f"{market.stream_url}/{dialect.venue}" for dialect in spoken}
-        if market.stream_url
-        else None,
-        exchange_url=market.exchange_url,
-        proxy=market.proxy,
-        timeout_s=market.timeout_seconds,
-        chance=_chance(edge),
-        wrap=edge.wrap if edge else None,
-    )
-    return streams, history
-
-
-def _chance(edge: Edge | None) -> Callable[[], float]:
-    return (lambda: _MIDDLING) if edge else random.random
-
-
-def _account(config: Config, clock: Clock) -> HyperliquidAccount:
-    market = config.market
-    other = {"base_url": market.hyperliquid_url} if market.hyperliquid_url else {}
-    return HyperliquidAccount(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, **other)

@@ -689,6 +689,32 @@ def m019_options_told(db: Any) -> None:
     db.execute("ALTER TABLE levels ADD COLUMN dated_days REAL")
 
 
+def m020_own_rules(db: Any) -> None:
+    """Keep the rules that chats wrote for themselves, and how many different ones a chat has tried.
+
+    `rule` is all that is judged and the id under which it is: chats with the same one share it. `scope` says of which
+    assets, as JSON. `number` is what the chat calls it by, and comes once. `tried` holds no rule but the hash of one.
+    `shared_rules` holds what a link stands for, and nothing of who wrote it but whose it is to forget.
+    """
+    db.execute(
+        "CREATE TABLE own_rules (id INTEGER PRIMARY KEY AUTOINCREMENT, destination INTEGER NOT NULL "
+        "REFERENCES destinations ON DELETE CASCADE, number INTEGER NOT NULL, line TEXT NOT NULL, rule TEXT NOT NULL, "
+        "scope TEXT NOT NULL, person TEXT, created INTEGER NOT NULL, paused INTEGER, paused_for TEXT, "
+        "once INTEGER NOT NULL DEFAULT 0, at_most INTEGER, told INTEGER, UNIQUE (destination, number)) STRICT"
+    )
+    db.execute("CREATE INDEX own_rules_by_rule ON own_rules (rule)")
+    db.execute(
+        "CREATE TABLE tried (destination INTEGER NOT NULL REFERENCES destinations ON DELETE CASCADE, "
+        "hash TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (destination, hash)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE shared_rules (token TEXT PRIMARY KEY, destination INTEGER NOT NULL REFERENCES destinations "
+        "ON DELETE CASCADE, line TEXT NOT NULL, created INTEGER NOT NULL, UNIQUE (destination, line)) "
+        "STRICT, WITHOUT ROWID"
+    )
+    db.execute("ALTER TABLE destinations ADD COLUMN rules_made INTEGER NOT NULL DEFAULT 0")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

@@ -48,6 +48,12 @@ def find(store: Store, platform: str, chat: str, topic: str | None = None) -> De
     return None if row is None else _destination(row)
 
 
+def private_of(store: Store, platform: str, person: str) -> Destination | None:
+    """Return the private chat of a person, which may be gone; None where none is known."""
+    row = store.read_one(SQL.private_chat, platform=platform, person=person)
+    return None if row is None else _destination(row)
+
+
 def ensure(
     store: Store,
     platform: str,
@@ -147,6 +153,10 @@ def moved(store: Store, platform: str, old: str, new: str) -> None:
                 SQL.move_subscriptions,
                 SQL.move_switches,
                 SQL.move_digests,
+                SQL.move_own_rules,
+                SQL.rules_made_together,
+                SQL.move_tried,
+                SQL.move_shared_rules,
                 SQL.move_outbox,
                 SQL.move_messages,
             ):

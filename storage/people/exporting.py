@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 SQL: Final = queries("storage.people")
 _TIMES: Final = frozenset(
     ("added", "at", "begun", "created", "doubt", "ended", "expires", "fired", "gone", "held_until", "last_at", "looked",
-     "next", "not_before", "rests_until", "seen", "settled", "since", "until")
+     "next", "not_before", "paused", "rests_until", "seen", "settled", "since", "told", "until")
 )  # fmt: skip
-_JSON: Final = frozenset(("assets", "days", "first_values", "last_values", "lines", "payload", "state"))
+_JSON: Final = frozenset(("assets", "days", "first_values", "last_values", "lines", "payload", "scope", "state"))
 
 
 def everything(store: Store, platform: str, chat: str, person: str | None) -> dict[str, list[dict[str, Any]]]:
@@ -36,6 +36,8 @@ def everything(store: Store, platform: str, chat: str, person: str | None) -> di
         "subscriptions": store.read(SQL.kept_subscriptions, **here),
         "switches": store.read(SQL.kept_switches, **here),
         "roles": store.read(SQL.kept_roles, **here),
+        "rules": store.read(SQL.kept_own_rules, **here),
+        "shared rules": store.read(SQL.kept_shared_rules, **here),
         "digests": store.read(SQL.kept_digests, **here),
         "positions": store.read(SQL.kept_positions, **who),
         "addresses": store.read(SQL.kept_addresses, **who),

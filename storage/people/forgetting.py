@@ -28,6 +28,7 @@ class Forgotten:
     positions: int = 0
     addresses: int = 0
     messages: int = 0
+    rules: int = 0
     clean: bool = True
 
     @property
@@ -77,11 +78,12 @@ def _forget_places(work: Work, places: list[int], platform: str, user: str | Non
     addresses = work.run(SQL.forget_followed, **mine)
     here = {"places": mine["places"]}
     subscriptions = work.run(SQL.forget_subscriptions, **here)
+    rules = work.run(SQL.forget_own_rules, **here)
     messages = work.run(SQL.forget_outbox, **here)
     work.run(SQL.forget_messages, **here)
     work.run(SQL.forget_places, **here)
     work.run(SQL.forget_roles)
-    return Forgotten(len(places), subscriptions, positions, addresses, messages)
+    return Forgotten(len(places), subscriptions, positions, addresses, messages, rules)
 
 
 def _forget_private(work: Work, places: list[int], positions: list[int]) -> None:

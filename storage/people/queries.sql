@@ -20,6 +20,12 @@ SELECT * FROM destinations ORDER BY id;
 SELECT DISTINCT chat FROM destinations
 WHERE platform = :platform AND kind = 'private' AND person IS NULL AND gone IS NULL ORDER BY chat;
 
+-- name: private_chat
+-- Of older rows it is not known whose they are; where a private chat has the id of the person, they are theirs.
+SELECT * FROM destinations WHERE platform = :platform AND kind = 'private' AND topic = ''
+    AND (person = :person OR (person IS NULL AND chat = :person))
+ORDER BY CASE WHEN gone IS NULL THEN 0 ELSE 1 END, id LIMIT 1;
+
 -- name: keep_person
 UPDATE destinations SET person = :person WHERE platform = :platform AND chat = :chat AND kind = 'private';
 
@@ -289,6 +295,88 @@ DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE rule = :rul
 -- name: drop_episodes_of_rule
 DELETE FROM episodes WHERE rule = :rule;
 
+-- --- rules.py: rules that chats wrote for themselves ------------------------------------------------------------------
+
+-- name: own_rules_of
+SELECT * FROM own_rules WHERE destination = :destination ORDER BY number;
+
+-- name: own_rules
+-- Those of chats that can be told; what is paused is among them, since its state goes on.
+SELECT o.* FROM own_rules o JOIN destinations d ON d.id = o.destination WHERE d.gone IS NULL ORDER BY o.id;
+
+-- name: count_own_rules
+-- In this chat, by this person anywhere, and in all.
+SELECT count(CASE WHEN destination = :destination THEN 1 END) AS here,
+    count(CASE WHEN person = :person THEN 1 END) AS mine, count(*) AS every FROM own_rules;
+
+-- name: next_rule_number
+UPDATE destinations SET rules_made = rules_made + 1 WHERE id = :destination;
+
+-- name: last_rule_number
+SELECT rules_made FROM destinations WHERE id = :destination;
+
+-- name: add_own_rule
+INSERT INTO own_rules (destination, number, line, rule, scope, person, created, once, at_most)
+VALUES (:destination, :number, :line, :rule, :scope, :person, :now, :once, :at_most);
+
+-- name: change_own_rule
+UPDATE own_rules SET line = :line, rule = :rule, scope = :scope, once = :once, at_most = :at_most, paused = NULL,
+    paused_for = NULL, told = NULL
+WHERE destination = :destination AND number = :number;
+
+-- name: pause_own_rule
+UPDATE own_rules SET paused = coalesce(paused, :now), paused_for = coalesce(paused_for, :reason)
+WHERE destination = :destination AND number = :number;
+
+-- name: resume_own_rule
+UPDATE own_rules SET paused = NULL, paused_for = NULL WHERE destination = :destination AND number = :number;
+
+-- name: drop_own_rule
+DELETE FROM own_rules WHERE destination = :destination AND number = :number;
+
+-- name: forget_own_rules
+DELETE FROM own_rules WHERE destination IN ({elements}(:places));
+
+-- name: move_own_rules
+-- The numbers go on behind those that the other place has given.
+UPDATE own_rules SET destination = :new,
+    number = number + (SELECT rules_made FROM destinations WHERE id = :new)
+WHERE destination = :old;
+
+-- name: rules_made_together
+UPDATE destinations SET rules_made = rules_made + (SELECT rules_made FROM destinations WHERE id = :old)
+WHERE id = :new;
+
+-- name: try_rule
+INSERT INTO tried (destination, hash, at) VALUES (:destination, :hash, :now) ON CONFLICT DO NOTHING;
+
+-- name: count_tried
+SELECT count(*) AS count FROM tried WHERE destination = :destination;
+
+-- name: move_tried
+UPDATE tried SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM tried known WHERE known.destination = :new AND known.hash = tried.hash);
+
+-- name: share_rule
+INSERT INTO shared_rules (token, destination, line, created) VALUES (:token, :destination, :line, :now)
+ON CONFLICT DO NOTHING;
+
+-- name: token_of_rule
+SELECT token FROM shared_rules WHERE destination = :destination AND line = :line;
+
+-- name: shared_rule
+SELECT line FROM shared_rules WHERE token = :token;
+
+-- name: move_shared_rules
+UPDATE shared_rules SET destination = :new WHERE destination = :old AND NOT EXISTS (
+    SELECT 1 FROM shared_rules known WHERE known.destination = :new AND known.line = shared_rules.line);
+
+-- name: kept_shared_rules
+SELECT * FROM shared_rules WHERE destination IN ({elements}(:places)) ORDER BY created;
+
+-- name: kept_own_rules
+SELECT * FROM own_rules WHERE destination IN ({elements}(:places)) ORDER BY destination, number;
+
 -- --- exporting.py: all that is kept of a chat and of a person --------------------------------------------------------
 
 -- name: kept_chat
@@ -388,3 +476,16 @@ DELETE FROM notices WHERE id = :notice;
 
 -- name: forget_episode_of_rule
 UPDATE positions SET episode = NULL WHERE :private || id = :rule;
+
+-- --- counts.py -----------------------------------------------------------------------------------------------
+
+-- name: destination_counts
+SELECT platform, CASE WHEN gone IS NOT NULL THEN 'gone' WHEN gone_reason IS NOT NULL THEN 'resting' ELSE 'open' END
+    AS state, count(*) AS count
+FROM destinations GROUP BY platform, 2 ORDER BY platform, 2;
+
+-- name: ordered_counts
+SELECT 'subscriptions' AS what, count(*) AS count FROM subscriptions
+UNION ALL SELECT 'digests', count(*) FROM digests
+UNION ALL SELECT 'positions', count(*) FROM positions
+UNION ALL SELECT 'addresses', count(*) FROM followed;

@@ -30,7 +30,7 @@ from handlers.channels.discord.places import INVITE
 from handlers.channels.discord.posting import LIMITS, NOT_YET, Posting
 from handlers.channels.discord.talk import WrittenTalk
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
-from handlers.channels.failure import TokenRefused
+from handlers.channels.failure import SendFailed, TokenRefused
 from handlers.command import Asker, commands
 from handlers.reply import plain_text
 from storage.engine.database import StoreError
@@ -155,6 +155,17 @@ class Discord:
             self._running = asyncio.create_task(self._come_back())
         where = f"{_INVITATION}?client_id={probe.application_id}&scope=bot+applications.commands&permissions={INVITE}"
         return f"Discord accepts the token of {probe.user}, which is invited by {where}"
+
+    async def private_chat(self, person: str) -> str | None:
+        """Ask for the direct chat of a person, which has an id of its own. See ReachesPeople."""
+        if self._posting.closed or not person.isdecimal():
+            return None
+        try:
+            async with self._posting.translated():
+                return str((await self.client.create_dm(discord.Object(int(person)))).id)
+        except SendFailed as failed:
+            log.warning("a direct chat could not be opened", reason=failed.reason)
+            return None
 
     async def _log_in(self) -> None:
         assert self._token  # noqa: S101 - not called without one

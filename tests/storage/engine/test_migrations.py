@@ -46,6 +46,7 @@ SHIPPED = {
     "m017_persons": "b524f84d984331b1",
     "m018_record": "35306b32042c89aa",
     "m019_options_told": "bda9613af14b7b8c",
+    "m020_own_rules": "17248efb413d77b7",
 }
 
 

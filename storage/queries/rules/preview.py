@@ -1,0 +1,194 @@
+"""What a rule would have said in the last days: stepped over stored closes by the machine that steps it live."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from signals.alerts import stepping
+from signals.alerts.derived import with_derived
+from signals.alerts.episodes import State
+from signals.metric import metrics
+from signals.units import DAY, floor
+from storage.market import points
+from storage.panels import panels
+from storage.panels.computed import Computed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from signals.alerts.rule import AlertRule
+    from signals.series import Array
+    from storage.engine.database import Store
+
+DAYS: Final = 90
+TOGETHER: Final = 25  # assets whose values are computed at once: some 10 MB of three months of hours
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One stretch of time in which a rule held. ended: None while it does."""
+
+    fired: datetime
+    ended: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a rule would have said of one asset.
+
+    judged: the first close at which it could be, None: none. times: the closes that were looked at, rising, and
+    values: what its conditions compare at them, NaN where not known. venues: whose figures they are at the newest one.
+    """
+
+    asset: str
+    spans: tuple[Span, ...]
+    judged: datetime | None
+    step: timedelta
+    times: tuple[datetime, ...] = ()
+    values: Mapping[str, Array] = field(default_factory=dict)
+    venues: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether it holds at the last close."""
+        return bool(self.spans) and self.spans[-1].ended is None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a rule would have said of each asset since a time. lacking: the assets that it could not be judged for."""
+
+    rule: AlertRule
+    since: datetime
+    until: datetime
+    found: tuple[Looked, ...]
+    lacking: tuple[str, ...]
+
+    @property
+    def fires(self) -> list[tuple[datetime, str]]:
+        """Return each time it would have fired, the oldest first, with the asset."""
+        return sorted((span.fired, looked.asset) for looked in self.found for span in looked.spans)
+
+    @property
+    def span(self) -> timedelta:
+        """Return over how long it could be judged, of the asset that is known longest."""
+        begun = [looked.judged for looked in self.found if looked.judged]
+        return self.until - min(begun) if begun else timedelta(0)
+
+    @property
+    def a_day(self) -> float:
+        """Return how often a day it would have fired, of all assets together; 0 where it could not be judged."""
+        days = max(self.span / DAY, 1.0)
+        return len(self.fires) / days if self.span else 0.0
+
+    def busiest(self) -> tuple[datetime, int] | None:
+        """Return the day (its midnight, UTC) on which it would have fired most often, and how often."""
+        counts = Counter(floor(at, DAY) for at, _ in self.fires)
+        return max(counts.items(), key=lambda item: (item[1], item[0])) if counts else None
+
+
+def read(store: Store, rule: AlertRule, assets: Sequence[str], now: datetime, *, days: int = DAYS) -> Preview:
+    """Step a rule over the closes of the last days. It may take a second for many assets.
+
+    What held at the first close that could be judged is no fire, since nobody knows when it began.
+    """
+    since, wanted = now - timedelta(days=days), tuple(dict.fromkeys(rule.asset_of(asset) for asset in assets))
+    alike: dict[tuple[timedelta, ...], list[str]] = {}
+    for asset in wanted:
+        if steps := _steps(store, rule, asset, since, now):
+            alike.setdefault(steps, []).append(asset)
+    found: list[Looked] = []
+    for steps, members in alike.items():
+        for first in range(0, len(members), TOGETHER):
+            found += _looked(store, rule, steps, members[first : first + TOGETHER], since, now)
+    by_asset = {looked.asset: looked for looked in found if looked.judged}
+    ordered = tuple(by_asset[asset] for asset in wanted if asset in by_asset)
+    return Preview(rule, since, now, ordered, tuple(asset for asset in wanted if asset not in by_asset))
+
+
+def again(found: Preview, rule: AlertRule) -> Preview:
+    """Step another rule over the values of the same metrics that were read for the first: nothing is read anew."""
+    looked = tuple(_stepped(rule, one.asset, one.step, one.times, one.values, one.venues) for one in found.found)
+    return Preview(rule, found.since, found.until, tuple(one for one in looked if one.judged), found.lacking)
+
+
+def _steps(store: Store, rule: AlertRule, asset: str, since: datetime, now: datetime) -> tuple[timedelta, ...] | None:
+    """Return the steps of the data of each metric; None where one that is needed has no data in that time."""
+    every = metrics()
+    for name in rule.needed:
+        spans = [points.span(store, every[name].asset_of(asset), one) for one in every[name].needs]
+        if not any(span and span[1] + DAY > since for span in spans):
+            return None
+    return tuple(
+        panels.step_for(store, every[name], every[name].asset_of(asset), since - every[name].window, now)
+        for name in rule.metrics
+    )
+
+
+def _looked(
+    store: Store,
+    rule: AlertRule,
+    steps: tuple[timedelta, ...],
+    assets: Sequence[str],
+    since: datetime,
+    now: datetime,
+) -> Iterable[Looked]:
+    every, clock = [metrics()[name] for name in rule.metrics], max(steps)
+    first, last = floor(since, clock) + clock - rule.lead(clock) * clock, floor(now, clock)
+    times = [first + clock * i for i in range(round((last - first) / clock) + 1)]
+    if not times:
+        return
+    computed = [
+        Computed.of(store, metric, step, tuple(assets), times, clock) for metric, step in zip(every, steps, strict=True)
+    ]
+    for asset in assets:
+        values: dict[str, Array] = {}
+        for of_metric in computed:
+            values |= of_metric.of_asset(asset)
+        venues = tuple(dict.fromkeys(venue for of in computed for venue in of.venues(asset, len(times) - 1)))
+        yield _stepped(rule, asset, clock, tuple(times), values, venues)
+
+
+def _stepped(
+    rule: AlertRule,
+    asset: str,
+    clock: timedelta,
+    times: tuple[datetime, ...],
+    values: Mapping[str, Array],
+    venues: tuple[str, ...],
+) -> Looked:
+    """Step one asset. times: of the rows of values, among them those that derived values read before the first."""
+    known = rule.judged_by(with_derived(rule.derived, values, clock))
+    lead = rule.lead(clock)
+    rows = {name: np.asarray(array)[lead:] for name, array in known.items()}
+    state, told = stepping.run(
+        rule.levels,
+        State(),
+        rows,
+        times[lead:],
+        closes=clock,
+        known_by=rule.known_by,
+        continues=rule.continues,
+        lasts=rule.lasts,
+    )
+    spans: list[Span] = []
+    for then, change in told:
+        if change.kind == "fired" and (then.first is None or change.since > then.first):
+            spans.append(Span(change.at))
+        elif change.kind == "resumed" and spans:
+            spans[-1] = Span(spans[-1].fired)
+        elif change.kind == "resolved" and spans:
+            spans[-1] = Span(spans[-1].fired, change.at)
+    named = {name for level in rule.levels for name in level.names()}
+    kept = {name: array for name, array in values.items() if name in named or _is_read(rule, name)}
+    return Looked(asset, tuple(spans), state.first, clock, times, kept, venues)
+
+
+def _is_read(rule: AlertRule, name: str) -> bool:
+    return name in rule.known_by or any(name == one.of for one in rule.derived)

@@ -47,7 +47,8 @@ class AlertRule:
     nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
     that it is, with its legs. derived: values that its conditions name and that are computed from the rows of others.
     momentary: it tells of a moment, such as a crossing, and its end is no news. compares: the values that must be known
-    before anything is, where those are not the main ones of its metrics.
+    before anything is, where those are not the main ones of its metrics. scored: False where the same figure is read
+    both ways, so that what followed is reported and not held against any other day.
     """
 
     id: str
@@ -66,6 +67,7 @@ class AlertRule:
     derived: tuple[Derived, ...] = ()
     momentary: bool = False
     compares: tuple[str, ...] = ()
+    scored: bool = True
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""

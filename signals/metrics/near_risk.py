@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from signals.liquidation_map import LONG, SHORT, WINDOW, MapSeries
 from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
@@ -30,8 +32,10 @@ def compute(s: Panel) -> dict[str, Series]:
     price, coins, found = s["close"], s["open_interest_coin"], MapSeries(s, reach=FURTHEST)
     near, further = (found.within(band, LONG) + found.within(band, SHORT) for band in (0.01, FURTHEST))
     value = near / coins
+    # While coins are only closed, the part near price stays the same but for rounding: what is equal is to rank so.
+    ranked = value.map(lambda part: np.round(part, 9))
     return {
-        "percentile": value.percentile(RANKED_OVER),
+        "percentile": ranked.percentile(RANKED_OVER),
         "value": value,
         "within_1": near * price,
         "within_2": further * price,

@@ -26,6 +26,7 @@ from signals.units import DAY, DAY_MS, floor, from_ms, to_ms
 from storage.market import points, rewritten
 from storage.panels import panels
 from storage.panels.computed import Computed
+from storage.panels.reader import PanelReader
 from storage.queries.market.charts import PRICE_OF_THE_MARKET
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class Evidence:
         venues = dict.fromkeys(fire.venues for fire in self.fires.fires if fire.at in at)
         late = self.since + 30 * DAY
         without = (name for name, begun in self.fires.begun.items() if begun is None or begun > late)
-        return replace(self.rate.odds[days], venues=tuple(venues), without=tuple(without))
+        found = self.rate.odds[days]
+        return replace(found, venues=tuple(venues), without=tuple(without), scored=self.rule.scored)
 
     @property
     def horizon(self) -> int:
@@ -226,28 +228,29 @@ def _computed(store: Store, rule: AlertRule, asset: str, end: datetime) -> dict[
     begun = {name: span[0] if span else None for name, span in spans.items()}
     known = [span for name in rule.needed if (span := spans[name])]
     stand = {other.id: _Stands(State()) for other in alike}
+    reader = PanelReader(store)
     if len(known) < len(rule.needed) or min(span[0] for span in known) >= end:
         return _kept(asset, end, end, begun, (), stand, stand)
     first = min(span[0] for span in known)
-    steps = tuple(panels.step_for(store, metric, metric.asset_of(asset), first, end) for metric in every)
-    settled, now = _stepped(store, alike, steps, asset, first, end, stand)
+    steps = tuple(panels.step_for(reader, metric, metric.asset_of(asset), first, end) for metric in every)
+    settled, now = _stepped(reader, alike, steps, asset, first, end, stand)
     hours = min((one.since for one in now.values() if one.since), default=end)
     if max(steps) < DAY and hours - first > 2 * DAY and all(other.fits(DAY) for other in alike):
-        _, days = _stepped(store, alike, (DAY,) * len(steps), asset, first, floor(hours, DAY), stand)
+        _, days = _stepped(reader, alike, (DAY,) * len(steps), asset, first, floor(hours, DAY), stand)
         settled, now = (_joined(days, later, hours) for later in (settled, now))
     return _kept(asset, end, end - SETTLES, begun, steps, settled, now)
 
 
 def _extended(store: Store, kept: _Kept, rule: AlertRule, asset: str, end: datetime) -> dict[str, _Kept] | None:
     """Go on from where it was settled; None where the data is of another step by now, or has just begun."""
-    every = [metrics()[name] for name in rule.metrics]
+    every, reader = [metrics()[name] for name in rule.metrics], PanelReader(store)
     steps = tuple(
-        panels.step_for(store, metric, metric.asset_of(asset), kept.settled - metric.window, end) for metric in every
+        panels.step_for(reader, metric, metric.asset_of(asset), kept.settled - metric.window, end) for metric in every
     )
     if steps != kept.steps or any(one.since is None for one in kept.alike.values()):
         return None
     alike = [rule_of(name) for name in kept.alike]
-    settled, now = _stepped(store, alike, steps, asset, kept.settled, end, kept.alike)
+    settled, now = _stepped(reader, alike, steps, asset, kept.settled, end, kept.alike)
     return _kept(asset, end, end - SETTLES, kept.fires.begun, steps, settled, now)
 
 
@@ -273,7 +276,7 @@ def _span(store: Store, metric: Metric, asset: str) -> tuple[datetime, datetime]
 
 
 def _stepped(
-    store: Store,
+    reader: PanelReader,
     alike: Sequence[AlertRule],
     steps: tuple[timedelta, ...],
     asset: str,
@@ -294,7 +297,7 @@ def _stepped(
     lead = max(rule.lead(clock) for rule in alike)
     behind = [begin - clock * i for i in range(lead, 0, -1)]
     computed = [
-        Computed.of(store, metric, step, (asset,), behind + times, clock)
+        Computed.of(reader, metric, step, (asset,), behind + times, clock)
         for metric, step in zip(every, steps, strict=True)
     ]
     values: dict[str, Array] = {}

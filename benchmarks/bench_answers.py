@@ -32,7 +32,7 @@ from signals.inputs import MARKET
 from storage.engine.database import Store
 from storage.market import liquidations, points
 from storage.market.points import Points
-from storage.panels.folded import BOUND, PanelCache
+from storage.panels.cache import BOUND, PanelCache
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -50,6 +50,7 @@ class Made:
         self.name = name
         self.offers: dict[Topic, timedelta] = {topic: timedelta(minutes=1) for topic in NAMES}  # type: ignore[misc]
         self.caveats: dict[Topic, str] = {}
+        self.left_out: dict[str, str] = {}
 
     async def fetch(self, ask: Ask) -> Sequence[Points]:
         """Answer hourly rows since the time asked for, and the present."""

@@ -1,8 +1,8 @@
-"""One tick over 500 assets and all metrics: the newest row alone, against recomputing two years of history.
+"""One tick over 500 assets, all metrics and the legs of all setups: the newest row, against two years computed anew.
 
 Both variants run in a process of their own, on the same numbers, and must end with the same newest values. The first
 holds only as many rows as a metric looks back, as a tick does; the second holds and computes every row. Hourly metrics
-get hourly rows, daily ones daily rows.
+get hourly rows, daily ones daily rows; the legs of a setup are counted at every hour, where a day's row rules its day.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +21,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.__main__ import megabytes
+from signals.alerts.setup import setups
 from signals.inputs import MARKET
 from signals.metric import Metric, metrics
 from signals.series import Panel, days
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
 ASSETS = int(os.environ.get("PERPULSE_BENCH_ASSETS", "500"))
@@ -69,7 +73,7 @@ LIKE = {  # middle value, spread of its logarithm
 }
 
 
-def drawn(name: str, assets: int, rows: int, newest: int) -> NDArray[np.float64]:
+def drawn(name: str, portion: int, assets: int, rows: int, newest: int) -> NDArray[np.float64]:
     """Draw the newest rows of an input that has `rows` of them; the same numbers however many are asked for."""
     if name == "funding_interval_hours":
         return np.full((newest, assets), 8.0)
@@ -77,52 +81,85 @@ def drawn(name: str, assets: int, rows: int, newest: int) -> NDArray[np.float64]
     first = (rows - newest) // BLOCK
     blocks = []
     for block in range(first, -(-rows // BLOCK)):
-        random = np.random.default_rng([block, *name.encode()])
+        random = np.random.default_rng([block, portion, *name.encode()])
         blocks.append(middle * np.exp(spread * random.standard_normal((BLOCK, assets))))
     start = rows - newest - first * BLOCK
     return np.concatenate(blocks)[start : start + newest].copy()
 
 
-def panel_for(metric: Metric, newest: int | None) -> Panel:
-    """Return the newest rows (None: all of two years) of what a metric needs."""
+def panel_for(metric: Metric, portions: list[range], *, newest: bool) -> Panel:
+    """Return what a metric needs of some assets: as many rows as it looks back, or all of two years."""
     rows = int(HISTORY / metric.step)
-    newest = rows if newest is None else min(newest, rows)
-    assets = (MARKET,) if metric.market_wide else tuple(f"A{i}" for i in range(ASSETS))
-    values = {name: drawn(name, len(assets), rows, newest) for name in metric.needs}
-    at = pd.date_range(end="2026-01-01", periods=newest, freq=metric.step, tz="UTC")
+    few = min(metric.bars_back(metric.step), rows) if newest else rows
+    if metric.market_wide:
+        assets, values = (MARKET,), {name: drawn(name, 0, 1, rows, few) for name in metric.needs}
+    else:
+        assets = tuple(f"A{i}" for portion in portions for i in portion)
+        values = {
+            name: np.concatenate([drawn(name, part.start, len(part), rows, few) for part in portions], axis=1)
+            for name in metric.needs
+        }
+    at = pd.date_range(end="2026-01-01", periods=few, freq=metric.step, tz="UTC")
     return Panel(metric.step, at, assets, values)
 
 
-def portions(panel: Panel, newest: bool) -> list[Panel]:  # noqa: FBT001 - which of the two variants
-    """Split a whole history by assets, or a laptop has no memory for it; the newest rows are taken at once."""
-    size = len(panel.assets) if newest else PORTION
-    every, cuts = dict(panel.values), range(0, len(panel.assets), size)
-    return [
-        Panel(panel.step, panel.at, panel.assets[i : i + size], {k: v[:, i : i + size] for k, v in every.items()})
-        for i in cuts
-    ]
+def compared() -> frozenset[str]:
+    """Return the whole names of the values that the legs of setups are judged by."""
+    return frozenset(
+        name
+        for setup in setups().values()
+        for leg in setup.legs
+        for group in leg.holds
+        for one in group
+        for name in one.names()
+    )
 
 
-def newest_of(computed: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-    """Keep the last row of each value."""
-    return {name: rows[-1].copy() for name, rows in computed.items()}
+def timed(work: Callable[[], Mapping[str, Any]], times: int) -> tuple[float, Mapping[str, Any]]:
+    """Return how much CPU it takes, the median of some times, and what comes of it."""
+    took, found = [], dict[str, Any]()
+    for _ in range(times):
+        start = time.process_time()
+        found = dict(work())
+        took.append(time.process_time() - start)
+    return statistics.median(took), found
 
 
 def measure(variant: str, into: str) -> None:
-    """Time every metric of one variant and keep its newest values. Drawing the numbers is not timed."""
-    kept: dict[str, Any] = {}
-    for metric in metrics().values():
-        newest = variant == "newest"
-        panel = panel_for(metric, metric.bars_back(metric.step) if newest else None)
-        took = []
-        for _ in range(TIMES if newest else 1):
-            start = time.perf_counter()
-            last = [newest_of(metric.evaluate(part, rows=1 if newest else None)) for part in portions(panel, newest)]
-            took.append(time.perf_counter() - start)
-        for name in last[0]:
-            kept[f"{metric.id} {name}"] = np.concatenate([part[name] for part in last])
-        kept[metric.id] = statistics.median(took)
-    np.savez(into, **kept)
+    """Time every metric and setup of one variant and keep its newest values. Drawing the numbers is not timed.
+
+    A whole history is computed some assets at a time, or a laptop has no memory for it; the newest rows at once.
+    """
+    newest, kept = variant == "newest", dict[str, Any]()
+    times, names, market = TIMES if newest else 1, compared(), dict[str, Any]()
+    every = [range(i, min(i + PORTION, ASSETS)) for i in range(0, ASSETS, PORTION)]
+
+    def note(of: str, took: float, found: Mapping[str, Any]) -> None:
+        kept[of] = kept.get(of, 0.0) + took
+        for name, rows in found.items():
+            whole = f"value {name if name.startswith(f'{of}.') else f'{of}.{name}'}"
+            if not np.ndim(rows) or (whole in kept and rows.shape[1] == 1):
+                continue  # the same at every close, as where no leg has to hold, or of every asset
+            kept.setdefault(whole, []).append(rows[-1].copy())
+
+    for portions in [every] if newest else [[part] for part in every]:
+        values = dict(market)
+        for metric in metrics().values():
+            if metric.market_wide and portions[0].start:
+                continue
+            panel = panel_for(metric, portions, newest=newest)
+            took, found = timed(lambda metric=metric, panel=panel: metric.evaluate(panel, 1 if newest else None), times)
+            note(metric.id, took, found)
+            hours = 1 if newest else round(metric.step / timedelta(hours=1))
+            of_metric = {f"{metric.id}.{name}": np.repeat(rows, hours, axis=0) for name, rows in found.items()
+                         if f"{metric.id}.{name}" in names}  # fmt: skip
+            values |= of_metric
+            market |= of_metric if metric.market_wide else {}
+        for setup in setups().values():
+            note(setup.id, *timed(lambda setup=setup, values=values: setup.counts(values), times))
+    np.savez(
+        into, **{name: np.concatenate(found) if isinstance(found, list) else found for name, found in kept.items()}
+    )
 
 
 def run(variant: str, folder: str) -> tuple[dict[str, Any], float]:
@@ -138,22 +175,21 @@ def run(variant: str, folder: str) -> tuple[dict[str, Any], float]:
 
 
 def main() -> None:
-    """Print per metric and in total how much cheaper the newest row is, and the peak memory of each variant."""
+    """Print how much cheaper the newest row is: each metric, all setups, together; and the peak memory of both."""
     with tempfile.TemporaryDirectory() as folder:
         (newest, low), (whole, high) = (run(variant, folder) for variant in VARIANTS)
     for name in newest:
-        if " " in name:
+        if name.startswith("value "):
             np.testing.assert_allclose(newest[name], whole[name], rtol=1e-6, atol=1e-9, err_msg=name)
-    print(f"{ASSETS} assets, two years; seconds for one tick")
+    print(f"{ASSETS} assets, two years; seconds of CPU for one tick")
     print(f"{'metric':<18}{'newest row':>12}{'whole history':>16}{'times':>10}")
-    for name in metrics():
-        fast, slow = float(newest[name]), float(whole[name])
-        print(f"{name:<18}{fast:>12.4f}{slow:>16.3f}{slow / fast:>10.0f}")
-    fast, slow = (sum(float(kept[name]) for name in metrics()) for kept in (newest, whole))
-    print(f"{'together':<18}{fast:>12.4f}{slow:>16.3f}{slow / fast:>10.0f}")
+    groups = {name: [name] for name in metrics()} | {"setups": [*setups()], "together": [*metrics(), *setups()]}
+    for title, names in groups.items():
+        fast, slow = (sum(float(kept[name]) for name in names) for kept in (newest, whole))
+        print(f"{title:<18}{fast:>12.4f}{slow:>16.3f}{slow / fast:>10.0f}")
     print(f"peak memory: newest row {low:,.0f} MB, whole history {high:,.0f} MB; the newest values are equal")
     print(
-        f"ratio | whole history over newest row, {ASSETS} assets, all metrics | {slow / fast:.1f} | > 50 |"
+        f"ratio | whole history over newest row, {ASSETS} assets, metrics and setups | {slow / fast:.1f} | > 50 |"
         f" {low:,.0f} MB"
     )
 

@@ -44,7 +44,7 @@ TOO_FEW: Final = 5  # below: no percentage, no median
 FEW: Final = 15
 Z: Final = 1.96
 LATEST_ENTRY: Final = 7  # days without a close after a fire: what comes later is no answer to it
-Verdict = Literal["too few", "no better", "more often", "less often"]
+Verdict = Literal["too few", "no score", "no better", "more often", "less often"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Odds:
     of their returns (quartiles). low, high: the Wilson interval of the true rate. any_day: the rate of any day. since:
     from when on the rule could be judged. What too few cases do not bear is None. venues: those that the cases were
     seen in, each set of them once, in the order of time. without: metrics of which nothing was known in a part of that
-    span.
+    span. scored: whether it is told how it compares with any day (signals/alerts/rule.py).
     """
 
     days: int
@@ -124,6 +124,7 @@ class Odds:
     since: datetime | None = None
     venues: tuple[tuple[str, ...], ...] = ()
     without: tuple[str, ...] = ()
+    scored: bool = True
 
     @property
     def few(self) -> bool:
@@ -135,6 +136,8 @@ class Odds:
         """Tell how it compares with any day; where the interval contains the any-day rate it is no better."""
         if self.n < TOO_FEW or self.low is None or self.high is None or self.any_day is None:
             return "too few"
+        if not self.scored:
+            return "no score"
         if self.low > self.any_day:
             return "more often"
         return "less often" if self.high < self.any_day else "no better"

@@ -288,11 +288,7 @@ class Series:
         return self.map(lambda values: np.full_like(values, np.nan))
 
     def _roll(
-        self,
-        window: timedelta,
-        reduce: Reduce,
-        roll: Callable[[Any], Any],
-        least: timedelta | None = None,
+        self, window: timedelta, reduce: Reduce, roll: Callable[[Any], Any], least: timedelta | None = None
     ) -> Series:
         """Reduce each window: a few rows one by one and exactly, a whole history in one rolling pass.
 
@@ -306,13 +302,15 @@ class Series:
 
         def make(rows: int) -> Array:
             values = self.last(rows + count - 1)
+            known = ~np.isnan(values)
             if rows <= FEW_ROWS:
-                parts = [values[row : row + count] for row in range(rows)]
-                return np.stack(
-                    [np.where(np.sum(~np.isnan(part), axis=0) >= need, reduce(part), np.nan) for part in parts]
-                )
-            frame = pd.DataFrame(values)
-            return np.asarray(roll(frame.rolling(count, min_periods=need)), dtype=float)[count - 1 :]
+                some = [np.sum(known[row : row + count], axis=0) >= need for row in range(rows)]
+                parts = [reduce(values[row : row + count]) if some[row].any() else np.nan for row in range(rows)]
+                return np.stack([np.where(some[row], parts[row], np.nan) for row in range(rows)])
+            # A window of a year over a history of days: before it began there is nothing to roll over.
+            rolled, begun = np.full(values.shape, np.nan), int(np.argmax(known.any(axis=1)))
+            rolled[begun:] = roll(pd.DataFrame(values[begun:]).rolling(count, min_periods=need))
+            return rolled[count - 1 :]
 
         return Series(make, self.step)
 

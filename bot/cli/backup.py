@@ -9,7 +9,8 @@ from bot.clock import SystemClock
 from bot.watch.backups import Backups
 from handlers.command import Refused
 from handlers.words import wording
-from storage.alerts import announcing, restored
+from storage.alerts import announcing
+from storage.alerts.sending import restored
 from storage.engine.backup import restoring, writing
 from storage.engine.database import Store
 from storage.engine.place import Server
@@ -35,7 +36,7 @@ def backup(file: Path | None, config: Path | None, db: Path | None) -> None:
             made = Backups(store, settings.backup, SystemClock()).make(now)
             store.close()
     out(
-        f"{made.file}: {made.size / 1e6:.1f} MB in {made.packed / 1e6:.1f} MB, read again and sound. "
+        f"{made.file}: {_size(made.size)} in {_size(made.packed)}, read again and sound. "
         f"To put it back: perpulse restore {made.file}"
     )
 
@@ -44,6 +45,10 @@ def _file(settings: Config) -> Path:
     if isinstance(settings.database, Server):
         raise Refused(f"{settings.database} is a server: back it up with pg_dump, and put it back with pg_restore.")
     return settings.database
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def restore(file: Path, config: Path | None, db: Path | None) -> None:

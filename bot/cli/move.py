@@ -9,7 +9,7 @@ from bot.cli.common import out, plain_errors, settings_of
 from bot.delivery.lease import BEAT_EVERY
 from handlers.command import Refused
 from handlers.words import wording
-from storage.alerts import lease
+from storage.alerts.sending import lease
 from storage.engine import moving
 from storage.engine.database import Store
 

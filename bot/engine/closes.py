@@ -11,18 +11,21 @@ from signals.inputs import INPUTS
 from signals.metric import metrics
 from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
-from storage.market import points
 from storage.market.recent import Begins
 from storage.panels import panels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from signals.alerts.rule import AlertRule
     from signals.metric import Metric
     from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.market.points import StoredSeries
+    from storage.panels.reader import PanelReader
+
+    Judgeable: TypeAlias = tuple["RuleGroup", list[datetime]]
 
 # Assets judged together; of a long history fewer, so that what several groups share of them fits into 50 MB.
 AT_ONCE: Final = 50
@@ -68,6 +71,11 @@ class Closes:
         return max(self.steps)
 
     @property
+    def count(self) -> int:
+        """Return how many closes there are."""
+        return (self.end - self.first) // self.step
+
+    @property
     def clock(self) -> Metric:
         """Return the metric whose rows are the common clock."""
         return self.group.metrics[self.steps.index(self.step)]
@@ -85,50 +93,93 @@ def rule_groups() -> list[RuleGroup]:
     ]
 
 
-def all_closes(store: Store, group: RuleGroup, asset: str, end: datetime) -> Closes | None:
+def groups_by_asset(assets: Sequence[str]) -> dict[str, list[tuple[int, RuleGroup]]]:
+    """Return by asset the groups of rules that are judged of it, each with its place among all."""
+    found: dict[str, list[tuple[int, RuleGroup]]] = {}
+    for number, group in enumerate(rule_groups()):
+        for asset in group.judged_of(assets):
+            found.setdefault(asset, []).append((number, group))
+    return found
+
+
+def all_closes(reader: PanelReader, group: RuleGroup, asset: str, end: datetime) -> Closes | None:
     """Return every close of a group that is stored of an asset; None where a metric that is needed has no data."""
-    spans = [
-        [span for name in metric.needs if (span := points.span(store, metric.asset_of(asset), name))]
-        for metric in group.needed
-    ]
-    if not all(spans):
+    stored = [_series_of(reader, metric, asset) for metric in group.needed]
+    if not all(stored):
         return None
-    first = min(span[0] for of_metric in spans for span in of_metric)
-    last = min(end, *(max(span[1] for span in of_metric) + DAY for of_metric in spans))
-    steps = tuple(panels.step_for(store, metric, metric.asset_of(asset), first, last) for metric in group.metrics)
+    first = from_ms(min(one.first for of in stored for every in of.values() for one in every))
+    lasts = (from_ms(max(one.last for every in of.values() for one in every)) for of in stored)
+    last = min(end, *(at + DAY for at in lasts))
+    steps = tuple(panels.step_for(reader, metric, metric.asset_of(asset), first, last) for metric in group.metrics)
     closes = Closes(group, steps, (asset,), floor(first, max(steps)), floor(last, max(steps)))
     if closes.clock.at_open:
         closes = replace(closes, end=closes.end + closes.step)
     return closes if closes.first < closes.end else None
 
 
-def due(store: Store, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime) -> Iterator[Closes]:
-    """Find what is to be judged, assets with the same rows together."""
-    stored = None
-    waiting = [(group, _waiting(group, assets, states, now)) for group in rule_groups()]
-    rowless = store.beside(_Rowless)
+def due(
+    reader: PanelReader, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime
+) -> Iterator[Sequence[Closes]]:
+    """Find what is to be judged, all that is due of the same assets together: of it every input is read once.
+
+    The reader lets go of these assets when the next ones are asked for.
+    """
+    rowless = reader.store.beside(_Rowless)
+    together: dict[str, Sequence[Closes]] = {}
+    cells = 0
+    for asset, groups in _by_asset(assets, states, now, rowless).items():
+        found = _of_asset(_Known(reader, asset, now), groups, rowless)
+        if not found:
+            reader.forget([asset])
+            continue
+        most = max(closes.count for closes in found)
+        if together and (len(together) == AT_ONCE or cells + most > CELLS):
+            yield _alike(together.values())
+            reader.forget(together)
+            together, cells = {}, 0
+        together[asset], cells = found, cells + most
+    if together:
+        yield _alike(together.values())
+        reader.forget(together)
+
+
+def _by_asset(
+    assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime, rowless: _Rowless
+) -> Mapping[str, Sequence[Judgeable]]:
+    """Return by asset the groups that may have closes to judge, and when each of their rules was judged."""
+    found: dict[str, list[Judgeable]] = {}
     rowless.look()
-    for group, judged_of in waiting:
-        alike: dict[tuple[tuple[timedelta, ...], datetime, datetime], list[str]] = {}
-        new = [asset for asset, judged in judged_of.items() if not judged]
+    for group in rule_groups():
+        waiting = _waiting(group, assets, states, now)
+        new = [asset for asset, judged in waiting.items() if not judged]
         without = rowless.of(group, new, now) if new else set()
-        for asset, judged in judged_of.items():
-            if asset in without:
-                continue
-            stored = stored or points.directory(store)
-            series = [
-                {name: stored[key] for name in metric.needs if (key := (metric.asset_of(asset), name)) in stored}
-                for metric in group.metrics
-            ]
-            rows = _rows(store, group, asset, series, judged, now)
-            if rows:
-                alike.setdefault(rows, []).append(asset)
-            elif not judged:
-                rowless.add(group, asset)
-        for (steps, first, end), members in alike.items():
-            at_once = max(1, min(AT_ONCE, CELLS // max(1, (end - first) // max(steps))))
-            for begin in range(0, len(members), at_once):
-                yield Closes(group, steps, tuple(members[begin : begin + at_once]), first, end)
+        for asset, judged in waiting.items():
+            if asset not in without:
+                found.setdefault(asset, []).append((group, judged))
+    return found
+
+
+def _of_asset(known: _Known, groups: Sequence[Judgeable], rowless: _Rowless) -> list[Closes]:
+    """Return the closes of an asset to judge, of each group that has some."""
+    for group, judged in groups:
+        known.want(group, min(judged, default=EVER))
+    found = []
+    for group, judged in groups:
+        if closes := _rows(known, group, judged):
+            found.append(closes)
+        elif not judged:
+            rowless.add(group, known.asset)
+    return found
+
+
+def _alike(every: Iterable[Sequence[Closes]]) -> list[Closes]:
+    """Put closes of the same rows together, of all assets."""
+    alike: dict[tuple[str, tuple[timedelta, ...], datetime, datetime], list[Closes]] = {}
+    for of_asset in every:
+        for closes in of_asset:
+            rows = (closes.group.rules[0].id, closes.steps, closes.first, closes.end)
+            alike.setdefault(rows, []).append(closes)
+    return [replace(same[0], assets=tuple(one.assets[0] for one in same)) for same in alike.values()]
 
 
 class _Rowless:
@@ -195,54 +246,80 @@ def _has_row(group: RuleGroup, asset: str, began: Mapping[tuple[str, str], int],
     return opens or first < to_ms(close)
 
 
-def _rows(
-    store: Store,
-    group: RuleGroup,
-    asset: str,
-    series: Sequence[Mapping[str, Sequence[StoredSeries]]],
-    judged: Sequence[datetime],
-    now: datetime,
-) -> tuple[tuple[timedelta, ...], datetime, datetime] | None:
-    """Return (steps, first open, last close) of the rows to judge; None when nothing new is known.
+class _Known:
+    """What is known of an asset at a moment, for all groups of rules: what is stored, and until when it has spoken."""
+
+    def __init__(self, reader: PanelReader, asset: str, now: datetime) -> None:
+        self.reader, self.asset, self.now = reader, asset, now
+        self._series: dict[str, Mapping[str, Sequence[StoredSeries]]] = {}
+        self._known: dict[str, Mapping[str, datetime]] = {}
+        self._steps: dict[tuple[str, datetime], timedelta] = {}
+
+    def want(self, group: RuleGroup, since: datetime) -> None:
+        """Say that closes of a group from `since` on will be judged, so that its inputs are read together."""
+        for metric in group.metrics:
+            start = since - (metric.bars_back(metric.step) + 1) * metric.step
+            panels.want(self.reader, metric, self.asset, step=metric.step, start=start, end=self.now)
+
+    def series(self, metric: Metric) -> Mapping[str, Sequence[StoredSeries]]:
+        """Return what is stored of the inputs of a metric."""
+        if metric.id not in self._series:
+            self._series[metric.id] = _series_of(self.reader, metric, self.asset)
+        return self._series[metric.id]
+
+    def until(self, metric: Metric) -> Mapping[str, datetime]:
+        """Return until when each input of a metric is known."""
+        if metric.id not in self._known:
+            self._known[metric.id] = {name: known_until(every, self.now) for name, every in self.series(metric).items()}
+        return self._known[metric.id]
+
+    def step(self, metric: Metric, latest: datetime) -> timedelta:
+        """Return the step to judge a metric at, by what is stored until `latest`."""
+        if (metric.id, latest) not in self._steps:
+            start = latest - metric.window
+            step = panels.step_for(self.reader, metric, metric.asset_of(self.asset), start, latest)
+            self._steps[metric.id, latest] = step
+        return self._steps[metric.id, latest]
+
+    def all_spoken(self, group: RuleGroup, steps: Sequence[timedelta]) -> datetime:
+        """Return until when all have spoken that are waited for: what is not needed for no longer than a moment."""
+        latest = self.now
+        for metric, step in zip(group.metrics, steps, strict=True):
+            if known := self.until(metric):
+                spoken = _spoken(metric, known, step)
+                latest = min(latest, spoken if metric in group.needed else max(spoken, self.now - PATIENCE))
+        return latest
+
+
+def _series_of(reader: PanelReader, metric: Metric, asset: str) -> dict[str, Sequence[StoredSeries]]:
+    """Return what is stored of the inputs of a metric; inputs without any left out."""
+    of = reader.of(metric.asset_of(asset))
+    return {name: every for name in metric.needs if (every := of.stored(name))}
+
+
+def _rows(known: _Known, group: RuleGroup, judged: Sequence[datetime]) -> Closes | None:
+    """Return the rows of an asset to judge; None when nothing new is known.
 
     A row waits until each input has spoken for it: judged too early it would be unknown for ever, since a close is
     judged once.
     """
-    if not all(of for metric, of in zip(group.metrics, series, strict=True) if metric in group.needed):
+    if not all(known.series(metric) for metric in group.needed):
         return None
-    known = [{name: _known(every, now) for name, every in of.items()} for of in series]
-    steps = tuple(metric.step for metric in group.metrics)
-    latest = _all_spoken(group, known, steps, now)
+    latest = known.all_spoken(group, [metric.step for metric in group.metrics])
     waits = [timedelta(0) if metric.at_open else metric.step for metric in group.metrics]
     if judged and latest < min(judged) + min(waits):
         return None  # not even one row of the finest step, so the data need not be looked at
-    steps = tuple(
-        panels.step_for(store, metric, metric.asset_of(asset), latest - metric.window, latest)
-        for metric in group.metrics
-    )
-    closes = Closes(group, steps, (asset,), EVER, EVER)
+    steps = tuple(known.step(metric, latest) for metric in group.metrics)
+    closes = Closes(group, steps, (known.asset,), EVER, EVER)
     step, at_open = closes.step, closes.clock.at_open
-    latest = _all_spoken(group, known, steps, now)
-    end = floor(latest, step) + (step if at_open else timedelta(0))
-    begun = min(one.first for of in series for every in of.values() for one in every)
+    end = floor(known.all_spoken(group, steps), step) + (step if at_open else timedelta(0))
+    begun = min(one.first for metric in group.metrics for every in known.series(metric).values() for one in every)
     first = min(judged) + (step if at_open else timedelta(0)) if judged else from_ms(begun)
     first = floor(first, step)
-    return (steps, first, end) if first < end else None
+    return replace(closes, first=first, end=end) if first < end else None
 
 
-def _all_spoken(
-    group: RuleGroup, known: Sequence[Mapping[str, datetime]], steps: Sequence[timedelta], now: datetime
-) -> datetime:
-    """Return until when all have spoken that are waited for: what is not needed for no longer than a moment."""
-    latest = now
-    for metric, of, step in zip(group.metrics, known, steps, strict=True):
-        if of:
-            spoken = _spoken(metric, of, step)
-            latest = min(latest, spoken if metric in group.needed else max(spoken, now - PATIENCE))
-    return latest
-
-
-def _known(every: Sequence[StoredSeries], now: datetime) -> datetime:
+def known_until(every: Sequence[StoredSeries], now: datetime) -> datetime:
     """Return until when an input is known by any venue; by the first of them while it may yet speak of its newest row.
 
     Who is a minute late would else be stood in for, and every close is judged once.

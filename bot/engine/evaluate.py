@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.engine.around import OpenSetups, first_setups, placed
-from bot.engine.closes import EVER, all_closes, due, rule_groups
+from bot.engine.closes import EVER, all_closes, due, groups_by_asset
 from bot.engine.evidence.proof import proofs, with_proof
 from signals.alerts import stepping
 from signals.alerts.episodes import State
@@ -21,10 +22,11 @@ from signals.alerts.event import Event, news_for
 from signals.alerts.legs import with_changes
 from signals.alerts.rule import rules
 from signals.metric import metrics
+from signals.units import from_ms
 from storage.alerts import episodes, outbox
 from storage.engine.database import StoreError
-from storage.market import points
 from storage.panels.computed import Computed
+from storage.panels.reader import PanelReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,9 +39,11 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.engine.work import Work
 
-    Shared: TypeAlias = dict[tuple[str, timedelta, tuple[str, ...], datetime, datetime, timedelta], Computed]
-
 log = structlog.get_logger(__name__)
+
+
+class Shared(dict["tuple[str, timedelta, tuple[str, ...], datetime, datetime, timedelta]", Computed]):
+    """What was computed of some assets, by metric, step, assets, the first and the last close and their distance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +56,30 @@ class Evaluation:
 
 
 def evaluate(
-    store: Store,
+    reader: PanelReader,
     closes: Closes,
     states: Mapping[Key, State],
     *,
+    shared: Shared,
     note: str | None = None,
-    shared: Shared | None = None,
 ) -> Iterator[Evaluation]:
     """Step the rules of a group over its closes. Stores nothing.
 
     Of each rule the events come in the order of time, and then where it stands after the last row. shared: what was
-    computed for other groups of the same closes: a setup stands on metrics that alarms and other setups stand on.
+    computed for other groups of the same assets: a setup stands on metrics that alarms and other setups stand on.
     """
     first, last = closes.first, closes.end - closes.step
     if not closes.clock.at_open:
         first, last = first + closes.step, closes.end
     times = [first + closes.step * i for i in range(round((last - first) / closes.step) + 1)]
-    known = {} if shared is None else shared
+    lead = max(rule.lead(closes.step) for rule in closes.group.rules)
+    read = [first - closes.step * i for i in range(lead, 0, -1)] + times
     computed = []
     for metric, step in zip(closes.group.metrics, closes.steps, strict=True):
-        of = (metric.id, step, closes.assets, times[0], times[-1], closes.step)
-        if of not in known:
-            known[of] = Computed.of(store, metric, step, closes.assets, times, closes.step)
-        computed.append(known[of])
+        of = (metric.id, step, closes.assets, read[0], read[-1], closes.step)
+        if of not in shared:
+            shared[of] = Computed.of(reader, metric, step, closes.assets, read, closes.step)
+        computed.append(shared[of])
     for asset in closes.assets:
         values: dict[str, Array] = {}
         for metric_rows in computed:
@@ -82,7 +87,7 @@ def evaluate(
         for rule in closes.group.rules:
             key = (rule.id, asset)
             before = states.get(key, State())
-            judged_by = rule.judged_by(values)
+            judged_by = rule.judged_rows(values, closes.step, lead)
             state, told = stepping.run(
                 rule.levels,
                 before,
@@ -97,21 +102,21 @@ def evaluate(
                 state, told = with_changes(rule.setup, before, state, told, judged_by, times)
             for then, change in told:
                 happened = replace(
-                    _event_of(asset, closes.step, computed, note, round((change.at - first) / closes.step)),
+                    event_of(asset, closes.step, computed, note, lead + round((change.at - first) / closes.step)),
                     rule=rule.id,
                     kind=change.kind,
                     rank=change.rank,
                     at=change.at,
                     since=change.since,
                     values=change.values,
-                    lacking=_lacking(store, rule.setup, asset, change.values) if rule.setup else {},
+                    lacking=_lacking(reader, rule.setup, asset, change.values) if rule.setup else {},
                 )
                 yield Evaluation(key, then, happened)
             if state is not before:
                 yield Evaluation(key, state, None)
 
 
-def _event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: str | None, i: int) -> Event:
+def event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: str | None, i: int) -> Event:
     """Return an event of an asset at a time of the clock that says where its numbers come from, and not yet what.
 
     i: which of the times.
@@ -136,17 +141,20 @@ def _event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: s
     )
 
 
-def _lacking(store: Store, setup: Setup, asset: str, values: Mapping[str, float]) -> dict[str, str]:
+def _lacking(reader: PanelReader, setup: Setup, asset: str, values: Mapping[str, float]) -> dict[str, str]:
     """Return the counted legs of a setup that are not known, each with the day from which its data are; "": never."""
     found: dict[str, str] = {}
     for leg in setup.counted:
         if not math.isnan(values.get(setup.truth(leg), math.nan)):
             continue
         of = dict.fromkeys(name.partition(".")[0] for group in leg.holds for one in group for name in one.names())
-        every = metrics()
-        spans = [points.span(store, every[one].asset_of(asset), name) for one in of for name in every[one].needs]
-        begun = [span[0] for span in spans if span]
-        found[leg.id] = max(begun).date().isoformat() if len(begun) == len(spans) and begun else ""
+        every = [
+            reader.of(metric.asset_of(asset)).stored(name)
+            for metric in (metrics()[one] for one in of)
+            for name in metric.needs
+        ]
+        begun = [min(series.first for series in stored) for stored in every if stored]
+        found[leg.id] = from_ms(max(begun)).date().isoformat() if len(begun) == len(every) and begun else ""
     return found
 
 
@@ -158,17 +166,15 @@ def history(
     What began before `start` is known by then and not told again. What a setup tells as its leg is marked so
     (`Event.within`).
     """
-    found: list[Evaluation] = []
-    for group in rule_groups():
-        for asset in group.judged_of(assets):
-            if closes := all_closes(store, group, asset, end):
-                found += evaluate(store, closes, {}, note=note)
-    every = placed(sorted((one for one in found if one.event), key=_when))
-    return [one for one in every if one.event and start < one.event.at <= end]
-
-
-def _when(evaluation: Evaluation) -> tuple[datetime, bool]:
-    return evaluation.event.at if evaluation.event else EVER, first_setups(evaluation.key)
+    found: list[tuple[tuple[datetime, bool, int], Evaluation]] = []
+    for asset, groups in groups_by_asset(assets).items():
+        reader, shared = PanelReader(store), Shared()
+        for number, group in groups:
+            if closes := all_closes(reader, group, asset, end):
+                every = evaluate(reader, closes, {}, shared=shared, note=note)
+                found += [((one.event.at, first_setups(one.key), number), one) for one in every if one.event]
+    told = placed(one for _, one in sorted(found, key=itemgetter(0)))
+    return [one for one in told if one.event and start < one.event.at <= end]
 
 
 def judge(
@@ -182,22 +188,20 @@ def judge(
     """
     states = episodes.rule_states(store)
     found: list[Evaluation] = []
-    # What is judged of the same assets comes together, and what was computed of them goes before the next ones do.
-    of: tuple[str, ...] = ()
-    shared: Shared = {}
-    for closes in sorted(due(store, assets, states, now), key=lambda one: one.assets):
-        if closes.assets != of:
-            of, shared = closes.assets, {}
-        keys = [(rule.id, asset) for rule in closes.group.rules for asset in closes.assets]
-        before = {key: states[key].state for key in keys if key in states}
-        try:
-            found += list(evaluate(store, closes, before, note=note, shared=shared))
-        except StoreError:
-            raise
-        except Exception:
-            # A metric that fails is a fault of ours; the others, and its other assets tomorrow, do not suffer for it.
-            names = [metric.id for metric in closes.group.metrics]
-            log.exception("rules could not be judged", metrics=names, assets=closes.assets)
+    reader = PanelReader(store, ahead=True)
+    for together in due(reader, assets, states, now):
+        shared = Shared()  # what was computed of some assets goes before the next ones come
+        for closes in together:
+            keys = [(rule.id, asset) for rule in closes.group.rules for asset in closes.assets]
+            before = {key: states[key].state for key in keys if key in states}
+            try:
+                found += list(evaluate(reader, closes, before, shared=shared, note=note))
+            except StoreError:
+                raise
+            except Exception:
+                # A metric that fails is a fault of ours; the others, and its other assets tomorrow, do not suffer.
+                names = [metric.id for metric in closes.group.metrics]
+                log.exception("rules could not be judged", metrics=names, assets=closes.assets)
     return _keep(store, found, states, now, started) if found else []
 
 
@@ -221,7 +225,7 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-            for event, number in _compressed(recorded) if _is_news(before) else ():
+            for event, number in compressed(recorded) if _is_news(before) else ():
                 happened = replace(event, offline=event.at < started, within=open_setups.around(key))
                 marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
@@ -252,7 +256,7 @@ def announce(work: Work, event: Event, episode: int, now: datetime) -> None:
     outbox.announce(work, notice, now=now, expires=expires, only_asked=only_asked)
 
 
-def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
+def compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
     """Say several changes of one episode at once: fired and escalated is one message, fired and over another.
 
     What was over and has begun again goes on, at the highest level that it reached meanwhile.

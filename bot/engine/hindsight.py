@@ -10,9 +10,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.engine.closes import all_closes, rule_groups
-from bot.engine.evaluate import evaluate
+from bot.engine.closes import all_closes, groups_by_asset
+from bot.engine.evaluate import Shared, evaluate
 from storage.alerts import episodes
+from storage.panels.reader import PanelReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,9 +34,10 @@ def judge_past(store: Store, assets: Sequence[str], now: datetime) -> int:
     """
     states = episodes.rule_states(store)
     learnt = 0
-    for group in rule_groups():
-        for asset in group.judged_of(assets):
-            closes = all_closes(store, group, asset, now)
+    for asset, groups in groups_by_asset(assets).items():
+        reader, shared = PanelReader(store), Shared()
+        for _, group in groups:
+            closes = all_closes(reader, group, asset, now)
             if closes is None:
                 continue
             keys = [(rule.id, asset) for rule in group.rules]
@@ -49,7 +51,7 @@ def judge_past(store: Store, assets: Sequence[str], now: datetime) -> int:
             if closes.first >= closes.end:
                 continue
             by_key: dict[Key, list[Evaluation]] = defaultdict(list)
-            for evaluation in evaluate(store, closes, {}):
+            for evaluation in evaluate(reader, closes, {}, shared=shared):
                 by_key[evaluation.key].append(evaluation)
             with store.write() as work:
                 for key, every in by_key.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.watch.alarms import OwnAlarms
 from bot.watch.backups import Backups
-from bot.watch.server import WatchServer
+from bot.watch.served.server import WatchServer
 from bot.watch.switch import DeadMansSwitch
 from bot.watch.turns import LoopLag, TurnCounts
 from bot.watch.vitals import Vitals
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from bot.delivery.dispatcher import Dispatcher
+    from bot.delivery.owners import Owners
     from bot.doubting import DoubtingClock
     from bot.market.collector import Collector
-    from bot.watch.owners import Owners
     from storage.engine.database import Store
 
 

@@ -36,7 +36,8 @@ def why_not(lacking: NotKnown | None) -> str:
         case Lack.NOTHING_CLOSED:
             said = "no bar has closed yet"
         case Lack.LEARNING:
-            said = f"learning, {lacking.days:.0f} of {lacking.needed:.0f} days"
+            # Whole days that are over; what is still being learnt is never all of it, however near it is.
+            said = f"learning, {min(math.floor(lacking.days), lacking.needed - 1)} of {lacking.needed} days"
         case Lack.NEWEST_MISSING:
             said = "the newest points are missing"
         case Lack.TOO_LITTLE:

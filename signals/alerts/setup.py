@@ -88,7 +88,8 @@ class Setup:
     and resolved: templates as of an AlertRule, over whole names.
     variants: the first one whose conditions hold is told instead. word: how the state is called where legs are counted
     ("STRAINED"). question: what a trader asks, for /why. lasts: the longest that one episode runs; what still holds
-    then is told as over, and begins again only after it did not hold. continues, only_asked: as of an AlertRule.
+    then is told as over, and begins again only after it did not hold. continues, only_asked, scored: as of an
+    AlertRule.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Setup:
     lasts: timedelta | None = None
     continues: timedelta = timedelta(days=3)
     only_asked: bool = False
+    scored: bool = True
 
     @property
     def counted(self) -> tuple[Leg, ...]:
@@ -182,6 +184,7 @@ class Setup:
             metrics=(self.metric, *(name for name in self._metrics() if name != self.metric)),
             required=self._required(),
             setup=self,
+            scored=self.scored,
         )
 
     def fewer_than(self, legs: int) -> Condition:

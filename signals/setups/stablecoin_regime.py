@@ -44,6 +44,7 @@ SETUP = Setup(
         ),
     ),
     only_asked=True,
+    scored=False,
     headline="Dollar stablecoins are draining.",
     counter=(
         "It is wrong to read a direction out of this: the same figure is read as money that waits and as money taken "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from signals.series import Array, Panel
     from storage.engine.database import Store
+    from storage.panels.reader import PanelReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class Computed:
 
     A finer metric gives its row that closes at the same time, a coarser one its last row that has closed: it is current
     until the next one has.
+
+    panel: where the numbers come from; the inputs themselves are gone, since of a year of hours they are ten times what
+    is computed of them.
     """
 
     metric: Metric
@@ -37,7 +41,7 @@ class Computed:
     @classmethod
     def of(
         cls,
-        store: Store,
+        source: Store | PanelReader,
         metric: Metric,
         step: timedelta,
         assets: Sequence[str],
@@ -49,7 +53,7 @@ class Computed:
         first = floor(times[0] - known_after, step)
         end = floor(times[-1] - known_after, step) + step
         panel = panels.of(
-            store,
+            source,
             metric,
             tuple(dict.fromkeys(metric.asset_of(asset) for asset in assets)),
             step=step,
@@ -59,7 +63,8 @@ class Computed:
         behind = (times[0] - known_after - first) // MILLISECOND
         elapsed = np.arange(len(times), dtype=np.int64) * (clock_step // MILLISECOND) + behind
         rows = elapsed // (step // MILLISECOND)
-        return cls(metric, panel, metric.evaluate(panel, round((end - first) / step)), rows)
+        values = metric.evaluate(panel, round((end - first) / step))
+        return cls(metric, replace(panel, values={}), values, rows)
 
     def of_asset(self, asset: str) -> dict[str, Array]:
         """Return the values of an asset by their whole names."""

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from signals.inputs import EVERYWHERE, INPUTS, MARKET, OF_MARKET, stored_under
+from signals.inputs import EVERYWHERE, INPUTS, stored_under
 from signals.series import Panel
 from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points
 from storage.panels import relay, sums
-from storage.panels.folded import PanelCache
 from storage.panels.grid import Grid
-from storage.panels.weighted import market_rate
+from storage.panels.reader import PanelReader
+from storage.panels.weighted import WEIGHT, market_rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ NEWEST = 64  # points that tell how fine a series is
 
 
 def panel(
-    store: Store,
+    source: Store | PanelReader,
     names: Sequence[str],
     assets: Sequence[str],
     *,
@@ -59,6 +59,8 @@ def panel(
 
     same_venue: all inputs are those of one venue that has all of them, as a ratio of volume to open interest needs;
     where there is none, nothing is known. of_all_venues: funding is that of all venues (storage/panels/weighted.py).
+
+    source: a reader where more is asked of the same assets. Rows before anything is stored of an asset cost nothing.
     """
     first = floor(start, step)
     last = floor(now, step) + step if now else floor(end, step)
@@ -67,22 +69,37 @@ def panel(
     scope: dict[tuple[str, str], tuple[str, ...]] = {}
     coverage: dict[str, Coverage] = {}
     spoke: dict[tuple[str, str], Speakers] = {}
-    cache = store.beside(PanelCache)
-    market = cache.of(MARKET) if OF_MARKET.intersection(names) else None
+    reader = PanelReader.of_source(source)
+    weights = (WEIGHT,) if of_all_venues else ()
     for column, asset in enumerate(assets):
-        folded = cache.of(asset)
-        found = _of_one_venue(folded, names, grid, now) if same_venue else _of_asset(folded, market, names, grid, now)
-        if of_all_venues and (rate := market_rate(folded, grid, now)):
+        under = {name: reader.of(stored_under(name, asset)) for name in (*names, *weights)}
+        begun = _begun(under, grid)
+        if not begun.count:
+            continue
+        found = _of_one_venue(under, names, begun, now) if same_venue else _of_asset(under, names, begun, now)
+        if of_all_venues and (rate := market_rate(reader.of(asset), begun, now)):
             found.of_market(rate)
+        unknown = grid.count - begun.count
         for name, rows_of in found.values.items():
-            values[name][:, column] = rows_of
+            values[name][unknown:, column] = rows_of
         scope |= {(name, asset): venues for name, venues in found.scope.items()}
-        spoke |= {(name, asset): speakers for name, speakers in found.spoke.items()}
+        for name, (venues, rows_by) in found.spoke.items():
+            spoke[name, asset] = venues, np.pad(rows_by, (unknown, 0), constant_values=relay.NOT_KNOWN)
         if found.coverage:
             coverage[asset] = found.coverage
     derived = _derive(values, tuple(assets))
     index = pd.date_range(grid.start, periods=grid.count, freq=pd.Timedelta(step), tz=UTC)
     return Panel(step, index, tuple(assets), values, scope, frozenset(derived), coverage, spoke)
+
+
+def _begun(under: Mapping[str, Folded], grid: Grid) -> Grid:
+    """Return the rows of a grid from the one on in which the first of these inputs begins; none where it is later."""
+    firsts = [series.first for name, folded in under.items() for series in folded.stored(name)]
+    if not firsts:
+        return Grid(grid.end, grid.step, 0)
+    before = max(0, (min(firsts) - to_ms(grid.start)) // in_ms(grid.step))
+    count = max(0, grid.count - before)
+    return Grid(grid.end - count * grid.step, grid.step, count)
 
 
 @dataclass(slots=True)
@@ -110,16 +127,15 @@ class _Found:
                 self.spoke[name] = told.speakers
 
 
-def _of_asset(folded: Folded, market: Folded | None, names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
+def _of_asset(under: Mapping[str, Folded], names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
     """Read inputs of an asset: open interest as a sum where there is one, everything else as one venue tells it.
 
-    market: what is stored of the market as a whole, where one of the inputs is a figure of it.
+    under: where each is stored, since some are figures of the market as a whole.
     """
     found = _Found()
-    under = {name: market if market and name in OF_MARKET else folded for name in names}
     speakers = {name: venue for name in names if (venue := _speaker(under[name], name, grid))}
     summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
-    together = sums.together(folded, summed, grid, speakers[summed[0]], now) if summed else None
+    together = sums.together(under[summed[0]], summed, grid, speakers[summed[0]], now) if summed else None
     total = together.values if together and together.coverage.enough else {}
     for group in relay.groups([name for name in names if name in speakers and name not in total]):
         for told in _told(under[group[0]], group, speakers, grid, now, found.values.get("close")):
@@ -130,21 +146,21 @@ def _of_asset(folded: Folded, market: Folded | None, names: Sequence[str], grid:
         found.scope |= dict.fromkeys(total, together.coverage.venues)
         alone = next((found.scope[name] for name in summed if name not in total), ())
         if alone and set(alone) != set(together.coverage.venues):
-            found.coverage = sums.alone(folded, together.coverage, alone[0], grid, now)
+            found.coverage = sums.alone(under[summed[0]], together.coverage, alone[0], grid, now)
     for name, other in (sums.SUMMED, sums.SUMMED[::-1]):  # what is derived of the other comes from where that does
         if name in names and name not in found.scope and other in found.scope:
             found.scope[name] = found.scope[other]
     return found
 
 
-def _of_one_venue(folded: Folded, names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
+def _of_one_venue(under: Mapping[str, Folded], names: Sequence[str], grid: Grid, now: datetime | None) -> _Found:
     """Read inputs of an asset from one venue that has all of them, and from the next such one while it is silent.
 
     The one that knows most of the grid speaks; of those about as full the same one every time, as for a single input.
     """
-    every = [{series.venue for series in folded.stored(name) if series.first < to_ms(grid.end)} for name in names]
+    every = [{series.venue for series in under[name].stored(name) if series.first < to_ms(grid.end)} for name in names]
     venues = sorted(set.intersection(*every), key=lambda venue: (venue_order(venue), venue)) if every else []
-    read = {venue: {name: folded.on(venue, name, grid, now) for name in names} for venue in venues}
+    read = {venue: {name: under[name].on(venue, name, grid, now) for name in names} for venue in venues}
     known = {venue: int((~np.isnan(np.array(list(of.values())))).all(axis=0).sum()) for venue, of in read.items()}
     found = _Found()
     if venues:
@@ -167,7 +183,7 @@ def _told(
     def read(venue: str, names: Sequence[str]) -> dict[str, Array]:
         of = {name: folded.on(venue, name, grid, now) for name in names}
         if price is not None and set(names) == set(sums.SUMMED):
-            panes = {name: rows[:, None] for name, rows in (of | {"close": price}).items()}
+            panes = {name: rows[:, None].copy() for name, rows in (of | {"close": price}).items()}
             _derive(panes, (folded.asset,))
             of = {name: panes[name][:, 0] for name in names}
         return of
@@ -186,6 +202,10 @@ def _told(
 
 
 def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
+    return folded.once(("speaker", name, grid), lambda: _chosen(folded, name, grid))
+
+
+def _chosen(folded: Folded, name: str, grid: Grid) -> str | None:
     """Choose the venue that speaks for an input as a rule: the fullest one in the grid.
 
     Of venues about as full as that the same one speaks every time, a sum over all first and then Binance: two that are
@@ -238,7 +258,7 @@ def _derive(values: dict[str, Array], assets: tuple[str, ...]) -> list[tuple[str
     return derived
 
 
-def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: datetime) -> timedelta:
+def step_for(source: Store | PanelReader, metric: Metric, asset: str, start: datetime, end: datetime) -> timedelta:
     """Return the step to judge a metric at: its own where the stored data is that fine, else a day.
 
     Imported history is often daily; an hourly rule is then judged at daily closes, and the stamp says so.
@@ -247,11 +267,14 @@ def step_for(store: Store, metric: Metric, asset: str, start: datetime, end: dat
         return metric.step
     newest = max(start, end - 60 * DAY)
     grid = Grid(newest, metric.step, max(1, round((end - newest) / metric.step)))
+    reader = PanelReader.of_source(source)
     for name in metric.needs:
-        folded = store.beside(PanelCache).of(stored_under(name, asset))
+        folded, most = reader.of(stored_under(name, asset)), max(metric.step, INPUTS[name].in_force) * 1.5
+        if INPUTS[name].kind == "bar" and all(series.step <= most.total_seconds() for series in folded.stored(name)):
+            continue  # whoever speaks
         venue = _speaker(folded, name, grid)
         finest = None if venue is None else _finest(folded, venue, name, newest, end)
-        if finest and finest > max(metric.step, INPUTS[name].in_force) * 1.5:
+        if finest and finest > most:
             return DAY
     return metric.step
 
@@ -265,7 +288,11 @@ def _finest(folded: Folded, venue: str, name: str, start: datetime, end: datetim
             if series.first < to_ms(end) and series.last >= to_ms(start)
         ]
         return timedelta(seconds=min(steps)) if steps else None
-    times = points.last_times(folded.store, folded.asset, venue, name, start=start, end=end, most=NEWEST)
+
+    def read() -> list[int]:
+        return points.last_times(folded.store, folded.asset, venue, name, start=start, end=end, most=NEWEST)
+
+    times = folded.once(("times", venue, name, start, end), read)
     if not times:
         return None
     return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else DAY
@@ -278,7 +305,7 @@ def used_at(
 
     Not one that came after the row closed; where there is none, the time at which the row opens.
     """
-    folded = store.beside(PanelCache).of(stored_under(name, asset))
+    folded = PanelReader(store).of(stored_under(name, asset))
     before = opened - max(INPUTS[name].in_force, closed - opened)
     used = []
     for venue in venues:
@@ -291,7 +318,7 @@ def used_at(
 
 
 def of(
-    store: Store,
+    source: Store | PanelReader,
     metric: Metric,
     assets: Sequence[str],
     *,
@@ -302,7 +329,14 @@ def of(
 ) -> Panel:
     """Read what a metric needs; see `panel`."""
     how = {"same_venue": metric.same_venue, "of_all_venues": metric.of_all_venues}
-    return panel(store, needs(metric), assets, step=step, start=start, end=end, now=now, **how)
+    return panel(source, needs(metric), assets, step=step, start=start, end=end, now=now, **how)
+
+
+def want(reader: PanelReader, metric: Metric, asset: str, *, step: timedelta, start: datetime, end: datetime) -> None:
+    """Say that a metric of an asset will be read, see `of`: what several metrics need is then read together."""
+    weights = (WEIGHT,) if metric.of_all_venues else ()
+    for name in (*needs(metric), *weights):
+        reader.of(stored_under(name, metric.asset_of(asset))).want(name, step, start, end)
 
 
 def needs(metric: Metric) -> tuple[str, ...]:

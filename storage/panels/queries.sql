@@ -7,11 +7,11 @@
 WITH RECURSIVE steps(start) AS (
     SELECT CAST(:start AS BIGINT) UNION ALL SELECT start + :step FROM steps WHERE start + :step < :end
 )
-SELECT (
-    SELECT {name} FROM levels
-    WHERE asset = :asset AND venue = :venue AND at >= steps.start AND at < steps.start + :step AND {name} IS NOT NULL
+SELECT {names|(
+    SELECT * FROM levels
+    WHERE asset = :asset AND venue = :venue AND at >= steps.start AND at < steps.start + :step AND * IS NOT NULL
     ORDER BY at DESC LIMIT 1
-) AS value FROM steps ORDER BY steps.start;
+) AS *} FROM steps ORDER BY steps.start;
 
 -- name: last_rates_of_rows
 -- Settlements after which nothing was announced in their row: there they are the last word.

@@ -45,7 +45,7 @@ _SCALED_LIKE: Final = {
 _SCALED: Final = frozenset(
     name for name, one in INPUTS.items() if one.counts or one.across == "sum" or one.unit.startswith("USD")
 )
-_NOT_KNOWN: Final = -1
+NOT_KNOWN: Final = -1  # who speaks in a row in which nobody does
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Relay:
     def last(self) -> str:
         """Return the venue that spoke last; the usual one where nobody did."""
         venues, spoke = self.speakers
-        known = np.flatnonzero(spoke != _NOT_KNOWN)
+        known = np.flatnonzero(spoke != NOT_KNOWN)
         return venues[int(spoke[known[-1]])] if len(known) else venues[0]
 
     @property
@@ -88,10 +88,10 @@ def relayed(
     """
     own = read(order[0])
     asked = list(names) if whole else [name for name in names if not np.isnan(own[name]).all()] or list(names)
-    spoke = np.where(_all_known(own, asked), 0, _NOT_KNOWN).astype(np.int8)
+    spoke = np.where(_all_known(own, asked), 0, NOT_KNOWN).astype(np.int8)
     values = {name: own[name].copy() for name in names}
     for number, venue in enumerate(order[1:], 1):
-        missing = spoke == _NOT_KNOWN
+        missing = spoke == NOT_KNOWN
         if not missing.any():
             break
         theirs = read(venue)

@@ -23,8 +23,8 @@ from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Coverage
 from signals.units import HOUR, floor, to_ms
 from signals.venues import venue_order
-from storage.panels.folded import PanelCache
 from storage.panels.grid import Grid
+from storage.panels.reader import PanelReader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -84,7 +84,7 @@ def total(store: Store, asset: str, name: str, *, step: timedelta, start: dateti
         raise ValueError(f"{name} cannot be summed over venues.")
     first, last = floor(start, step), floor(end, step)
     grid = Grid(first, step, max(0, round((last - first) / step)))
-    folded = store.beside(PanelCache).of(asset)
+    folded = PanelReader(store).of(asset)
     found = _Venues.read(folded, [name], grid, None)
     usual = _usual(folded, end)
     members = found.members(usual)
@@ -131,15 +131,19 @@ def usual_interest(store: Store, asset: str, end: datetime) -> dict[str, float]:
 
     Medians, so that a market that falls is no venue that is missing.
     """
-    return _usual(store.beside(PanelCache).of(asset), end)
+    return _usual(PanelReader(store).of(asset), end)
 
 
 def _usual(folded: Folded, end: datetime) -> dict[str, float]:
+    return folded.once(("usual", floor(end, HOUR)), lambda: _medians(folded, end))
+
+
+def _medians(folded: Folded, end: datetime) -> dict[str, float]:
     last, name = floor(end, HOUR), "open_interest_usd"
     grid = Grid(last - USUAL, HOUR, round(USUAL / HOUR))
     usual = {}
     for venue in _stored(folded, [name], grid):
-        values = folded.rows(venue, name, HOUR, grid.start, grid.end).values
+        values = folded.rows(venue, name, HOUR, grid.start, grid.end)
         known = values[~np.isnan(values)]
         if len(known):
             usual[venue] = float(np.median(known))

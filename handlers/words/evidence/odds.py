@@ -56,11 +56,13 @@ def _figures(odds: Odds) -> str:
 
 
 def verdict(odds: Odds) -> str:
-    """Say what it is worth: too few cases for odds, no better than any other day, or how it differs."""
+    """Say what it is worth: too few cases for odds, no better than any other day, how it differs, or no score."""
     few = "Few cases" if odds.few else ""
     match odds.verdict:
         case "too few":
             return "Too few cases for odds."
+        case "no score":
+            return f"{few}. No score given." if few else "No score given."
         case "no better":
             return f"{few}, not better than any other day." if few else "Not better than any other day."
         case "more often":

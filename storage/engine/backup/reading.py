@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from storage.engine.database import StoreError
+from storage.engine.settings import setting
 from storage.engine.sql import queries
 from storage.engine.sqlite import migrations
 from storage.engine.sqlite.dialect import SQLITE
@@ -21,11 +22,19 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from storage.engine.database import Store
+
 SQL: Final = queries("storage.engine")
 BACKED_UP: Final = "backed up"  # the setting that says when a copy was made, in the copy alone
 _DATABASE: Final = b"SQLite format 3\x00"
 _PACKED: Final = b"\x1f\x8b"
 _CHUNK: Final = 1 << 20
+
+
+def backed_up(store: Store) -> datetime | None:
+    """Return when a database was made as a backup of another one; None of one that is none."""
+    said = setting(store, BACKED_UP)
+    return datetime.fromisoformat(json.loads(said)) if said else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +95,16 @@ def unpacked(file: Path, into: Path | None) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def contents(path: Path, *, called: Path) -> Contents:
+def contents(path: Path, *, called: Path, checked: bool = False) -> Contents:
     """Look into an unpacked copy. StoreError, in words, for what is damaged, another program's, or newer than we are.
 
-    called: the file that a person knows it by.
+    called: the file that a person knows it by. checked: it was just found to be sound.
     """
     if not begins_well(path):  # SQLite would throw the log of what it cannot read away
         raise StoreError(f"{called} is no database.")
     try:
         with closing(sqlite3.connect(path)) as copy:
-            found = copy.execute(SQLITE.check).fetchone()[0]
+            found = SQLITE.sound if checked else copy.execute(SQLITE.check).fetchone()[0]
             tables = [row[0] for row in copy.execute(SQLITE.tables)]
             ours = SQLITE.steps_table in tables
             steps = [row[0] for row in copy.execute(SQLITE.steps, {"set": migrations.SET})] if ours else []
@@ -109,5 +118,6 @@ def contents(path: Path, *, called: Path) -> Contents:
         raise StoreError(f"{called} is no database of perpulse{named}.")
     if unknown := [name for name in steps if name not in migrations.NAMES]:
         raise StoreError(f"{called} was written by a newer perpulse ({unknown[-1]}). Update perpulse first.")
-    at = datetime.fromisoformat(json.loads(said[0])) if said else datetime.fromtimestamp(called.stat().st_mtime, UTC)
+    noted = datetime.fromisoformat(json.loads(said[0])) if said and said[0] else None
+    at = noted or datetime.fromtimestamp(called.stat().st_mtime, UTC)
     return Contents(at, steps[-1], older=set(steps) != set(migrations.NAMES))

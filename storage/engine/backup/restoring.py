@@ -69,12 +69,21 @@ def put(fresh: Path, target: Path, *, now: datetime) -> Path | None:
         kept = kept.with_name(kept.name.replace(".saved-", ".replaced-"))
     if not _log_emptied(target):
         _take_log_along(target, kept)  # what SQLite cannot read stays together, for whoever can
+    _as_it_was(fresh, target)
     try:
         os.link(target, kept)
     except OSError:  # a file system without a second name for a file
         shutil.copy2(target, kept)
     fresh.replace(target)
     return kept
+
+
+def _as_it_was(fresh: Path, target: Path) -> None:
+    """Give a copy the rights and the owner of the file that it replaces: restored by root, the bot must write it."""
+    before = target.stat()
+    fresh.chmod(before.st_mode & 0o777)
+    with suppress(OSError, AttributeError):  # only root gives files away, and Windows has no such owner
+        os.chown(fresh, before.st_uid, before.st_gid)
 
 
 def _log_emptied(target: Path) -> bool:

@@ -9,7 +9,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -110,12 +110,14 @@ def _copied(path: Path, raw: Path, now: datetime) -> Contents:
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as source:
         found = copy(source, raw)
     if found != SQLITE.sound:
-        raise StoreError(f"{path} is damaged, so no backup was made: {found}. Put back the last one that is sound.")
-    contents(raw, called=path)  # refuses another program's database
+        raise StoreError(
+            f"{path} is damaged, so no backup was made: {found.splitlines()[-1]}. Put back the last one that is sound."
+        )
+    known = contents(raw, called=path, checked=True)
     with closing(sqlite3.connect(raw)) as made:
         made.execute(SQL.keep_setting.text, {"name": BACKED_UP, "value": json.dumps(now.isoformat())})
         made.commit()
-    return contents(raw, called=path)
+    return replace(known, at=now)
 
 
 def _pack(raw: Path, packed: Path) -> tuple[int, str]:

@@ -12,7 +12,7 @@ import numpy as np
 from signals.inputs import EVERYWHERE
 from signals.units import DAY, HOUR, HOURS_A_YEAR, floor, from_ms
 from storage.panels import panels
-from storage.panels.folded import PanelCache
+from storage.panels.reader import PanelReader
 from storage.queries.market.known_at import newest_by
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def month_volume(store: Store, asset: str, now: datetime) -> MonthVolume | None:
     On the first of a month the one before is told, which is whole. What is summed over venues already is read only
     where there is nothing else.
     """
-    folded = store.beside(PanelCache).of(asset)
+    folded = PanelReader(store).of(asset)
     stored = folded.stored("volume_usd")
     venues = {series.venue for series in stored}
     venues = venues - {EVERYWHERE} or venues
@@ -148,7 +148,7 @@ def month_volume(store: Store, asset: str, now: datetime) -> MonthVolume | None:
     begins = [first]
     for _ in range(_MONTHS):
         begins.insert(0, _first_of(begins[0] - DAY))
-    of = {venue: folded.rows(venue, "volume_usd", DAY, begins[0], end).values for venue in sorted(venues)}
+    of = {venue: folded.rows(venue, "volume_usd", DAY, begins[0], end) for venue in sorted(venues)}
     now_on, then = (first - begins[0]) // DAY, (begins[-2] - begins[0]) // DAY
     same_days = min((end - first).days, now_on - then)
     found = [

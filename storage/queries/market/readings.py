@@ -55,8 +55,8 @@ class NotKnown:
     asset: str
     lack: Lack
     inputs: tuple[str, ...] = ()
-    days: float | None = None
-    needed: int | None = None
+    days: float = 0.0
+    needed: int = 1
     coverage: Coverage | None = None
 
 
@@ -246,15 +246,23 @@ def _learning(panel: Panel, metric: Metric, asset: str, coverage: Coverage | Non
     missing = tuple(name for name, rows in unknown.items() if rows.all())
     if missing:
         return NotKnown(metric.id, asset, Lack.INPUT_MISSING, missing, coverage=coverage)
-    days = min(float(np.sum(~rows)) for rows in unknown.values()) * (panel.step / DAY)
-    needed = needed_days(metric.id, panel.step)
-    lack = Lack.NEWEST_MISSING if days >= needed else Lack.LEARNING
+    known = min(int(np.sum(~rows)) for rows in unknown.values())
+    lack = Lack.LEARNING if known < _needed_rows(metric.id, panel.step) else Lack.NEWEST_MISSING
+    days, needed = known * panel.step / DAY, needed_days(metric.id, panel.step)
     return NotKnown(metric.id, asset, lack, days=days, needed=needed, coverage=coverage)
 
 
-@cache
 def needed_days(metric_id: str, step: timedelta) -> int:
     """Return how many days of history a metric needs before it has a value, as in "9 of 30 days".
+
+    To the nearest: two thirds of 90 days and the hour that is compared with them are 60 days.
+    """
+    return max(1, round(_needed_rows(metric_id, step) * step / DAY))
+
+
+@cache
+def _needed_rows(metric_id: str, step: timedelta) -> int:
+    """Return how many rows of history a metric needs before it has a value.
 
     The metric is asked itself, on a made-up history: its window also counts what only its side values look back on.
     """
@@ -268,5 +276,4 @@ def needed_days(metric_id: str, step: timedelta) -> int:
     values = {name: sizes.get(name, 100.0) + np.sin(moments / (i + 1.3)) for i, name in enumerate(panels.needs(metric))}
     index = pd.date_range("2025-01-01", periods=rows, freq=pd.Timedelta(step), tz="UTC")
     known = ~np.isnan(metric.compute(Panel(step, index, ("X",), values))["value"].last(rows)[:, 0])
-    first = int(np.argmax(known)) + 1 if known.any() else rows
-    return math.ceil(first * step / DAY)
+    return int(np.argmax(known)) + 1 if known.any() else rows

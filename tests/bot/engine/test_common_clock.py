@@ -15,6 +15,7 @@ from bot.engine.evaluate import history, judge
 from signals.alerts.condition import above, at_most, below, level
 from signals.alerts.rule import AlertRule
 from signals.metric import metrics
+from signals.series import Panel
 from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.market import points
@@ -133,9 +134,9 @@ def test_a_coarser_metric_speaks_while_it_is_current() -> None:
     times = [START + 20 * DAY + hours * HOUR for hours in range(1, 49)]
     asked: list[tuple[datetime, datetime]] = []
 
-    def panel(*_: object, start: datetime, end: datetime, **__: object) -> object:
+    def panel(*_: object, start: datetime, end: datetime, **__: object) -> Panel:
         asked.append((start, end))
-        return object()
+        return Panel(DAY, pd.date_range(start, end, freq="D", inclusive="left"), ("BTC",), {})
 
     class Daily:
         id, at_open, step, market_wide = "daily", False, DAY, False

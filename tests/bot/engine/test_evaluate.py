@@ -25,6 +25,7 @@ from storage.alerts import episodes, outbox
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
+from storage.panels.reader import PanelReader
 from storage.people import destinations
 from tests.examples import examples
 from tests.storage import beside
@@ -294,7 +295,8 @@ def test_in_whatever_portions_each_asset_is_judged_once(store: Store, monkeypatc
     for asset in assets:
         prices(store, CALM + FALL, asset=asset)
     judge(store, assets, at(15), started=BEFORE)
-    shapes = [closes.assets for closes in due(store, assets, episodes.rule_states(store), at(23))]
+    every = due(PanelReader(store, ahead=True), assets, episodes.rule_states(store), at(23))
+    shapes = [closes.assets for together in every for closes in together]
     assert max(map(len, shapes)) == 2
     assert sorted(event.asset for event in judge(store, assets, at(23), started=BEFORE)) == sorted(assets)
 

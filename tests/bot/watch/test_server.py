@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from pydantic import ValidationError
 
-from bot.watch import server
 from bot.watch.config import WatchSection
-from bot.watch.server import WatchServer
+from bot.watch.served import server
+from bot.watch.served.server import WatchServer
 from tests.bot.commandline import closed_port
 from tests.bot.watch.house import Watched, watched_at
 

@@ -69,7 +69,7 @@ def test_what_a_book_is_called(books: Callable[..., Desk], last: tuple[float, fl
 def test_a_book_is_told_while_its_window_is_learning(books: Callable[..., Desk]) -> None:
     lines = books(9, beside=False).text("/depth").splitlines()
     assert lines[0] == "BTC orders within 1 % of price: $60m."
-    assert lines[2] == "Against 30 days: learning, 9 of 21 days."
+    assert lines[2] == "Against 30 days: learning, 9 of 20 days."
     assert lines[4] == "OKX · 30 s old"
 
 

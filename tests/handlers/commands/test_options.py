@@ -194,7 +194,7 @@ def test_volatility_against_its_own_days_and_what_price_did(moved: Callable[...,
 def test_what_is_learning_is_told_as_far_as_it_goes(moved: Callable[..., Desk]) -> None:
     lines = moved(9).text("/vol").splitlines()
     assert lines[0] == "BTC implied volatility: 60.0 % a year."
-    assert "Against 90 days: learning, 9 of 61 days." in lines
+    assert "Against 90 days: learning, 9 of 60 days." in lines
     assert any(line.startswith("Deribit · ") for line in lines), "a figure has a stamp"
 
 

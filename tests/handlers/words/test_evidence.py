@@ -40,6 +40,10 @@ def odds(up: int, n: int, **more: Any) -> Odds:
                  "rate 1–24 %); any day: 55 %. Up less often than on any other day.", id="worse"),
     pytest.param(odds(5, 5), "Before: 5 cases; 30 days later median +3.4 % (−5.2 … +9.0), up 5 of 5 (true rate "
                  "57–100 %); any day: 55 %. Few cases, but up more often than on any other day.", id="few and better"),
+    pytest.param(odds(5, 8, scored=False), "Before: 8 cases; 30 days later median +3.4 % (−5.2 … +9.0), up 5 of 8 "
+                 "(true rate 31–86 %); any day: 55 %. Few cases. No score given.", id="few and not scored"),
+    pytest.param(odds(19, 20, scored=False), "Before: 20 cases; 30 days later median +3.4 % (−5.2 … +9.0), up 19 of 20 "
+                 "(true rate 76–99 %); any day: 55 %. No score given.", id="not scored"),
     pytest.param(odds(2, 4), "Before: 4 cases since Sep 2020. Too few cases for odds.", id="too few"),
     pytest.param(odds(2, 4, cases=9), "Before: 9 cases since Sep 2020. Too few cases for odds.", id="not over yet"),
     pytest.param(odds(0, 1), "Before: 1 case since Sep 2020. Too few cases for odds.", id="one"),

@@ -70,6 +70,20 @@ def test_the_stamp_says_how_much_of_the_market_it_is(
     assert (lines[0], lines[-2]) == (headline, stamp)
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        pytest.param(0.5, "learning, 0 of 60 days", id="the first day"),
+        pytest.param(45.9, "learning, 45 of 60 days", id="days that are over"),
+        pytest.param(59.9, "learning, 59 of 60 days", id="the last day"),
+        pytest.param(60.0, "learning, 59 of 60 days", id="an hour before"),
+        pytest.param(60.6, "learning, 59 of 60 days", id="never all of it"),
+    ],
+)
+def test_what_is_learnt_is_not_all_learnt(days: float, said: str) -> None:
+    assert why_not(NotKnown("implied_vol", "BTC", Lack.LEARNING, days=days, needed=60)) == said
+
+
 def test_what_no_one_exchange_tells_whole_is_not_compared() -> None:
     lacking = NotKnown("oi_turnover", "BTC", Lack.APART, ("volume_usd", "open_interest_usd"))
     assert why_not(lacking) == "no exchange is stored with both volume and open interest in dollars"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from handlers.words.message import LONGEST
 from signals.alerts.event import Event
 from signals.alerts.rule import rules
 from signals.alerts.setup import setups
+from signals.evidence import Odds
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.series import hours
@@ -152,6 +154,10 @@ DAYS: dict[str, dict[str, float]] = {
         "stable_supply.supply_usd": 3.12e11,
     },
 }
+# As of a rule whose odds would be worth a verdict.
+FOLLOWED = Odds(
+    days=30, cases=8, n=8, up=5, median=0.03, lower=-0.077, upper=0.112, low=0.306, high=0.863, any_day=0.55
+)
 LACKING = {"selling_wave": {"liquidations": "2026-11-12"}, "spring": {"longs": ""}}
 
 
@@ -172,6 +178,7 @@ def told(name: str) -> str:
         step=max((metrics()[metric].step for metric in rule.needed), default=hours(1)),
         venues=("defillama",) if of_market else ("binance",),
         lacking=LACKING.get(name, {}),
+        evidence=None if rule.scored else replace(FOLLOWED, scored=False).to_json(),
     )
     return "\n".join(block.text for block in tell(event).blocks if isinstance(block, Line))
 

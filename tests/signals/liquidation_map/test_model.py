@@ -245,6 +245,19 @@ def test_one_side_may_hold_nothing() -> None:
     assert np.isnan(values["cluster_below"][0, 0])
 
 
+def test_a_part_that_stays_the_same_is_at_its_highest_rank() -> None:
+    """Coins are opened, then only closed, at a price that rests: near price lies the same part of them every hour."""
+    random = np.random.default_rng(1)
+    changes = np.concatenate([np.zeros(1400), random.uniform(0, 0.01, 200), random.uniform(-0.001, 0, 900)])
+    coins = (1e5 * np.exp(np.cumsum(changes)))[:, None]
+    close = np.full_like(coins, 90_000.0)
+    at = pd.date_range("2024-01-01", periods=len(coins), freq="h", tz="UTC")
+    panel = Panel(hours(1), at, ("BTC",), {"open_interest_coin": coins, "high": close, "low": close, "close": close})
+    found = metrics()["near_risk"].evaluate(panel, rows=50)
+    assert np.ptp(found["value"]) < 1e-12
+    assert found["percentile"][:, 0].tolist() == [1.0] * 50
+
+
 # --- whose rule -------------------------------------------------------------------------------------------------------
 
 

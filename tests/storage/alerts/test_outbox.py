@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, lease, outbox, rests
+from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
+from storage.alerts.sending import lease, rests
 from storage.engine.database import Broken
 from storage.engine.sql import Query
 from storage.people import destinations

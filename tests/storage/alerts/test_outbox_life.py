@@ -22,8 +22,9 @@ from hypothesis.stateful import (
 )
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, lease, outbox
+from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Claim, Notice
+from storage.alerts.sending import lease
 from storage.people import destinations
 from tests.examples import examples
 from tests.fakes.notices import claim_from, sent_from

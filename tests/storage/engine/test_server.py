@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage.alerts import lease
+from storage.alerts.sending import lease
 from storage.engine.database import Broken, Store, StoreError
 from storage.engine.place import PlaceError, Server, place_of
 from storage.engine.postgres import migrations as server_steps
@@ -66,6 +66,7 @@ def bare() -> str:
 SHIPPED = {
     "m019_options_told": "3b1543c4c7747ede",
     "m020_own_rules": "01f215079b61ffe7",
+    "m021_own_states": "19372056f0e767ba",
 }
 
 
@@ -206,7 +207,7 @@ def columns(store: Store) -> dict[str, set[tuple[str, str, bool]]]:
     return {table: rows for table, rows in found.items() if not re.search(r"_q\d$|^perpulse_steps$|^stage_", table)}
 
 
-KINDS = {"TEXT": "text", "INTEGER": "bigint", "REAL": "double precision"}
+KINDS = {"BLOB": "bytea", "TEXT": "text", "INTEGER": "bigint", "REAL": "double precision"}
 
 
 def columns_of_file(store: Store) -> dict[str, set[tuple[str, str, bool]]]:
@@ -221,8 +222,8 @@ def keys_of_file(store: Store) -> set[tuple[str, tuple[str, ...], bool]]:
     """Return what is searched by: table, columns, whether each combination stands once."""
     found: set[tuple[str, tuple[str, ...], bool]] = set()
     for (table,) in beside.rows(store, TABLES):
-        of = [("id",)] if any(row[1] == "id" for row in beside.rows(store, f"PRAGMA table_info({table})")) else []
-        found |= {(table, key, True) for key in of}
+        key = sorted((row[5], row[1]) for row in beside.rows(store, f"PRAGMA table_info({table})") if row[5])
+        found.add((table, tuple(name for _, name in key), True))
         for row in beside.rows(store, f"PRAGMA index_list({table})"):
             names = beside.rows(store, f"SELECT name FROM pragma_index_info('{row[1]}') ORDER BY seqno")  # noqa: S608
             found.add((table, tuple(name for (name,) in names), bool(row[2])))

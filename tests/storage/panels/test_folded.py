@@ -16,12 +16,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from signals.inputs import INPUTS
-from signals.units import floor, from_ms
+from signals.units import HOUR_MS, floor, from_ms, to_ms
 from storage.engine.database import Store
 from storage.market import points, retention, rewritten
 from storage.market.points import Points
 from storage.panels import panels
-from storage.panels.folded import PanelCache
+from storage.panels.cache import PanelCache
+from storage.panels.folded import Folded
+from storage.panels.reader import PanelReader
 
 if TYPE_CHECKING:
     from signals.series import Panel
@@ -119,7 +121,7 @@ thinnings = st.builds(Thin, st.sampled_from([5 * MINUTE, HOUR]), days_in)
 changes = st.one_of(writes(), writes(), thinnings, st.builds(Drop, days_in))
 
 
-def read(store: Store, question: Read) -> Panel:
+def read(store: Store | PanelReader, question: Read) -> Panel:
     start = START + question.start
     now = None if question.now is None else max(start, START + question.now)
     end = start + question.rows * question.step if now is None else now
@@ -191,6 +193,47 @@ def test_what_is_kept_is_what_is_stored(stores: Stores, history: list[tuple[Writ
                 fresh.close()
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    batch=st.lists(writes(), min_size=1, max_size=5),
+    questions=st.lists(reads, min_size=2, max_size=6),
+    wanted=st.lists(reads, max_size=4),
+)
+def test_what_is_asked_together_is_what_is_asked_alone(
+    tmp_path_factory: pytest.TempPathFactory, batch: list[Write], questions: list[Read], wanted: list[Read]
+) -> None:
+    store = Store(tmp_path_factory.mktemp("together") / "a.db")
+    points.write(store, [what.points() for what in batch])
+    for ahead in (False, True):
+        reader = PanelReader(store, ahead=ahead)
+        for question in wanted:
+            start = START + question.start
+            for name in question.names:
+                reader.of("BTC").want(name, question.step, start, start + question.rows * question.step)
+        for question in questions:
+            fresh = Store(store.path)
+            assert_same(read(reader, question), read(fresh, question))
+            fresh.close()
+    store.close()
+
+
+def test_what_is_wanted_is_read_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A close of price of a year and highs of a week: one query of what both lack, one of the rest of the year."""
+    index = pd.date_range(START, periods=240, freq="h", name="at")
+    frame = pd.DataFrame(dict.fromkeys(("close", "high", "low"), 1.0), index=index)
+    points.write(store, [Points.of_frame("binance", "BTC", HOUR, frame)])
+    end = START + 10 * DAY
+    reader = PanelReader(store, ahead=True)
+    for name, days in {"close": 10, "low": 10, "high": 3}.items():
+        reader.of("BTC").want(name, HOUR, end - days * DAY, end)
+    asked = []
+    plain = store.read_plain
+    monkeypatch.setattr(store, "read_plain", lambda query, **values: asked.append(values) or plain(query, **values))
+    for names, days in ((["close"], 1), (["close", "low"], 10), (["high", "close"], 3), (["close"], 10)):
+        panels.panel(reader, names, ["BTC"], step=HOUR, start=end - days * DAY, end=end)
+    assert [(of["end"] - of["start"]) // HOUR_MS for of in asked if "steps" in of] == [240, 72]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.lists(writes(), min_size=1, max_size=4), question=reads)
 def test_a_row_is_the_last_of_its_levels(stores: Stores, batch: list[Write], question: Read) -> None:
@@ -198,15 +241,15 @@ def test_a_row_is_the_last_of_its_levels(stores: Stores, batch: list[Write], que
         points.write(store, [what.points() for what in batch])
         first = floor(START + question.start, question.step)
         end = first + question.rows * question.step
-        folded = store.beside(PanelCache).of("BTC")
+        folded = PanelReader(store).of("BTC")
         for name in LEVELS:
             for venue in VENUES:
                 times, _, values = points.columns(store, "BTC", venue, [name], start=first, end=end)
                 row_ms = question.step // timedelta(milliseconds=1)
                 last = {at // row_ms: value for at, value in zip(times, values[name], strict=True) if value is not None}
                 rows = folded.rows(venue, name, question.step, first, end)
-                wanted = [last.get(rows.first + place, math.nan) for place in range(len(rows.values))]
-                np.testing.assert_array_equal(rows.values, wanted)
+                wanted = [last.get(to_ms(first) // row_ms + place, math.nan) for place in range(len(rows))]
+                np.testing.assert_array_equal(rows, wanted)
                 apart = max(question.step, INPUTS[name].in_force)
                 begin = floor(first, apart)
                 counted = folded.count(venue, name, start=begin, end=end, step=question.step, apart=apart)
@@ -274,8 +317,8 @@ def test_memory_is_bounded(store: Store) -> None:
         points.write(store, [Points.of_frame("binance", f"A{number}", None, frame)])
     cache = PanelCache(store, bound=10_000)
     for number in range(30):
-        folded = cache.of(f"A{number}")
-        assert folded.rows("binance", "mark_price", HOUR, START, START + 2 * DAY).values.tolist() == [1.0] * 48
+        folded = Folded(store, f"A{number}", cache)
+        assert folded.rows("binance", "mark_price", HOUR, START, START + 2 * DAY).tolist() == [1.0] * 48
         assert cache.size <= 10_000
     kept = sum(cache.get(f"A{number}", ("binance", "mark_price", 3_600_000)) is not None for number in range(30))
     assert 1 < kept < 30
@@ -284,7 +327,7 @@ def test_memory_is_bounded(store: Store) -> None:
 def test_a_slow_reader_keeps_nothing_that_was_rewritten_meanwhile(store: Store) -> None:
     hours(store, "binance", START, 10)
     cache = store.beside(PanelCache)
-    slow = cache.of("BTC")
+    slow = PanelReader(store).of("BTC")
     key = ("binance", "mark_price", 3_600_000)
     slow.rows("binance", "mark_price", HOUR, START, START + 10 * HOUR)
     old = cache.get("BTC", key)

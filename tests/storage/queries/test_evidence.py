@@ -150,6 +150,21 @@ def test_two_venues_that_follow_each_other_are_one_history(store: Store) -> None
     assert found.fires.fires[0].at < START + 250 * DAY < found.fires.fires[-1].at
 
 
+def test_what_is_only_reported_gets_no_score(store: Store) -> None:
+    """Supply grows by 4 % in every second month; what price did after it is counted, and called nothing."""
+    days = 800
+    write(store, DAY, START, prices(days, DAY))
+    growth = np.where(np.arange(days) % 80 < 40, 0.001, -0.0002)
+    times = [to_ms(START + DAY * i) for i in range(days)]
+    supply = {"stablecoin_supply_usd": 1e11 * np.exp(np.cumsum(growth))}
+    points.write(store, [Points("defillama", MARKET, None, times, supply)])
+    found = evidence.read(store, "stablecoin_regime", MARKET, START + days * DAY)
+    assert found
+    assert found.odds(30).n >= 8
+    assert {found.odds(horizon).verdict for horizon in found.rate.odds} == {"no score"}
+    assert [rule.id for rule in rules().values() if not rule.scored] == ["stablecoin_regime"]
+
+
 def test_what_was_never_judged_has_no_evidence(store: Store) -> None:
     write(store, DAY, START, prices(100, DAY))
     for name, rule in rules().items():

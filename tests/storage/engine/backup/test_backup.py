@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import signal
 import sqlite3
@@ -270,6 +271,22 @@ def test_an_earlier_backup_is_replaced_when_the_new_one_is_sound(
     assert write(path, file, now=NOW + timedelta(hours=1)).contents.at == NOW + timedelta(hours=1)
 
 
+def test_of_a_damaged_database_no_backup_is_made(path: Path, tmp_path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[8192:12288] = b"\xa5" * 4096
+    path.write_bytes(data)
+    with pytest.raises(StoreError, match="is damaged, so no backup was made") as caught:
+        write(path, tmp_path / "one.db.gz", now=NOW)
+    assert "\n" not in str(caught.value)
+    assert files(tmp_path) == ["data"]
+
+
+def test_another_programs_database_is_not_backed_up(tmp_path: Path) -> None:
+    foreign(tmp_path)
+    with pytest.raises(StoreError, match=r"songs\.db is no database of perpulse"):
+        write(tmp_path / "songs.db", tmp_path / "one.db.gz", now=NOW)
+
+
 def test_no_database_is_made_by_backing_it_up(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="There is no database at"):
         write(tmp_path / "perpulse.db", tmp_path / "one.db.gz", now=NOW)
@@ -364,6 +381,18 @@ def test_killed_in_the_middle_it_leaves_what_was_there_whole(path: Path, tmp_pat
     restore(made, path)  # the next one finds its way through what was left
     assert word(path) == "kept"
     assert not [name for name in files(path.parent) if "restoring" in name]
+
+
+def test_what_is_put_back_has_the_rights_of_what_was_there(path: Path, tmp_path: Path) -> None:
+    made = write(path, tmp_path / "one.db.gz", now=NOW).file
+    path.chmod(0o640)
+    if os.getuid() == 0:
+        os.chown(path, 65534, 65534)
+    before = path.stat()
+    restore(made, path)
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+    assert after.st_ino != before.st_ino
 
 
 def test_a_file_system_without_second_names_keeps_the_replaced_one_too(

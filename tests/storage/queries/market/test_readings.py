@@ -34,6 +34,19 @@ def test_how_long_a_metric_learns_is_what_it_says_of_itself(metric: str, days: i
     assert needed_days(metric, DAY) == days
 
 
+@pytest.mark.parametrize(
+    ("metric", "days"),
+    [
+        pytest.param("implied_vol", 60, id="two thirds of 90 days"),
+        pytest.param("depth_index", 20, id="two thirds of 30 days, at one hour of the day"),
+        pytest.param("oi_zscore", 21, id="changes over a day of two thirds of 30 days"),
+        pytest.param("oi_coins", 1, id="hours are a day"),
+    ],
+)
+def test_the_hour_that_is_compared_is_no_day_of_learning(metric: str, days: int) -> None:
+    assert needed_days(metric, timedelta(hours=1)) == days
+
+
 @pytest.mark.parametrize("metric", metrics())
 def test_no_metric_learns_longer_than_its_window(metric: str) -> None:
     step = max(metrics()[metric].step, DAY)

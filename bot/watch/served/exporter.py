@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from bot.watch.measures import MEASURES
+from bot.watch.served.measures import MEASURES
 from bot.watch.turns import BUCKETS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric as Family
 
-    from bot.watch.measures import Measure
+    from bot.watch.served.measures import Measure
     from bot.watch.turns import TurnCounts
     from bot.watch.vitals import Look
 

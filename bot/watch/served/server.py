@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from bot.watch import health
 from bot.watch.config import place_of
+from bot.watch.served import health
 
 if TYPE_CHECKING:
     from bot.watch.vitals import Vitals
@@ -67,7 +67,7 @@ class WatchServer:
         return web.json_response({"alive": True}, headers=_NO_STORE)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        from bot.watch import exporter  # noqa: PLC0415 - a tenth of a second, for those who are asked
+        from bot.watch.served import exporter  # noqa: PLC0415 - a tenth of a second, for those who are asked
 
         look = await self._vitals.look()
         body = await asyncio.to_thread(exporter.render, look)

@@ -1,4 +1,4 @@
-"""deploy/grafana.json, made of the measures: `python -m bot.watch.dashboard` writes it, `--check` compares it."""
+"""The dashboard made of the measures: `python -m bot.watch.served.dashboard` writes it, `--check` compares it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bot.watch.measures import MEASURES
+from bot.watch.served.measures import MEASURES
 
 if TYPE_CHECKING:
-    from bot.watch.measures import Measure
+    from bot.watch.served.measures import Measure
 
 FILE: Final = Path("deploy/grafana.json")
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
@@ -34,7 +34,7 @@ def dashboard() -> dict[str, Any]:
     return {
         "title": "perpulse",
         "uid": "perpulse",
-        "description": "Made by `make docs` from the measures of bot/watch/measures.py; a change belongs there.",
+        "description": "Made by `make docs` from the measures of bot/watch/served/measures.py; a change belongs there.",
         "schemaVersion": 39,
         "editable": True,
         "timezone": "browser",
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if FILE.is_file() and FILE.read_text(encoding="utf-8") == text():
         return 0
-    sys.stderr.write(f"{FILE} is not what bot/watch/measures.py says; `make docs` writes it again.\n")
+    sys.stderr.write(f"{FILE} is not what bot/watch/served/measures.py says; `make docs` writes it again.\n")
     return 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +18,16 @@ from tests.bot.test_run import world as world  # noqa: PLC0414 - as above
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from bot.app import App
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    """A file: who has a server backs that up."""
+    return str(tmp_path / "run.db")
 
 
 def put_back(file: Path, target: Path, now: datetime) -> None:
@@ -46,7 +52,7 @@ async def settled(world: World, app: App) -> None:
 async def test_a_bot_that_is_put_back_sends_nothing_that_was_sent(in_telegram: World) -> None:
     world, fake = in_telegram, in_telegram.telegram
     assert fake
-    file = world.folder / "one.db.gz"
+    file = Path(world.database).with_name("one.db.gz")
     async with world.runs() as app:
         for number, line in enumerate(("/sub price", "/digest 9:00"), 1):
             fake.say(ANN, ANN, line)
@@ -66,7 +72,7 @@ async def test_a_bot_that_is_put_back_sends_nothing_that_was_sent(in_telegram: W
         await app.digests.turn()
         await quiet(app)
     sent = [(message.text, len(message.edits)) for message in fake.accepted]
-    put_back(file, world.folder / "run.db", world.clock.now())
+    put_back(file, Path(world.database), world.clock.now())
     async with world.runs() as app:
         await settled(world, app)
         await until(lambda: len(fake.accepted) > len(sent))

@@ -217,11 +217,11 @@ def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFA
 
 
 @app.command()
-def doctor(config: ConfigFile = None, db: Db = None) -> None:
-    """Check everything perpulse needs: Python, libraries, database, sources, channels."""
+def doctor(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> None:
+    """Check everything perpulse needs, and say what mends what is wrong; exit 1 if something is."""
     from bot.cli import doctor
 
-    doctor.doctor(config, db)
+    doctor.doctor(config, db, as_json=as_json)
 
 
 @app.command()

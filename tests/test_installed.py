@@ -1,4 +1,4 @@
-"""perpulse as pip, pipx and uv install it: built, put into an environment of its own, and started far from the checkout.
+"""perpulse as pip, pipx and uv install it: built, put into an environment of its own, started far from the checkout.
 
 Built by the pinned backend, without a network. The new environment holds what requirements.txt names and nothing else,
 linked from the one that the tests run in, so that a package which only development brings is missed here too.

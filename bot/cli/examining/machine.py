@@ -1,0 +1,75 @@
+"""What perpulse needs of this machine: Python, libraries, its configuration, room on the disk, and pictures."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import stat
+import sys
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Final
+
+from bot.cli.examining.finding import Finding
+from handlers.charts import content
+from handlers.charts.process import ChartRenderer
+from signals.metric import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from bot.config import Config
+
+LIBRARIES: Final = ("ccxt", "pandas", "sqlite-utils", "matplotlib")
+LEAST_ROOM: Final = 500_000_000  # bytes: a week of a dozen assets, the log beside the database, and a copy of both
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def programs(settings: Config) -> Iterator[Finding]:
+    """Look at Python and at the libraries of what runs."""
+    recent = sys.version_info >= (3, 11)
+    said = f"Python {platform.python_version()} (3.11 or newer is needed)"
+    yield Finding("python", "good" if recent else "mend", said, "" if recent else "Install a newer Python.")
+    for name in (*LIBRARIES, *(library for section in settings.speaking() for library in section.libraries)):
+        try:
+            yield Finding(f"library.{name}", "good", f"{name} {version(name)}")
+        except PackageNotFoundError:
+            todo = "Run `make run` once, or install perpulse again."
+            yield Finding(f"library.{name}", "mend", f"{name} is not installed", todo)
+
+
+def configuration(path: Path | None, settings: Config) -> Finding:
+    """Look at the file that the settings were read from, and at who may read the secrets in it."""
+    if path is None:
+        return Finding("config", "open", "no config.toml is here, so every setting is the default", "perpulse init")
+    secret = any(text in path.read_text(encoding="utf-8") for text in settings.secrets())
+    if secret and sys.platform != "win32" and path.stat().st_mode & _OTHERS:
+        return Finding("config", "mend", f"{path} holds a secret and others may read it", f"chmod 600 {path}")
+    return Finding("config", "good", f"{path} is read" + (", and by nobody else" if secret else ""))
+
+
+def room(database: Path) -> Finding:
+    """Look at the room that is left where the database lies, or will lie."""
+    folder = next(parent for parent in (database.absolute(), *database.absolute().parents) if parent.is_dir())
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_ROOM:
+        said = f"the disk of {database} has {free / 1e6:,.0f} MB left"
+        return Finding("disk", "mend", said, f"Make room: {LEAST_ROOM / 1e6:,.0f} MB should be free.")
+    return Finding("disk", "good", f"the disk of {database} has {free / 1e9:,.1f} GB left")
+
+
+async def pictures(now: datetime) -> Finding:
+    """Draw a small picture as the bot would: in a process of its own, with the fonts that are here."""
+    renderer = ChartRenderer()
+    try:
+        metric = metrics()["price_drawdown"]
+        at = [now - timedelta(days=day) for day in (3, 2, 1)]
+        png = await renderer.draw(content.spec(metric, asset="BTC", at=at, values=[-0.1, -0.2, -0.1]))
+    finally:
+        renderer.close()
+    if png is None:
+        todo = "Messages go without them. The log of `perpulse run` says why, once somebody asks for /chart."
+        return Finding("pictures", "mend", "no picture can be drawn", todo)
+    return Finding("pictures", "good", f"pictures are drawn ({len(png) / 1000:,.0f} kB)")

@@ -210,7 +210,7 @@ def check_config(config: ConfigFile = None, db: Db = None) -> None:
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
-    """Write a config.toml to start from; an existing one is left alone."""
+    """Ask some questions and write config.toml; without a terminal write the example, and no file twice."""
     from bot.cli import init
 
     init.init(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import stat
@@ -45,7 +46,7 @@ def configuration(path: Path | None, settings: Config) -> Finding:
     if path is None:
         return Finding("config", "open", "no config.toml is here, so every setting is the default", "perpulse init")
     secret = any(text in path.read_text(encoding="utf-8") for text in settings.secrets())
-    if secret and sys.platform != "win32" and path.stat().st_mode & _OTHERS:
+    if secret and os.name == "posix" and path.stat().st_mode & _OTHERS:
         return Finding("config", "mend", f"{path} holds a secret and others may read it", f"chmod 600 {path}")
     return Finding("config", "good", f"{path} is read" + (", and by nobody else" if secret else ""))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import signal
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.admission import Gate, TurnedAway, access_of, tell_code
-from bot.archive.backfill import Backfill
 from bot.archive.gaps import GapFiller
+from bot.beside import account_of, chance_of, streams_and_history, tiers_of
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
@@ -35,12 +34,7 @@ from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
 from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
-from bot.market.providers.hyperliquid_account import HyperliquidAccount
-from bot.market.streams.dialects import DIALECTS
-from bot.market.streams.liquidations import LiquidationStreams
 from bot.market.tiers import weekly
-from bot.market.tiers.tables import Reach, TierKey
-from bot.market.tiers.weekly import WeeklyTiers
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
 from handlers.answer import Answer, brings_code, is_for_all, logged
@@ -57,8 +51,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
+    from bot.archive.backfill import Backfill
     from bot.config import Config
     from bot.market.source import Source
+    from bot.market.streams.liquidations import LiquidationStreams
+    from bot.market.tiers.weekly import WeeklyTiers
     from bot.tape import Edge
     from handlers.access import Access
     from handlers.channels.channel import Channel
@@ -70,7 +67,6 @@ log = structlog.get_logger(__name__)
 # How long what is in flight may take when the program is told to stop. An answer that comes later leaves its message in
 # doubt, and the next start repeats it; the rest of the five seconds is for closing.
 LAST_MESSAGES = timedelta(seconds=3.5)
-_MIDDLING = 0.5  # the jitter of a recorded run
 SENDING_AGAIN = timedelta(seconds=5)
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
@@ -353,7 +349,7 @@ def build(
     store, stopping = Store(config.database), asyncio.Event()
     clock = DoubtingClock(clock or SystemClock())
     # beside the sources
-    streams, history = _beside(config, store, clock, edge) if sources is None else (None, None)
+    streams, history = streams_and_history(config, store, clock, edge) if sources is None else (None, None)
     # channels and delivery
     renderer, paces = ChartRenderer(), Paces(clock)
     speaking: list[Channel] = list(channels or ())
@@ -370,11 +366,11 @@ def build(
         keeper=Keeper(store, clock.now, announce=announce, told=dispatcher.poke),
         streams=streams,
         edge=edge,
-        chance=_chance(edge),
+        chance=chance_of(edge),
     )
     turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
     positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
-    following = Following(store, clock, _account(config, clock), told=dispatcher.poke)
+    following = Following(store, clock, account_of(config, clock), told=dispatcher.poke)
     return App(
         config=config,
         clock=clock,
@@ -393,55 +389,6 @@ def build(
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,
-        tiers=_tiers(config, store, clock, dispatcher) if sources is None and edge is None else None,
+        tiers=tiers_of(config, store, clock, dispatcher) if sources is None and edge is None else None,
         stopping=stopping,
     )
-
-
-def _tiers(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -> WeeklyTiers | None:
-    """Return what renews tier tables; nothing with another exchange server, which has none."""
-    market, key, secret = config.market, config.tiers.binance_key, config.tiers.binance_secret
-    if market.exchange_url:
-        return None
-    binance = TierKey(key, secret) if key and secret else None
-    reach = Reach(clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, binance=binance)
-    return WeeklyTiers(store, reach, config.assets, announce=announce, told=dispatcher.poke)
-
-
-def _beside(
-    config: Config, store: Store, clock: Clock, edge: Edge | None
-) -> tuple[LiquidationStreams | None, Backfill | None]:
-    """Return what is heard and read beside the sources: streams, and the archive, which is not on a tape.
-
-    With another exchange server there are streams only where it has some.
-    """
-    market = config.market
-    history = Backfill(store, config, clock) if market.history and not (edge and edge.asks_nobody) else None
-    spoken = [dialect for dialect in DIALECTS if dialect.venue in market.venues]
-    if not market.liquidations or not spoken or (market.exchange_url and not market.stream_url):
-        return None, history
-    streams = LiquidationStreams(
-        store,
-        config.assets,
-        clock=clock,
-        dialects=spoken,
-        urls={dialect.venue: f"{market.stream_url}/{dialect.venue}" for dialect in spoken}
-        if market.stream_url
-        else None,
-        exchange_url=market.exchange_url,
-        proxy=market.proxy,
-        timeout_s=market.timeout_seconds,
-        chance=_chance(edge),
-        wrap=edge.wrap if edge else None,
-    )
-    return streams, history
-
-
-def _chance(edge: Edge | None) -> Callable[[], float]:
-    return (lambda: _MIDDLING) if edge else random.random
-
-
-def _account(config: Config, clock: Clock) -> HyperliquidAccount:
-    market = config.market
-    other = {"base_url": market.hyperliquid_url} if market.hyperliquid_url else {}
-    return HyperliquidAccount(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, **other)

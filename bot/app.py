@@ -37,6 +37,7 @@ from bot.market.providers.defillama import DefiLlama
 from bot.market.tiers import weekly
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
+from bot.supervisor import Supervisor
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
@@ -89,6 +90,7 @@ class App:
     access: Access
     gate: Gate
     conversations: Conversations
+    supervisor: Supervisor
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
@@ -156,8 +158,10 @@ class App:
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
             others.append(asyncio.create_task(machine.run()))
+            others.append(asyncio.create_task(self.supervisor.watch(f"Follows {', '.join(self.config.assets)}")))
             await self.stopping.wait()
         finally:
+            self.supervisor.stopping()
             if jobs.running:
                 jobs.shutdown(wait=False)
             await cancelled(others)
@@ -193,7 +197,8 @@ class App:
 
     async def turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
-        await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
+        if await self._taken(self.turns.turn, "a turn failed; the next one is in a moment"):
+            self.supervisor.turned()
         await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
@@ -248,13 +253,17 @@ class App:
         if read and self.gap_filler:
             self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
-    async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> None:
+    async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> bool:
+        """Take a turn of something, and tell whether it succeeded."""
         try:
             await turn()
         except StoreError as error:
             log.error(str(error))  # noqa: TRY400 - the sentence says what to do, a traceback would hide it
         except Exception:
             log.exception(failed)
+        else:
+            return True
+        return False
 
     async def _send(self) -> None:
         """Keep the dispatcher at work: a full disk must not end it for good."""
@@ -386,6 +395,7 @@ def build(
         access=access,
         gate=gate,
         conversations=Conversations(clock.monotonic),
+        supervisor=Supervisor(clock.monotonic),
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,

@@ -9,7 +9,7 @@ import typer
 from bot import log
 from bot.cli.common import out, plain_errors
 from bot.cli.setting_up import written
-from bot.cli.setting_up.screen import Screen, KeyboardScreen, attended
+from bot.cli.setting_up.screen import KeyboardScreen, Screen, attended
 from bot.config import Config, ConfigError, example, read
 from handlers.command import Refused
 from handlers.words import wording

@@ -9,7 +9,7 @@ help:
 	@echo "make run     start perpulse: the demo, or the bot once there is a config.toml  (ARGS=\"say /help\")"
 	@echo "make test    run the tests  (ARGS=\"tests/signals -x\"; ARGS=--quick: each room's own)"
 	@echo "make lint    ruff, mypy, import layers, and whether the generated tables are current"
-	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md again"
+	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md, and deploy/grafana.json, again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
 	@echo "make fuzz    the property tests with many more examples, and a million command lines"
 	@echo "make faults  every fault at both platforms, whole, in half an hour; writes docs/faults.md  (ARGS=\"S5 S8\")"
@@ -36,11 +36,13 @@ lint:
 	check $(PY) -m mypy; \
 	check .venv/bin/lint-imports --no-logo; \
 	check $(PY) -m cogapp --check README.md CONTRIBUTING.md; \
+	check $(PY) -m bot.watch.dashboard --check; \
 	[ -z "$$failed" ]
 
 docs:
 	@sh .ci/setup dev
 	$(PY) -m cogapp -r README.md CONTRIBUTING.md
+	$(PY) -m bot.watch.dashboard
 
 bench:
 	@sh .ci/setup dev

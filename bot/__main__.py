@@ -109,7 +109,9 @@ def import_(
 
 @app.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="A new file; its name says the format: .csv, .csv.gz or .parquet.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="A new file; its name says the format: .csv, .csv.gz or .parquet.")
+    ] = None,
     asset: Assets = None,
     names: Annotated[
         list[str] | None, typer.Option("--input", help="Only this input, e.g. close; may be given several times.")
@@ -119,10 +121,22 @@ def export(
     bars: Annotated[
         str | None, typer.Option("--bars", help="Only bars of this length, e.g. 1d (default: the shortest of each).")
     ] = None,
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Not history, but all that is kept of a chat: JSON, as /export gives it.")
+    ] = False,
+    chat: Annotated[
+        str | None,
+        typer.Option("--chat", help="With --mine: whose, e.g. telegram:12345 (default: this terminal)."),
+    ] = None,
     config: ConfigFile = None,
     db: Db = None,
 ) -> None:
-    """Write stored history into a file that `import` reads again, or Parquet."""
+    """Write stored history into a file that `import` reads again, or Parquet; --mine: what is kept of a chat."""
+    if mine or chat:
+        from bot.cli import mine as of_chat
+
+        of_chat.export(file, chat, config, db)
+        return
     from bot.cli.market import export
 
     export.export(file, asset, names, start, end, bars, config, db)
@@ -222,6 +236,32 @@ def doctor(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> N
     from bot.cli import doctor
 
     doctor.doctor(config, db, as_json=as_json)
+
+
+@app.command()
+def backup(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where to, e.g. perpulse.db.gz (default: the config's backup.folder).")
+    ] = None,
+    config: ConfigFile = None,
+    db: Db = None,
+) -> None:
+    """Copy the database into one packed file, also while the bot runs, and read it again."""
+    from bot.cli import backup
+
+    backup.backup(file, config, db)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup, or any copy of a database of perpulse.")],
+    config: ConfigFile = None,
+    db: Db = None,
+) -> None:
+    """Put a backup in the place of the database; what was there is kept, and nothing is sent a second time."""
+    from bot.cli import backup
+
+    backup.restore(file, config, db)
 
 
 @app.command()

@@ -37,7 +37,9 @@ from bot.market.providers.defillama import DefiLlama
 from bot.market.tiers import weekly
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
-from bot.supervisor import Supervisor
+from bot.watch import alarms, backups
+from bot.watch.owners import Owners
+from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
 from handlers.charts.process import ChartRenderer
@@ -89,8 +91,8 @@ class App:
     digests: Digests
     access: Access
     gate: Gate
+    watch: Watch
     conversations: Conversations
-    supervisor: Supervisor
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
@@ -139,6 +141,8 @@ class App:
                 "evidence": (record.LOOKED_BACK, self._look_back),
                 "history": (HISTORY_EVERY, self._backfill),
                 "tiers": (weekly.LOOKED, self._renew_tiers),
+                "own alarms": (alarms.LOOKED, self._look_at_itself),
+                "backups": (backups.LOOKED, self._back_up),
             }
         )
         machine = Machine(
@@ -158,10 +162,10 @@ class App:
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
             others.append(asyncio.create_task(machine.run()))
-            others.append(asyncio.create_task(self.supervisor.watch(f"Follows {', '.join(self.config.assets)}")))
+            others += [asyncio.create_task(part) for part in self.watch.running()]
             await self.stopping.wait()
         finally:
-            self.supervisor.stopping()
+            self.watch.supervisor.stopping()
             if jobs.running:
                 jobs.shutdown(wait=False)
             await cancelled(others)
@@ -190,6 +194,7 @@ class App:
             await self.streams.stop()
         await self.collector.close()
         await self.following.close()
+        await self.watch.close()
         self.renderer.close()
         if self.store.exists:  # last, since whoever takes over reads too, and two who read throw each other out
             await self._taken(partial(asyncio.to_thread, self.dispatcher.release), "the lease was not handed over")
@@ -197,9 +202,10 @@ class App:
 
     async def turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
-        if await self._taken(self.turns.turn, "a turn failed; the next one is in a moment"):
-            self.supervisor.turned()
-        await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        began = self.clock.monotonic()
+        good = await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
+        good &= await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        self.watch.took(self.clock.monotonic() - began, good=good)
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
         """Do a round of a tape again: of what is followed, or of an asset that somebody asked for or looked at."""
@@ -238,6 +244,15 @@ class App:
         if self.tiers:
             await self._taken(self.tiers.turn, "tier tables were not renewed; the next try is in an hour")
 
+    async def _back_up(self) -> None:
+        """Make a backup if one is due: who stands by leaves it to who sends."""
+        if self.dispatcher.holds_lease:
+            await self._taken(self.watch.backups.turn, "no backup was made; the next try is in a moment")
+
+    async def _look_at_itself(self) -> None:
+        """Tell the owners what is wrong with the bot itself."""
+        await self._taken(self.watch.alarms.turn, "perpulse could not look at itself; the next try is in a moment")
+
     async def _backfill(self) -> None:
         """Read what the archive has published and the store does not hold; one pass at a time."""
         if self.history is None or self._reading.locked():
@@ -254,7 +269,7 @@ class App:
             self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
     async def _taken(self, turn: Callable[[], Awaitable[object]], failed: str) -> bool:
-        """Take a turn of something, and tell whether it succeeded."""
+        """Do something and tell whether it went well; whatever went wrong is in the log."""
         try:
             await turn()
         except StoreError as error:
@@ -366,7 +381,8 @@ def build(
     gate = Gate(access, clock.monotonic)
     if channels is None:  # they ask the gate, which asks them who is in a group
         speaking += channels_of(config, store, clock, renderer, stopping, gate, paces)
-    dispatcher = Dispatcher(store, speaking, clock, paces=paces)
+    owners = Owners(store, clock, config.access.owners, speaking)
+    dispatcher = Dispatcher(store, speaking, clock, paces=paces, owners=owners.places)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,
@@ -394,8 +410,8 @@ def build(
         digests=Digests(store, clock, config.assets, told=dispatcher.poke),
         access=access,
         gate=gate,
+        watch=Watch.of(config, store, clock, collector, dispatcher, owners),
         conversations=Conversations(clock.monotonic),
-        supervisor=Supervisor(clock.monotonic),
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,

@@ -25,6 +25,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.config import running, sections
 from handlers.command import Refused
 from handlers.language.kinds import zone_named
@@ -226,6 +227,8 @@ class _Config(BaseSettings):
     tiers: Tiers = Tiers()
     retention: Retention = Retention()
     access: AccessSection = AccessSection()
+    watch: WatchSection = WatchSection()
+    backup: BackupSection = BackupSection()
 
     @field_validator("assets", mode="before")
     @classmethod
@@ -265,8 +268,8 @@ class _Config(BaseSettings):
         return running(self.channels)
 
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret that was given, of channels and of the tier tables, for the log to leave out."""
-        keys = (self.tiers.binance_key, self.tiers.binance_secret)
+        """Return every secret that was given, of channels and of other sections, for the log to leave out."""
+        keys = (self.tiers.binance_key, self.tiers.binance_secret, self.watch.dead_mans_switch)
         return (
             *(secret for channel in self.channels for secret in channel.secrets()),
             *(key.get_secret_value() for key in keys if key),

@@ -8,7 +8,9 @@ its start would stay wrong for ever.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from datetime import datetime, timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bot.clock import NotBefore, apart
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 DOUBTED: Final = timedelta(minutes=2)  # a smaller jump is followed at once: it makes hardly a figure old or early
 AGREES: Final = timedelta(seconds=30)  # servers say the time to the second, and their answers travel
 WITNESSES: Final = 3  # answers in a row that say the same
+KEPT: Final = 15  # answers of which the middle one is believed: one server may be wrong, or a cache old
+ENOUGH: Final = 5
 PATIENCE: Final = timedelta(minutes=10)  # where nobody can be asked the machine's clock is all there is
 
 
@@ -34,6 +38,7 @@ class DoubtingClock:
         self._apart = apart(machine)
         self._patience = NotBefore(machine.monotonic)
         self._said: tuple[bool, int] = (False, 0)  # what the last answers said, and how many in a row
+        self._ahead: deque[float] = deque(maxlen=KEPT)  # by how many seconds servers were ahead of the machine
         self._one = threading.Lock()
 
     @property
@@ -52,8 +57,16 @@ class DoubtingClock:
         """Return seconds that never go back, for durations."""
         return self.machine.monotonic()
 
+    @property
+    def wrong_by(self) -> timedelta | None:
+        """Return how far the machine's clock is ahead of what servers said lately; None where too few have said it."""
+        with self._one:
+            return timedelta(seconds=-median(self._ahead)) if len(self._ahead) >= ENOUGH else None
+
     def heard(self, at: datetime) -> None:
         """Take the time of a server elsewhere, as it has just said it."""
+        with self._one:
+            self._ahead.append((at - self.machine.now()).total_seconds())
         if not self.held:
             return
         with self._one:

@@ -18,7 +18,7 @@ from storage.engine.database import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.cli.examining.finding import Finding, State
+    from bot.cli.examining.examined import Examined, State
     from bot.config import Config
 
 _MARKS: Final[dict[State, str]] = {"good": "✓", "mend": "✗", "open": "–"}
@@ -38,7 +38,7 @@ def doctor(config: Path | None, db: Path | None, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def line(finding: Finding) -> str:
+def line(finding: Examined) -> str:
     """Return a finding as it is printed: its mark, what is found, and below that what mends it."""
     try:
         "".join(_MARKS.values()).encode(sys.stdout.encoding or "utf-8")
@@ -48,11 +48,11 @@ def line(finding: Finding) -> str:
     return f"{mark} {finding}" + (f"\n{' ' * len(mark)} {finding.todo}" if finding.todo else "")
 
 
-async def _everything(settings: Config) -> list[Finding]:
+async def _everything(settings: Config) -> list[Examined]:
     return [*await examine(settings), await machine.pictures(SystemClock().now())]
 
 
-async def examine(settings: Config) -> list[Finding]:
+async def examine(settings: Config) -> list[Examined]:
     """Look at Python, libraries, database, sources and channels."""
     clock = SystemClock()
     store = Store(settings.database)

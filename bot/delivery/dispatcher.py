@@ -8,18 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import structlog
 
-from bot.delivery.failures import Failures, Trouble
+from bot.delivery.failures import Failures, Trouble, reason_of
 from bot.delivery.held import tell_held
 from bot.delivery.lease import Lease
 from bot.delivery.probing import FOR_GOOD, Probes
 from bot.delivery.rate_limiter import Paces, RateLimiter
+from bot.delivery.restored import tell_restored
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.join import join, setups_around
@@ -34,12 +36,12 @@ from handlers.channels.channel import Hears
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
-from storage.alerts import held, lease, outbox, refusals
+from storage.alerts import held, lease, outbox, refusals, restored
 from storage.engine.database import StoreError
 from storage.people import switches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from bot.clock import Clock
@@ -55,6 +57,9 @@ IN_FLIGHT: Final = 8  # per platform; after a kill, at most so many messages are
 LOOK_EVERY: Final = timedelta(seconds=5)  # for what has grown too old
 LISTED: Final = 10  # notices that a message about late ones keeps
 LATE_IS_TOLD_FOR: Final = timedelta(days=7)
+SENT: Final = "sent"
+NOT_MADE: Final = "not made"
+PlatformState = Literal["working", "not reached", "token refused"]
 
 
 @dataclass(slots=True)
@@ -62,7 +67,8 @@ class Platform:
     """How fast messages may leave to one platform, how it does, and what is on its way.
 
     landed: what arrived, as which message and when, and is to be written with the next claim: one transaction a
-    message instead of two. A kill leaves it in doubt like what is in flight.
+    message instead of two. A kill leaves it in doubt like what is in flight. landed_at: when the last one arrived
+    (monotonic seconds).
     """
 
     limiter: RateLimiter
@@ -70,6 +76,14 @@ class Platform:
     in_flight: set[asyncio.Task[None]] = field(default_factory=set)
     landed: list[tuple[Claim, str | None, datetime]] = field(default_factory=list)
     probe: asyncio.Task[None] | None = None
+    landed_at: float | None = None
+
+    @property
+    def state(self) -> PlatformState:
+        """Return how the platform does, as far as what was sent there says."""
+        if self.trouble.halted:
+            return "token refused"
+        return "not reached" if self.trouble.down else "working"
 
 
 class Dispatcher:
@@ -77,7 +91,7 @@ class Dispatcher:
 
     turn() sends what may leave now and returns; run() goes on until it is stopped. paces: is given the limiters, which
     answers share. noise: a source of jitter, seeded in tests. again_after: seconds until the database is tried again
-    when it could not be written.
+    when it could not be written. owners: where the owners are told that a token is refused.
     """
 
     def __init__(
@@ -89,17 +103,20 @@ class Dispatcher:
         paces: Paces | None = None,
         noise: random.Random | None = None,
         again_after: float = 2.0,
+        owners: Callable[[], Awaitable[Collection[int]]] | None = None,
     ) -> None:
         self._store = store
         self._channels: Mapping[str, Channel] = {channel.platform: channel for channel in channels}
         self._clock = clock
         self._failures = Failures(clock, noise or random.Random())  # noqa: S311 - jitter, not a secret
         self._again_after = again_after
-        self._probes = Probes(store, clock)
+        self._probes = Probes(store, clock, owners or _nobody)
         self._renderer = Renderer()
         self._epoch = 0
         self._lease = Lease(clock)
         self._looked: datetime | None = None
+        self.counted: Counter[tuple[str, str]] = Counter()  # messages by platform and by what became of them
+        self.database_trouble: str | None = None  # why nothing can be written now
         self._wake = asyncio.Event()
         self._stopped = asyncio.Event()
         self.platforms = {
@@ -118,8 +135,10 @@ class Dispatcher:
         """
         self._epoch = lease.take(self._store)
         with self._store.write() as work:  # a new start tries each token anew
-            for name in self._channels:
-                refusals.over(work, name)
+            for name, platform in self.platforms.items():
+                refusals.untried(work, name)
+                platform.trouble.was_away = refusals.told(self._store, name)  # so that its end is told
+            restored.begun(work, self._clock.now())
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""
@@ -129,6 +148,11 @@ class Dispatcher:
         """End run() after the messages in flight."""
         self._stopped.set()
         self._wake.set()
+
+    @property
+    def holds_lease(self) -> bool:
+        """Tell whether this process is the one that sends; else it stands by."""
+        return self._lease.held
 
     def release(self) -> None:
         """Hand over the lease where nothing of ours is on its way any more: whoever stands by goes on at once."""
@@ -149,10 +173,12 @@ class Dispatcher:
                     else:
                         started = 0
                         await self._write_all_landed()
+                    self.database_trouble = None
                     if all(platform.trouble.refusals >= FOR_GOOD for platform in self.platforms.values()):
                         ended()
                 except StoreError as error:
                     log.error("sending waits for the database", reason=str(error))  # noqa: TRY400 - says what to do
+                    self.database_trouble = str(error)
                     await self._pause(self._again_after)
                     continue
                 with contextlib.suppress(TimeoutError):
@@ -296,6 +322,7 @@ class Dispatcher:
         """
         with self._store.write() as work:  # all or nothing: a row that ended without its line would be lost
             tell_held(work, now)
+            tell_restored(work, now)
             for destination, late in outbox.expired(work, now=now).items():
                 listed = [
                     {"at": one.notice.at.isoformat(), "payload": one.notice.payload, "perhaps": one.uncertain}
@@ -315,14 +342,18 @@ class Dispatcher:
 
             message = await send(channel, claim, blocks, replies, self._clock.now(), spend=spend)
         except SendFailed as failed:
+            self.counted[claim.platform, reason_of(failed)] += 1
             await self._settle(self._failures.settle, claim, platform.trouble, failed)
         except Exception:
             # A message that cannot be rendered is our fault: it ends visibly and holds nothing else up.
             log.exception("a message could not be made", row=claim.id)
+            self.counted[claim.platform, NOT_MADE] += 1
             reason = "it could not be made; see the log"
             await self._settle(outbox.ended, claim, "dead", reason, now=self._clock.now())
         else:
             platform.trouble.over(claim.platform)
+            platform.landed_at = self._clock.monotonic()
+            self.counted[claim.platform, SENT] += 1
             self._failures.in_doubt.pop(claim.id, None)
             platform.landed.append((claim, message, self._clock.now()))
             await self._probes.reached(claim.platform, platform.trouble)
@@ -341,6 +372,10 @@ class Dispatcher:
                 await self._pause(self._again_after)
             else:
                 return
+
+
+async def _nobody() -> Collection[int]:
+    return ()
 
 
 def _staged(work: Work, claim: Claim, now: datetime) -> Claim:

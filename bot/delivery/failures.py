@@ -6,6 +6,7 @@ The kind alone decides; nothing here knows a platform or its library.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -81,6 +82,12 @@ REMEDIES: Final[Mapping[type[SendFailed], Remedy]] = {
     NotSent: Remedy("waits", counts=True, pause=1.0),
     PerhapsSent: Remedy("uncertain", counts=True, pause=5.0, others="stumble"),
 }
+
+
+def reason_of(failed: SendFailed) -> str:
+    """Return in one or two words why a message did not go out: one of as many as the table has rows."""
+    kind = next(kind.__name__ for kind in type(failed).__mro__ if kind in REMEDIES)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
 
 
 def remedy(failed: SendFailed) -> Remedy:

@@ -17,6 +17,7 @@ from storage.engine.database import StoreError
 from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
     from datetime import datetime
 
     from bot.clock import Clock
@@ -33,10 +34,14 @@ DOWN_PAUSE: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """Asks a platform whose token it has, and does what follows from the answer."""
+    """Asks a platform whose token it has, and does what follows from the answer.
+
+    owners: where the owners are told, whatever they subscribed to.
+    """
 
     store: Store
     clock: Clock
+    owners: Callable[[], Awaitable[Collection[int]]]
 
     async def ask(self, channel: Channel, trouble: Trouble) -> None:
         """Ask once; what waits for the platform goes on when it answers well."""
@@ -56,7 +61,7 @@ class Probes:
         if not trouble.was_away or trouble.halted:
             return
         try:
-            await asyncio.to_thread(self._note_well, platform, trouble)
+            await asyncio.to_thread(self._note_well, platform, trouble, await self.owners())
         except StoreError as error:  # the next message that goes through lets it go
             log.warning("what waits for a platform waits on", platform=platform, reason=str(error))
         else:
@@ -65,29 +70,30 @@ class Probes:
     async def _refused(self, platform: str, trouble: Trouble, reason: str) -> None:
         since = trouble.refuse(reason, self.clock)
         if trouble.refusals == 0:
-            await asyncio.to_thread(self._note_refused, platform, reason, since)
+            await asyncio.to_thread(self._note_refused, platform, reason, since, await self.owners())
         trouble.refusals += 1
         pause = TOKEN_PAUSES[min(trouble.refusals, len(TOKEN_PAUSES) - 1)]
         trouble.asked_again = self.clock.monotonic() + pause
         if trouble.refusals == FOR_GOOD:
             log.error("the token is refused for good, what waits is kept", platform=platform, since=since.isoformat())
 
-    def _note_refused(self, platform: str, reason: str, since: datetime) -> None:
+    def _note_refused(self, platform: str, reason: str, since: datetime, owners: Collection[int]) -> None:
         with self.store.write() as work:
+            if not refusals.told(self.store, platform):  # before the last start: another one is no news
+                announce(work, SourceEvent(platform, (), "refused", reason, since), self.clock.now(), also=owners)
             refusals.note(work, TokenRefusal(platform, since, reason))
-            announce(work, SourceEvent(platform, (), "refused", reason, since), self.clock.now())
 
     async def _well(self, platform: str, trouble: Trouble) -> None:
-        await asyncio.to_thread(self._note_well, platform, trouble)
+        await asyncio.to_thread(self._note_well, platform, trouble, await self.owners())
         if trouble.halted:
             log.info("the token is accepted, sending goes on", platform=platform)
         trouble.halted, trouble.refusals, trouble.was_away, trouble.asked_again = None, 0, False, math.inf
 
-    def _note_well(self, platform: str, trouble: Trouble) -> None:
+    def _note_well(self, platform: str, trouble: Trouble, owners: Collection[int]) -> None:
         now = self.clock.now()
         with self.store.write() as work:
-            if trouble.refusals:
+            if refusals.told(self.store, platform):
                 refusals.over(work, platform)
-                announce(work, SourceEvent(platform, (), "accepted", "", now), now)
+                announce(work, SourceEvent(platform, (), "accepted", "", now), now, also=owners)
             if trouble.was_away:
                 outbox.platform_back(work, platform, now=now)

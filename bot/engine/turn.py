@@ -16,7 +16,7 @@ from storage.alerts import outbox
 from storage.sources.source_events import AssetEvent, SourceEvent, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
     from bot.clock import Clock
@@ -64,8 +64,11 @@ class TurnTaker:
         return events
 
 
-def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime) -> None:
-    """Put into the outbox once that a source or a contract went or changed, and once that it is back (/sub sources)."""
+def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime, *, also: Collection[int] = ()) -> None:
+    """Put into the outbox once that a source or a contract went or changed, and once that it is back (/sub sources).
+
+    also: destinations that are told though they did not ask.
+    """
     due = now
     match event:
         case SourceEvent(source=source, state=state, topics=topics, reason=reason):
@@ -78,4 +81,6 @@ def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime) -> None
     log.info("a source is well again", **said) if good else log.warning("a source changed", **said)
     payload = {"event": SOURCE, "source": to_json(event)}
     notice = outbox.Notice("source", "notice", now, payload, None, "sources", asset)
-    outbox.announce(work, notice, now=now, expires=now + news_for("notice", "source"), only_asked=True, due=due)
+    outbox.announce(
+        work, notice, now=now, expires=now + news_for("notice", "source"), only_asked=True, due=due, also=also
+    )

@@ -182,6 +182,15 @@ class KnowsMembers(Protocol):
 
 
 @runtime_checkable
+class ReachesPeople(Protocol):
+    """A channel that can write to a person who is known by their id alone."""
+
+    async def private_chat(self, person: str) -> str | None:
+        """Return the platform's id of the private chat with a person; None where there cannot be one now."""
+        ...
+
+
+@runtime_checkable
 class Hears(Protocol):
     """A channel whose commands only one process may take, of all that share its token."""
 

@@ -56,6 +56,7 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
     lines.append(Line(f"Outbox: {waiting} waiting. Followed: {', '.join(deps.assets[:12])}."))
     for refusal in found.refused:
         lines.append(Line(delivery.token_told(refusal.platform, refusal.since, refusal.reason, deps.zone)))
+    lines += [Line(machine.own_goes_on(alarm.name, alarm.since, deps.zone)) for alarm in found.own]
     if found.resting:
         lines.append(Line("Chats that rest:"))
         here, names = (deps.asker.platform, deps.asker.address.chat), deps.asker.platform == local().asker.platform
@@ -141,6 +142,7 @@ def _values(found: Status) -> dict[str, Any]:
         "waiting": found.waiting,
         "resting": len(found.resting),
         "token_refused": {refusal.platform: refusal.since for refusal in found.refused},
+        "own_alarms": {alarm.name: alarm.since for alarm in found.own},
         "clock_jump": jump and {"at": jump.at, "seconds": jump.by.total_seconds(), "followed": jump.followed},
         "saved_copies": [copy.name for copy in found.saved],
         "inputs": {

@@ -1,13 +1,14 @@
-"""What befell the machine under perpulse, in words: its clock, and the file that it remembers in."""
+"""What befell perpulse and the machine under it, in words: its clock, its disk, the file that it remembers in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from handlers.words import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from storage.engine.clock_jump import ClockJump
@@ -63,15 +64,75 @@ def not_saved(loss: Loss, path: Path, reason: str) -> str:
     )
 
 
+def own_alarm(event: Mapping[str, Any], zone: str) -> str:
+    """Say what perpulse has found to be wrong with itself or under it, or that this is over.
+
+    ValueError for one that this version does not know.
+    """
+    since, at = (datetime.fromisoformat(event[name]) for name in ("since", "at"))
+    said = (_OVER if event["over"] else _BEGUN).get(event["alarm"])
+    if said is None:
+        raise ValueError(f"unknown alarm {event['alarm']!r}: it was written by a newer version of perpulse")
+    facts = event["facts"]
+    ahead = timedelta(seconds=facts.get("ahead", 0.0))
+    return said.format(
+        since=wording.clock(since, zone, dated=True),
+        after=wording.duration(at - since),
+        channels=wording.listing([str(name).capitalize() for name in facts.get("channels", ())]),
+        free=f"{(facts.get('free') or 0) / 1e6:.0f} MB",
+        by=f"{wording.duration(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'}",
+        reason=facts.get("reason", ""),
+    )
+
+
+def own_goes_on(name: str, since: datetime, zone: str) -> str:
+    """Say in a line what is wrong with perpulse itself, and since when."""
+    return f"{_IN_SHORT.get(name, name.capitalize())} since {wording.clock(since, zone, dated=True)}."
+
+
+_IN_SHORT: Mapping[str, str] = {
+    "no data": "No source has given a figure",
+    "outbox": "Messages do not go out",
+    "disk": "The disk of the database is nearly full",
+    "clock": "The clock of this machine is wrong",
+    "backup": "No backup can be made",
+}
+_BEGUN: Mapping[str, str] = {
+    "no data": (
+        "No source has given a figure since {since}, so nothing can be judged. /sources says why; look at the network "
+        "of this machine."
+    ),
+    "outbox": (
+        "Messages to {channels} have been due since {since} and do not go out, though it can be reached. The log may "
+        "say why; else start perpulse again."
+    ),
+    "disk": (
+        "The disk of the database has {free} left. Make room: when it is full, nothing is stored and no alarm goes out."
+    ),
+    "clock": (
+        "The clock of this machine is {by} what exchanges say. Have it set by a time service (timedatectl set-ntp "
+        "true): ages are wrong, and digests come at a wrong time."
+    ),
+    "backup": "No backup could be made since {since}. {reason}",
+}
+_OVER: Mapping[str, str] = {
+    "no data": "Figures come in again, after {after} without.",
+    "outbox": "Messages go out again, after {after}.",
+    "disk": "The disk of the database has room again, {free}.",
+    "clock": "The clock of this machine is right again, by what exchanges say.",
+    "backup": "Backups are made again, after {after} without.",
+}
+
+
 def saved_copies(copies: Sequence[Path]) -> str:
     """Say which copies lie beside the database."""
     named = wording.listing([copy.name for copy in copies])
     if len(copies) == 1:
         return (
-            f"Beside the database lies a copy, saved when its file was lost under a running perpulse: {named}. Delete "
+            f"Beside the database lies a copy, saved when its file was lost or another one put back: {named}. Delete "
             "it when you need it no more."
         )
     return (
-        f"Beside the database lie {len(copies)} copies, saved when its file was lost under a running perpulse: "
+        f"Beside the database lie {len(copies)} copies, saved when its file was lost or another one put back: "
         f"{named}. Delete them when you need them no more."
     )

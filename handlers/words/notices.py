@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers import reply
 from handlers.reply import Button, Buttons, Line
-from handlers.words import alerts, sources, wording
+from handlers.words import alerts, machine, sources, wording
 from handlers.words.digest import said as digests
 from handlers.words.held import tell_held
 from handlers.words.message import Message
 from handlers.words.positions import events as position_events
 from signals import digest
 from signals.alerts.burst import BURST, Burst
-from signals.alerts.event import ALERT, ANNOUNCEMENT, HELD, LATE, POSITION, SOURCE, Event
+from signals.alerts.event import ALERT, ANNOUNCEMENT, HELD, LATE, POSITION, RESTORED, SELF, SOURCE, Event
 from signals.digest import DIGEST
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
@@ -67,6 +67,21 @@ def late_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
     return Message((Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more > 0 else [])))
 
 
+def _restored(payload: Mapping[str, Any], zone: str) -> Message:
+    """Say that perpulse was put back from a backup, and what was not repeated because of it."""
+    listed = payload["notices"][-LATE_LINES:]
+    lines = [_late_line(one, zone) for one in listed]
+    more = int(payload["count"]) - len(lines)
+    backup, until = (
+        wording.clock(datetime.fromisoformat(payload[name]), zone, dated=True) for name in ("backup", "until")
+    )
+    head = (
+        f"perpulse was restored from a backup of {backup}. {wording.count(int(payload['count']), 'notice')} of the "
+        f"time until {until} may have been sent before and {'is' if payload['count'] == 1 else 'are'} not repeated:"
+    )
+    return Message((Line(head, "headline"), *map(Line, lines), *([Line(f"and {more} more")] if more > 0 else [])))
+
+
 def _late_line(one: Mapping[str, Any], zone: str) -> str:
     at = datetime.fromisoformat(one["at"])
     perhaps = " (may have arrived)" if one.get("perhaps") else ""
@@ -115,6 +130,8 @@ _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     POSITION: _position,
     SOURCE: lambda payload, zone: Message((Line(sources.sentence(source_events.from_json(payload["source"]), zone)),)),
     LATE: _late,
+    RESTORED: _restored,
+    SELF: lambda payload, zone: Message((Line(machine.own_alarm(payload, zone)),)),
     ANNOUNCEMENT: lambda payload, _: announced(payload["text"]),
     DIGEST: lambda payload, zone: digests.tell(digest.from_json(payload), zone),
     HELD: lambda payload, zone: tell_held(payload, zone, headline_of),

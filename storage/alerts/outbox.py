@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts import lease
+from storage.alerts import lease, restored
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -41,7 +41,18 @@ MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and 
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
 Kind = Literal[
-    "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner"
+    "fired",
+    "escalated",
+    "resumed",
+    "changed",
+    "resolved",
+    "source",
+    "position",
+    "late",
+    "held",
+    "digest",
+    "owner",
+    "self",
 ]
 TELLS_OF_OTHERS: Final = frozenset({"late", "held"})  # never told as late itself
 HeldFor = Literal["quiet", "budget"]
@@ -129,12 +140,13 @@ def announce(
     expires: datetime,
     only_asked: bool = False,
     due: datetime | None = None,
+    also: Collection[int] = (),
 ) -> int:
     """Write a notice and one row for each destination that asked for it; return how many. Twice is harmless.
 
     only_asked: leave out those who subscribed to everything and not to this by name. due: not to be sent before, so
     that what has the same cause can go with it. What still waits of the same episode for the same destination is
-    settled: one message instead of two.
+    settled: one message instead of two. also: destinations that are told whatever they asked for.
     """
     number = write_notice(work, notice)
     count = work.run(
@@ -148,7 +160,8 @@ def announce(
         only_asked=only_asked,
         asset=notice.asset,
     )
-    _merge_earlier(work, notice, number, now)
+    count += sum(_to_one(work, place, notice, number, due or now, expires) for place in also)
+    _overtake(work, notice, number, now)
     return count
 
 
@@ -158,18 +171,17 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
     A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
     """
     number = write_notice(work, notice)
-    work.run(
-        SQL.announce_to_one,
-        notice=number,
-        destination=destination,
-        priority=PRIORITY[notice.rank],
-        now=to_ms(now),
-        expires=to_ms(expires),
-    )
-    _merge_earlier(work, notice, number, now)
+    _to_one(work, destination, notice, number, now, expires)
+    _overtake(work, notice, number, now)
 
 
-def _merge_earlier(work: Work, notice: Notice, number: int, now: datetime) -> None:
+def _to_one(work: Work, to: int, notice: Notice, number: int, now: datetime, expires: datetime) -> int:
+    of_row = {"notice": number, "destination": to, "priority": PRIORITY[notice.rank]}
+    return work.run(SQL.announce_to_one, **of_row, now=to_ms(now), expires=to_ms(expires))
+
+
+def _overtake(work: Work, notice: Notice, number: int, now: datetime) -> None:
+    restored.silence(work, notice, number, now)
     if notice.episode is not None:
         work.run(SQL.merge_earlier, episode=notice.episode, notice=number, now=to_ms(now))
 

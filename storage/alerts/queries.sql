@@ -414,3 +414,51 @@ WHERE state = 'sending' AND epoch < :epoch;
 
 -- name: beat
 UPDATE leases SET beat = beat + 1 WHERE name = :name AND epoch = :epoch;
+
+-- --- restored.py
+
+-- name: restored
+SELECT value FROM settings WHERE name = :name;
+
+-- name: settle_waiting
+UPDATE outbox SET state = 'merged', reason = :reason, settled = :now
+WHERE state IN ('queued', 'sending', 'uncertain');
+
+-- name: settle_notice
+UPDATE outbox SET state = 'merged', reason = :reason, settled = :now WHERE notice = :notice AND state = 'queued';
+
+-- name: settled_by_restore
+-- A destination that is closed hears of nothing.
+SELECT o.destination, n.at, n.payload FROM outbox o JOIN notices n ON n.id = o.notice
+    JOIN destinations d ON d.id = o.destination
+WHERE o.state = 'merged' AND o.reason = :reason AND o.settled >= :since AND d.gone IS NULL ORDER BY o.id;
+
+-- --- counts.py
+
+-- name: waiting_by_state
+SELECT CASE WHEN state = 'queued' AND (held_for IS NOT NULL OR held_until > :now) THEN 'held' ELSE state END AS state,
+    count(*) AS count
+FROM outbox WHERE state IN ('queued', 'sending', 'uncertain') GROUP BY 1 ORDER BY 1;
+
+-- name: due_longest
+-- Since when the row waits that has been due the longest; not where its destination rests, and not what is held.
+SELECT d.platform, min(CASE WHEN o.held_until > o.created THEN o.held_until ELSE o.created END) AS since
+FROM outbox o JOIN destinations d ON d.id = o.destination
+WHERE o.state IN ('queued', 'sending', 'uncertain') AND d.gone IS NULL
+    AND (o.held_for IS NULL OR o.held_for = 'told')
+    AND CASE WHEN o.held_until > o.created THEN o.held_until ELSE o.created END <= :now
+    AND (d.rests_until IS NULL OR d.rests_until <= :now)
+GROUP BY d.platform ORDER BY d.platform;
+
+-- name: open_episodes
+-- What people watch of their own is counted together: its rules bear their numbers.
+SELECT CASE WHEN substr(rule, 1, length(:private)) = :private THEN 'position' ELSE rule END AS rule, rank,
+    count(*) AS count
+FROM episodes WHERE ended IS NULL GROUP BY 1, rank ORDER BY 1, rank;
+
+-- --- own.py
+
+-- name: overtaken_by_end
+UPDATE outbox SET state = 'merged', reason = 'what it tells of is over, and the end says it', settled = :now
+WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'queued'
+    AND notice IN (SELECT id FROM notices WHERE rule = :rule);

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
 _PREFIX: Final = "token refused."
+_TOLD: Final = "refused token told."
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,23 @@ class TokenRefusal:
 def note(work: Work, refusal: TokenRefusal) -> None:
     """Keep that a platform refuses the token."""
     settings.keep_setting(work, _PREFIX + refusal.platform, f"{refusal.since.isoformat()} {refusal.reason}")
+    settings.keep_setting(work, _TOLD + refusal.platform, refusal.since.isoformat())
+
+
+def untried(work: Work, platform: str) -> None:
+    """Keep that a platform is yet to be tried; that its refusal was told stays known."""
+    settings.keep_setting(work, _PREFIX + platform, "")
 
 
 def over(work: Work, platform: str) -> None:
-    """Keep that a platform takes the token again, or is yet to be tried."""
-    settings.keep_setting(work, _PREFIX + platform, "")
+    """Keep that a platform takes the token again."""
+    untried(work, platform)
+    settings.keep_setting(work, _TOLD + platform, "")
+
+
+def told(store: Store, platform: str) -> bool:
+    """Tell whether people were told that a platform refuses the token, and not yet that it is over."""
+    return bool(settings.setting(store, _TOLD + platform))
 
 
 def of(store: Store) -> tuple[TokenRefusal, ...]:

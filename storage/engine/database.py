@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from storage.engine import migrations
+from storage.engine.backup import copying
 from storage.engine.dialect import SQLITE
 from storage.engine.presence import presence, saved_copies
 from storage.engine.work import Work
@@ -172,14 +173,12 @@ class Store:
                 raise StoreError(f"{self.path} is not open, so there is nothing to save.")
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                target.touch(mode=0o600, exist_ok=False)  # private before anything private is in it
+                target.touch(mode=0o600, exist_ok=False)  # what is there already is not ours to write into
             except OSError as error:
                 raise self._explained(error, target) from error
             try:
-                with line.busy, closing(sqlite3.connect(target)) as copy:
-                    line.connection.backup(copy)
-                with closing(sqlite3.connect(target)) as copy:
-                    found = copy.execute(SQLITE.check).fetchone()[0]
+                with line.busy:
+                    found = copying.copy(line.connection, target)
                 if self._seen and self._seen.file:
                     target.chmod(self._seen.file.mode)
             except (sqlite3.DatabaseError, OSError) as error:
@@ -302,10 +301,20 @@ class Store:
             return tuple(row[0] for row in connection.execute(SQLITE.steps, {"set": migrations.SET}))
 
     def _back_up(self, last: str) -> None:
-        """Copy the file before changing its schema: the way back when an update goes wrong."""
+        """Copy the file before changing its schema: the way back when an update goes wrong, by `perpulse restore`."""
         target = self.path.with_name(f"{self.path.name}.after-{last}.bak")
-        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
+        fresh = target.with_name(f"{target.name}.new")
+        _remove(fresh)
+        try:
+            with closing(sqlite3.connect(self.path)) as source:
+                found = copying.copy(source, fresh)
+            if found == SQLITE.sound:
+                fresh.replace(target)
+        finally:
+            with suppress(OSError):
+                _remove(fresh)
+        if found != SQLITE.sound:  # a step that changes what is damaged makes it worse
+            raise StoreError(_SAID["damaged"].format(path=self.path, name=self.path.name))
 
     def _explained(self, error: Exception, file: Path | None = None) -> StoreError:
         """Say what is the matter with the database, or with a file beside it that could not be written."""
@@ -339,7 +348,8 @@ _LOST: Mapping[Loss, str] = {
 _SAID: Mapping[Trouble, str] = {
     "rights": "{path} cannot be written: check the rights of the folder, or give --db PATH.",
     "damaged": (
-        "{path} is damaged or no database. Move it away, or put a copy back ({name}.*.bak beside it, if there is one)."
+        "{path} is damaged or no database. Move it away, or put a copy back: perpulse restore FILE, with a backup or "
+        "one of {name}.*.bak beside it."
     ),
     "busy": "{path} is in use by another program that does not let go. Stop it and try again.",
     "full": "the disk that holds {path} is full. Make room; nothing stored was lost.",

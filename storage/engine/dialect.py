@@ -24,7 +24,8 @@ class Dialect:
     tables. steps_table, steps: where applied migrations are kept, and their names of one `:set`, in order.
     first_look: reads next to nothing, and so takes part in the log. check: its first value is `sound` where the
     file is in order. beside: endings of the files without which a database that is open is not whole. troubles:
-    parts of error texts, and what is the matter.
+    parts of error texts, and what is the matter. sole: from then on a connection reads
+    and writes only while nobody else has the file open.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Dialect:
     sound: str
     beside: tuple[str, ...]
     troubles: Mapping[str, Trouble]
+    sole: str = ""
 
     def trouble(self, text: str) -> Trouble | None:
         """Tell what is the matter by the text of an error; None where it is nothing that a person can mend."""
@@ -82,4 +84,5 @@ SQLITE: Final = Dialect(
         "disk is full": "full",
         "disk I/O": "disk",
     },
+    sole="PRAGMA locking_mode = EXCLUSIVE",
 )

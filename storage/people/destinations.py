@@ -48,6 +48,12 @@ def find(store: Store, platform: str, chat: str, topic: str | None = None) -> De
     return None if row is None else _destination(row)
 
 
+def private_of(store: Store, platform: str, person: str) -> Destination | None:
+    """Return the private chat of a person, which may be gone; None where none is known."""
+    row = store.read_one(SQL.private_chat, platform=platform, person=person)
+    return None if row is None else _destination(row)
+
+
 def ensure(
     store: Store,
     platform: str,

@@ -20,6 +20,12 @@ SELECT * FROM destinations ORDER BY id;
 SELECT DISTINCT chat FROM destinations
 WHERE platform = :platform AND kind = 'private' AND person IS NULL AND gone IS NULL ORDER BY chat;
 
+-- name: private_chat
+-- Of older rows it is not known whose they are; where a private chat has the id of the person, they are theirs.
+SELECT * FROM destinations WHERE platform = :platform AND kind = 'private' AND topic = ''
+    AND (person = :person OR (person IS NULL AND chat = :person))
+ORDER BY CASE WHEN gone IS NULL THEN 0 ELSE 1 END, id LIMIT 1;
+
 -- name: keep_person
 UPDATE destinations SET person = :person WHERE platform = :platform AND chat = :chat AND kind = 'private';
 
@@ -470,3 +476,16 @@ DELETE FROM notices WHERE id = :notice;
 
 -- name: forget_episode_of_rule
 UPDATE positions SET episode = NULL WHERE :private || id = :rule;
+
+-- --- counts.py -----------------------------------------------------------------------------------------------
+
+-- name: destination_counts
+SELECT platform, CASE WHEN gone IS NOT NULL THEN 'gone' WHEN gone_reason IS NOT NULL THEN 'resting' ELSE 'open' END
+    AS state, count(*) AS count
+FROM destinations GROUP BY platform, 2 ORDER BY platform, 2;
+
+-- name: ordered_counts
+SELECT 'subscriptions' AS what, count(*) AS count FROM subscriptions
+UNION ALL SELECT 'digests', count(*) FROM digests
+UNION ALL SELECT 'positions', count(*) FROM positions
+UNION ALL SELECT 'addresses', count(*) FROM followed;

@@ -12,7 +12,7 @@ from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import DAY, from_ms
 from signals.venues import venue_order
-from storage.alerts import outbox, refusals, rests
+from storage.alerts import outbox, own, refusals, rests
 from storage.engine import clock_jump
 from storage.market import points
 from storage.queries.freshness import is_stale
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from signals.series import Coverage
+    from storage.alerts.own import OwnAlarm
     from storage.engine.clock_jump import ClockJump
     from storage.engine.database import Store
     from storage.sources.coverage import Gap
@@ -66,7 +67,8 @@ class Status:
     live, the newest first. coverage: how much of the usual open interest answers now, None where a single venue is all
     there is. waiting: messages in the outbox. resting: chats in
     which something is not allowed. refused: platforms that refuse the bot's token. jump: of the clock of this machine,
-    where there was one lately. saved: copies of the database beside it, from when its file was lost.
+    where there was one lately. saved: copies of the database beside it, from when its file was lost. own: what
+    is wrong with perpulse itself, as its owners were told.
     """
 
     asset: str
@@ -80,6 +82,7 @@ class Status:
     refused: tuple[refusals.TokenRefusal, ...] = ()
     jump: ClockJump | None = None
     saved: tuple[Path, ...] = ()
+    own: tuple[OwnAlarm, ...] = ()
 
     def in_state(self, state: InputState) -> int:
         """Count the inputs in a state."""
@@ -104,6 +107,7 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         refusals.of(store),
         jump if (jump := clock_jump.last(store)) and abs(now - jump.at) < JUMP_IS_NEWS else None,
         store.saved,
+        own.told(store),
     )
 
 

@@ -80,3 +80,12 @@ ON CONFLICT (source, topic) DO UPDATE SET
 
 -- name: sources
 SELECT source, topic, state, since, last_good, next_try, error, quarantined FROM source_health ORDER BY source, topic;
+
+-- --- ages.py: how old what is known of a source is ------------------------------------------------------------------
+
+-- name: known_until
+-- Of each input of a venue: up to when the asset is known that is furthest behind. A bar is known at its close.
+SELECT venue, input, min(known) AS known FROM (
+    SELECT asset, venue, input, max(last + 1000 * step) AS known FROM series
+    WHERE asset IN ({elements}(:assets)) GROUP BY asset, venue, input) AS newest
+GROUP BY venue, input ORDER BY venue, input;

@@ -11,7 +11,7 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from bot.cli.examining.finding import Finding
+from bot.cli.examining.examined import Examined
 from handlers.charts import content
 from handlers.charts.process import ChartRenderer
 from signals.metric import metrics
@@ -28,40 +28,40 @@ LEAST_ROOM: Final = 500_000_000  # bytes: a week of a dozen assets, the log besi
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
-def programs(settings: Config) -> Iterator[Finding]:
+def programs(settings: Config) -> Iterator[Examined]:
     """Look at Python and at the libraries of what runs."""
     recent = sys.version_info >= (3, 11)
     said = f"Python {platform.python_version()} (3.11 or newer is needed)"
-    yield Finding("python", "good" if recent else "mend", said, "" if recent else "Install a newer Python.")
+    yield Examined("python", "good" if recent else "mend", said, "" if recent else "Install a newer Python.")
     for name in (*LIBRARIES, *(library for section in settings.speaking() for library in section.libraries)):
         try:
-            yield Finding(f"library.{name}", "good", f"{name} {version(name)}")
+            yield Examined(f"library.{name}", "good", f"{name} {version(name)}")
         except PackageNotFoundError:
             todo = "Run `make run` once, or install perpulse again."
-            yield Finding(f"library.{name}", "mend", f"{name} is not installed", todo)
+            yield Examined(f"library.{name}", "mend", f"{name} is not installed", todo)
 
 
-def configuration(path: Path | None, settings: Config) -> Finding:
+def configuration(path: Path | None, settings: Config) -> Examined:
     """Look at the file that the settings were read from, and at who may read the secrets in it."""
     if path is None:
-        return Finding("config", "open", "no config.toml is here, so every setting is the default", "perpulse init")
+        return Examined("config", "open", "no config.toml is here, so every setting is the default", "perpulse init")
     secret = any(text in path.read_text(encoding="utf-8") for text in settings.secrets())
     if secret and os.name == "posix" and path.stat().st_mode & _OTHERS:
-        return Finding("config", "mend", f"{path} holds a secret and others may read it", f"chmod 600 {path}")
-    return Finding("config", "good", f"{path} is read" + (", and by nobody else" if secret else ""))
+        return Examined("config", "mend", f"{path} holds a secret and others may read it", f"chmod 600 {path}")
+    return Examined("config", "good", f"{path} is read" + (", and by nobody else" if secret else ""))
 
 
-def room(database: Path) -> Finding:
+def room(database: Path) -> Examined:
     """Look at the room that is left where the database lies, or will lie."""
     folder = next(parent for parent in (database.absolute(), *database.absolute().parents) if parent.is_dir())
     free = shutil.disk_usage(folder).free
     if free < LEAST_ROOM:
         said = f"the disk of {database} has {free / 1e6:,.0f} MB left"
-        return Finding("disk", "mend", said, f"Make room: {LEAST_ROOM / 1e6:,.0f} MB should be free.")
-    return Finding("disk", "good", f"the disk of {database} has {free / 1e9:,.1f} GB left")
+        return Examined("disk", "mend", said, f"Make room: {LEAST_ROOM / 1e6:,.0f} MB should be free.")
+    return Examined("disk", "good", f"the disk of {database} has {free / 1e9:,.1f} GB left")
 
 
-async def pictures(now: datetime) -> Finding:
+async def pictures(now: datetime) -> Examined:
     """Draw a small picture as the bot would: in a process of its own, with the fonts that are here."""
     renderer = ChartRenderer()
     try:
@@ -72,5 +72,5 @@ async def pictures(now: datetime) -> Finding:
         renderer.close()
     if png is None:
         todo = "Messages go without them. The log of `perpulse run` says why, once somebody asks for /chart."
-        return Finding("pictures", "mend", "no picture can be drawn", todo)
-    return Finding("pictures", "good", f"pictures are drawn ({len(png) / 1000:,.0f} kB)")
+        return Examined("pictures", "mend", "no picture can be drawn", todo)
+    return Examined("pictures", "good", f"pictures are drawn ({len(png) / 1000:,.0f} kB)")

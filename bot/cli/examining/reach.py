@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bot.app import sources_of
-from bot.cli.examining.finding import Finding
+from bot.cli.examining.examined import Examined
 from bot.doubting import AGREES
 from bot.market.source import Ask, NotOffered, SourceError
 from bot.market.source_rounds import OF_MARKET
@@ -40,7 +40,7 @@ class _Heard:
         self.ahead.append(self.clock.now() - at)
 
 
-async def sources(settings: Config, clock: Clock, *, seconds: float | None = None) -> list[Finding]:
+async def sources(settings: Config, clock: Clock, *, seconds: float | None = None) -> list[Examined]:
     """Ask every source for one thing, all at once, and return what came of each, then of the clock.
 
     seconds: how long one may take; twice what the configuration allows for an answer, as the first one takes two.
@@ -52,7 +52,7 @@ async def sources(settings: Config, clock: Clock, *, seconds: float | None = Non
     return [*found, _clock(heard)]
 
 
-async def _source(source: Source, settings: Config, clock: Clock, patience: float) -> Finding:
+async def _source(source: Source, settings: Config, clock: Clock, patience: float) -> Examined:
     topic = next(iter(source.offers))
     asset = MARKET if topic in OF_MARKET else settings.assets[0]
     check, name = f"source.{source.name}", venue_title(source.name)
@@ -61,44 +61,44 @@ async def _source(source: Source, settings: Config, clock: Clock, patience: floa
         async with asyncio.timeout(patience):
             answer = await source.fetch(Ask(topic, asset, clock.now()))
     except NotOffered as error:  # it answered, and said so
-        return Finding(check, "good", f"{name} answers. {error}", ms=_since(begun, clock))
+        return Examined(check, "good", f"{name} answers. {error}", ms=_since(begun, clock))
     except (SourceError, TimeoutError) as error:
-        return Finding(check, "mend", str(error) or f"{name} does not answer in time.", _NETWORK)
+        return Examined(check, "mend", str(error) or f"{name} does not answer in time.", _NETWORK)
     finally:
         await source.close()
     said = f"{name} answers ({topic.replace('_', ' ')} of {asset})"
-    return Finding(check, "good" if answer else "mend", said, "" if answer else _NETWORK, _since(begun, clock))
+    return Examined(check, "good" if answer else "mend", said, "" if answer else _NETWORK, _since(begun, clock))
 
 
 def _since(begun: float, clock: Clock) -> int:
     return round(1000 * (clock.monotonic() - begun))
 
 
-def _clock(heard: _Heard) -> Finding:
+def _clock(heard: _Heard) -> Examined:
     """Hold the clock here against those of exchanges, whose answers are stamped with whole seconds."""
     if not heard.ahead:
-        return Finding("clock", "open", "no exchange told the time, so the clock here is not checked")
+        return Examined("clock", "open", "no exchange told the time, so the clock here is not checked")
     seconds = median(ahead.total_seconds() for ahead in heard.ahead)
     if abs(seconds) > AGREES.total_seconds():
         way = "ahead of" if seconds > 0 else "behind"
         said = f"the clock here is {wording.count(round(abs(seconds)), 'second')} {way} that of the exchanges"
-        return Finding("clock", "mend", said, "Have it set by time servers: timedatectl set-ntp true")
-    return Finding(
+        return Examined("clock", "mend", said, "Have it set by time servers: timedatectl set-ntp true")
+    return Examined(
         "clock", "good", f"the clock here agrees with that of the exchanges to {max(1, round(abs(seconds)))} s"
     )
 
 
-async def channel(section: ChannelConfig) -> Finding:
+async def channel(section: ChannelConfig) -> Examined:
     """Ask one channel whether it would work."""
     check, made = f"channel.{section.platform()}", section.make(Outside())
     try:
-        return Finding(check, "good", await made.check())
+        return Examined(check, "good", await made.check())
     except SendFailed as failed:
-        return Finding(check, "mend", f"{section.title}: {failed.reason}")
+        return Examined(check, "mend", f"{section.title}: {failed.reason}")
     finally:
         await made.stop()
 
 
-async def channels(settings: Config) -> list[Finding]:
+async def channels(settings: Config) -> list[Examined]:
     """Ask every channel that is to run."""
     return await asyncio.gather(*(channel(section) for section in settings.speaking()))

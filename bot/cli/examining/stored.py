@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from bot.cli.examining.finding import Finding
+from bot.cli.examining.examined import Examined
 from handlers.words import wording
 from storage.alerts import rests
 from storage.engine.database import StoreError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NAMED: Final = 5  # chats without rights that are named; of a hundred the first few say what is wrong
 
 
-def database(store: Store) -> Iterator[Finding]:
+def database(store: Store) -> Iterator[Examined]:
     """Look at the database by opening it as the bot does, which makes it where it is new."""
     try:
         with store.write():
@@ -27,14 +27,14 @@ def database(store: Store) -> Iterator[Finding]:
         known = [chat for chat in destinations.everyone(store) if chat.gone is None]
         resting = rests.without_rights(store)
     except StoreError as error:
-        yield Finding("database", "mend", str(error))
+        yield Examined("database", "mend", str(error))
         return
-    yield Finding("database", "good", f"database {store.path}, holds {', '.join(stored) or 'nothing yet'}")
+    yield Examined("database", "good", f"database {store.path}, holds {', '.join(stored) or 'nothing yet'}")
     for chat in resting[:_NAMED]:
         where = f"{chat.platform} chat {chat.chat}" + (f" ({chat.title})" if chat.title else "")
-        yield Finding("rights", "mend", f"{where} gets nothing: {chat.reason}", "Give the bot that right there.")
+        yield Examined("rights", "mend", f"{where} gets nothing: {chat.reason}", "Give the bot that right there.")
     if known:
         rest = f", {len(resting)} of them lack a right" if resting else ""
-        yield Finding("chats", "good", f"{wording.count(len(known), 'chat')} known{rest}")
+        yield Examined("chats", "good", f"{wording.count(len(known), 'chat')} known{rest}")
     else:
-        yield Finding("chats", "open", "no chat has asked for anything yet", "Type /sub where alerts are to go.")
+        yield Examined("chats", "open", "no chat has asked for anything yet", "Type /sub where alerts are to go.")

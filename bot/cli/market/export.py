@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    file: Path,
+    file: Path | None,
     assets: list[str] | None,
     names: list[str] | None,
     start: str | None,
@@ -27,6 +27,8 @@ def export(
 ) -> None:
     """Write what is stored into a new file and say what it holds."""
     with plain_errors():
+        if file is None:
+            raise Refused("Name a new file, as perpulse export btc.csv.gz --asset BTC.")
         kind = next((kind for kind in reversed(exporting.KINDS) if file.name.lower().endswith(kind)), None)
         if kind is None:
             kinds = wording.listing(list(exporting.KINDS), "or")

@@ -12,7 +12,7 @@ from bot.cli.common import out
 from bot.cli.doctor import line
 
 if TYPE_CHECKING:
-    from bot.cli.examining.finding import Finding
+    from bot.cli.examining.examined import Examined
 
 _LONGEST: Final = 4_000  # letters of an answer; nothing that is asked for has a tenth of it
 
@@ -24,7 +24,7 @@ class Screen(Protocol):
         """Print a line."""
         ...
 
-    def show(self, finding: Finding) -> None:
+    def show(self, finding: Examined) -> None:
         """Print what a look came to."""
         ...
 
@@ -49,7 +49,7 @@ class KeyboardScreen:
         out(text)
         sys.stdout.flush()
 
-    def show(self, finding: Finding) -> None:
+    def show(self, finding: Examined) -> None:
         """Print what a look came to. See Screen."""
         self.say("\n".join(f"  {part}" for part in line(finding).splitlines()))
 

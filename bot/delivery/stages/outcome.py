@@ -46,7 +46,7 @@ LISTS: Final = frozenset(
 
 def no_alarm(notice: Notice) -> bool:
     """Tell whether a notice is none of an alarm, so that how urgent it is and how many come do not decide over it."""
-    return lists_others(notice) or notice.kind == "owner"
+    return lists_others(notice) or notice.kind in {"owner", "self"}
 
 
 def lists_others(notice: Notice) -> bool:

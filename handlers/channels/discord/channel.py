@@ -30,7 +30,7 @@ from handlers.channels.discord.places import INVITE
 from handlers.channels.discord.posting import LIMITS, NOT_YET, Posting
 from handlers.channels.discord.talk import WrittenTalk
 from handlers.channels.discord.webhooks import PREFIX, Webhooks
-from handlers.channels.failure import TokenRefused
+from handlers.channels.failure import SendFailed, TokenRefused
 from handlers.command import Asker, commands
 from handlers.reply import plain_text
 from handlers.words import wording
@@ -163,6 +163,17 @@ class Discord:
         """Name the privileged intents that have to be switched on for the bot, in words."""
         wanted = [name.replace("_", " ") for name, on in self.client.intents & _PRIVILEGED if on]
         return f"the intents {wording.listing(wanted)}" if wanted else "no privileged intent"
+
+    async def private_chat(self, person: str) -> str | None:
+        """Ask for the direct chat of a person, which has an id of its own. See ReachesPeople."""
+        if self._posting.closed or not person.isdecimal():
+            return None
+        try:
+            async with self._posting.translated():
+                return str((await self.client.create_dm(discord.Object(int(person)))).id)
+        except SendFailed as failed:
+            log.warning("a direct chat could not be opened", reason=failed.reason)
+            return None
 
     async def _log_in(self) -> None:
         assert self._token  # noqa: S101 - not called without one

@@ -400,6 +400,10 @@ class Telegram:
         """Tell whether a person is in a group. See KnowsMembers."""
         return await self._rights.is_member(group, who)
 
+    async def private_chat(self, person: str) -> str | None:
+        """Return the private chat of a person, which has their id. See ReachesPeople."""
+        return person if person.isdecimal() else None
+
     async def _ask(self, line: str, asker: Asker) -> Answer:
         assert self._answer  # noqa: S101 - nothing is heard before the start
         return await self._answer(line, asker)

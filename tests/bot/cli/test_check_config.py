@@ -85,7 +85,7 @@ def test_a_misspelt_variable_is_one_line(
 
 
 def test_variables_of_others_are_no_slips(perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PERPULSE_BACKUP_FOLDER", "x")
+    monkeypatch.setenv("PERPULSE_HOLIDAY_FOLDER", "x")
     assert perpulse("check-config").code == 0
 
 

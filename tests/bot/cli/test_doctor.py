@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from bot.cli.examining.finding import Finding
+    from bot.cli.examining.examined import Examined
     from tests.bot.commandline import Perpulse
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
@@ -46,7 +46,7 @@ class House:
     def database(self) -> Path:
         return self.folder / "perpulse.db"
 
-    def findings(self) -> dict[str, Finding]:
+    def findings(self) -> dict[str, Examined]:
         settings = load(self.config)
         found = [machine.configuration(self.config, settings), *asyncio.run(examine(settings))]
         return {finding.check: finding for finding in found}
@@ -145,8 +145,8 @@ def test_all_is_well(house: House) -> None:
 
 
 def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def drawn(_: object) -> Finding:
-        return machine.Finding("pictures", "good", "pictures are drawn")
+    async def drawn(_: object) -> Examined:
+        return machine.Examined("pictures", "good", "pictures are drawn")
 
     monkeypatch.setattr(machine, "pictures", drawn)
     ended = perpulse("doctor", "--json", "--config", str(house.config))
@@ -164,7 +164,7 @@ def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch
 
 
 def test_a_screen_that_knows_no_marks_is_told_in_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    finding = machine.Finding("config", "mend", "it is wrong", "mend it", ms=1200)
+    finding = machine.Examined("config", "mend", "it is wrong", "mend it", ms=1200)
     assert doctor.line(finding) == "✗ it is wrong, in 1,200 ms\n  mend it"
     monkeypatch.setattr("sys.stdout", type("Screen", (), {"encoding": "ascii"}))
     assert doctor.line(finding) == "MEND it is wrong, in 1,200 ms\n     mend it"

@@ -15,7 +15,7 @@ from tests.bot.commandline import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.cli.examining.finding import Finding
+    from bot.cli.examining.examined import Examined
     from tests.bot.commandline import Perpulse
 
 
@@ -45,7 +45,7 @@ class Answering:
     def say(self, text: str = "") -> None:
         self.said.append(text)
 
-    def show(self, finding: Finding) -> None:
+    def show(self, finding: Examined) -> None:
         self.said.append(str(finding))
 
     def ask(self, question: str, usual: str = "") -> str:

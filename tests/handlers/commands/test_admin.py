@@ -9,6 +9,7 @@ import pytest
 from handlers.words import wording
 from handlers.words.stored import INPUT_GROUPS
 from signals.inputs import INPUTS
+from storage.alerts import own
 from storage.engine import clock_jump
 from storage.engine.clock_jump import ClockJump
 from storage.engine.presence import saved_name
@@ -153,12 +154,23 @@ def test_status_says_that_the_clock_jumped_for_a_day(desk: Callable[..., Any]) -
     assert "clock" not in here.later(timedelta(hours=23)).text("/status")
 
 
+def test_status_says_what_is_wrong_with_the_bot_itself(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    assert here.ask("/status").values["own_alarms"] == {}
+    with here.store.write() as work:
+        for name in ("no data", "disk"):
+            own.begin(work, own.OwnAlarm(name, here.now - timedelta(hours=2)))
+    assert "The disk of the database is nearly full since 15 January 22:00 UTC." in lines(here)
+    assert "No source has given a figure since 15 January 22:00 UTC." in lines(here)
+    assert list(here.ask("/status").values["own_alarms"]) == ["disk", "no data"]
+
+
 def test_status_names_what_was_saved_of_a_lost_database(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     assert here.ask("/status").values["saved_copies"] == []
     here.store.save(first := saved_name(here.store.path, here.now))
     assert lines(here)[-2] == (
-        "Beside the database lies a copy, saved when its file was lost under a running perpulse: "
+        "Beside the database lies a copy, saved when its file was lost or another one put back: "
         f"{first.name}. Delete it when you need it no more."
     )
     here.store.save(second := saved_name(here.store.path, here.now + timedelta(minutes=1)))

@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from signals.units import MINUTE
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from bot.clock import Clock
+    from bot.watch.turns import TurnCounts
 
 log = structlog.get_logger(__name__)
 
@@ -28,38 +33,34 @@ _SELDOM: Final = timedelta(seconds=30)  # where nobody watches, but somebody may
 
 
 class Supervisor:
-    """Tells whoever supervises this process. steady: seconds of the monotonic clock.
+    """Tells whoever supervises this process.
 
     It shows life from the event loop, so a loop that stands still shows none, and only while turns succeed: a bot that
     lives and judges nothing is as good as dead.
     """
 
-    def __init__(self, steady: Callable[[], float], environment: Mapping[str, str] = os.environ) -> None:
-        self._steady = steady
+    def __init__(self, turns: TurnCounts, clock: Clock, environment: Mapping[str, str] = os.environ) -> None:
+        self._turns, self._clock = turns, clock
         self._socket = environment.get("NOTIFY_SOCKET", "")
         watched = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
         microseconds = environment.get("WATCHDOG_USEC", "") if watched else ""
         self._within = timedelta(microseconds=int(microseconds)) if microseconds.isdigit() else None
-        self._turned = steady()
+        self._ready = clock.monotonic()
         self._doubted = False
-
-    def turned(self) -> None:
-        """Take it that a turn has succeeded."""
-        self._turned = self._steady()
 
     async def watch(self, status: str) -> None:
         """Say that it is ready, then show life until cancelled. status: what it does, in a few words."""
         if not self._socket:
             return
         self._tell("READY=1", f"STATUS={status}")
-        self._turned = self._steady()  # what came before, such as a migration, was no turn that failed
+        self._ready = self._clock.monotonic()  # what came before, such as a migration, was no turn that failed
         while True:
             await asyncio.sleep((self._within / _SHARE if self._within else _SELDOM).total_seconds())
             self._show(status)
 
     def _show(self, status: str) -> None:
-        silent = timedelta(seconds=self._steady() - self._turned)
-        minutes = silent // timedelta(minutes=1)
+        silent = timedelta(seconds=min(self._turns.since_good, self._clock.monotonic() - self._ready))
+        minutes = silent // MINUTE
         if silent < NO_TURN:
             self._doubted = False
             since = f"; last turn {minutes} min ago" if minutes else ""

@@ -4,18 +4,28 @@ import asyncio
 import os
 import socket
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
-from bot.supervisor import NO_TURN, Supervisor
+from bot.clock import ReplayClock
+from bot.watch.outside.supervisor import NO_TURN, Supervisor
+from bot.watch.turns import TurnCounts
+from signals.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
 WITHIN = 60_000  # microseconds: a third of it is a test's patience
+
+
+def supervised(environment: dict[str, str]) -> Supervisor:
+    clock = ReplayClock(NOW)
+    return Supervisor(TurnCounts(clock), clock, environment)
 
 
 class Heard:
@@ -43,16 +53,19 @@ def heard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Heard]:
 
 
 async def test_life_is_shown_while_turns_succeed(heard: Heard) -> None:
-    now = 1000.0
-    supervisor = Supervisor(lambda: now, {"NOTIFY_SOCKET": heard.name, "WATCHDOG_USEC": str(WITHIN)})
+    clock = ReplayClock(NOW)
+    turns = TurnCounts(clock)
+    clock.move(clock.now() + 2 * NO_TURN)  # a migration
+    supervisor = Supervisor(turns, clock, {"NOTIFY_SOCKET": heard.name, "WATCHDOG_USEC": str(WITHIN)})
     watching = asyncio.create_task(supervisor.watch("Follows BTC"))
     await asyncio.sleep(0.03)
     assert heard.lines()[:3] == ["READY=1", "STATUS=Follows BTC", "WATCHDOG=1"]
-    now += NO_TURN.total_seconds() - 1
+    clock.move(clock.now() + NO_TURN - SECOND)
     await asyncio.sleep(0.03)
     assert "WATCHDOG=1" in heard.lines(), "a turn may take its time"
     with structlog.testing.capture_logs() as logged:
-        now += 1
+        turns.took(1.0, good=False)
+        clock.move(clock.now() + SECOND)
         await asyncio.sleep(0.07)
         heard.lines()
         await asyncio.sleep(0.03)
@@ -60,7 +73,7 @@ async def test_life_is_shown_while_turns_succeed(heard: Heard) -> None:
     assert "WATCHDOG=1" not in said
     assert said[0] == "STATUS=No turn has succeeded for 10 minutes; the log says why"
     assert len(logged) == 1, "once"
-    supervisor.turned()
+    turns.took(1.0, good=True)
     await asyncio.sleep(0.03)
     assert "WATCHDOG=1" in heard.lines()
     watching.cancel()
@@ -69,7 +82,7 @@ async def test_life_is_shown_while_turns_succeed(heard: Heard) -> None:
 
 
 async def test_a_loop_that_stands_still_shows_no_life(heard: Heard) -> None:
-    supervisor = Supervisor(lambda: 0.0, {"NOTIFY_SOCKET": heard.name, "WATCHDOG_USEC": str(WITHIN)})
+    supervisor = supervised({"NOTIFY_SOCKET": heard.name, "WATCHDOG_USEC": str(WITHIN)})
     watching = asyncio.create_task(supervisor.watch("x"))
     await asyncio.sleep(0)
     heard.lines()
@@ -87,10 +100,9 @@ async def test_a_loop_that_stands_still_shows_no_life(heard: Heard) -> None:
     ],
 )
 async def test_without_a_supervisor_nothing_fails(environment: dict[str, str]) -> None:
-    supervisor = Supervisor(lambda: 0.0, environment)
+    supervisor = supervised(environment)
     watching = asyncio.create_task(supervisor.watch("x"))
     await asyncio.sleep(0.03)
-    supervisor.turned()
     supervisor.stopping()
     assert not watching.done() or watching.exception() is None
     watching.cancel()
@@ -98,4 +110,4 @@ async def test_without_a_supervisor_nothing_fails(environment: dict[str, str]) -
 
 def test_another_process_that_is_watched_is_not_this_one() -> None:
     watched = {"NOTIFY_SOCKET": "x", "WATCHDOG_USEC": "30000", "WATCHDOG_PID": "1"}
-    assert Supervisor(lambda: 0.0, watched)._within is None
+    assert supervised(watched)._within is None

@@ -9,7 +9,7 @@ State = Literal["good", "mend", "open"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Examined:
     """What one look came to.
 
     check: what was looked at, the same word in every version, since programs read it. state: open where there was

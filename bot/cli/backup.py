@@ -1,0 +1,58 @@
+"""`perpulse backup` and `perpulse restore`: the database as one packed file, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.cli.common import out, plain_errors, settings_of
+from bot.clock import SystemClock
+from bot.watch.backups import Backups
+from handlers.command import Refused
+from handlers.words import wording
+from storage.alerts import announcing, restored
+from storage.engine.backup import restoring, writing
+from storage.engine.database import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def backup(file: Path | None, config: Path | None, db: Path | None) -> None:
+    """Write a backup and say what it holds; into the folder of the configuration where no file is named."""
+    with plain_errors():
+        settings, now = settings_of(config, db), SystemClock().now()
+        if file is not None:
+            made = writing.write(settings.database, file, now=now)
+        elif settings.backup.folder is None:
+            raise Refused("Name a file, as perpulse backup perpulse.db.gz, or set backup.folder in config.toml.")
+        else:
+            writing.refuse_without(settings.database)
+            store = Store(settings.database)
+            made = Backups(store, settings.backup, SystemClock()).make(now)
+            store.close()
+    out(
+        f"{made.file}: {made.size / 1e6:.1f} MB in {made.packed / 1e6:.1f} MB, read again and sound. "
+        f"To put it back: perpulse restore {made.file}"
+    )
+
+
+def restore(file: Path, config: Path | None, db: Path | None) -> None:
+    """Put a backup in the place of the database, and say what follows from it."""
+    with plain_errors():
+        target, now = settings_of(config, db).database, SystemClock().now()
+        with restoring.prepared(file, target) as (fresh, known):
+            store = Store(fresh)
+            try:
+                waited = restored.mark(store, known.at, now=now)
+                announcing.drop(store)
+            finally:
+                store.close()
+            kept = restoring.put(fresh, target, now=now)
+    out(f"{target} is as it was on {wording.clock(known.at, 'UTC', dated=True)}.")
+    if kept:
+        out(f"What was there before is {kept}; delete it when you need it no more.")
+    out(
+        f"{wording.count(waited, 'message')} waited in it. They, and what is found to have happened since, may have "
+        "been sent before, so each chat gets one message that says how much that was, five minutes after the next "
+        "start. What people have changed since then is undone, /forgetme and /deny among it: say it again."
+    )

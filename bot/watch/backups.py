@@ -1,0 +1,127 @@
+"""Backups by the clock: one at each time that is set, and of this database's own the oldest go."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from contextlib import suppress
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from bot.clock import NotBefore
+from signals.units import HOUR, MINUTE
+from storage.engine import settings
+from storage.engine.backup import writing
+from storage.engine.database import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.clock import Clock
+    from bot.watch.config import BackupSection
+    from storage.engine.backup.writing import Backup
+    from storage.engine.database import Store
+
+log = structlog.get_logger(__name__)
+
+LOOKED: Final = MINUTE
+AGAIN: Final = HOUR  # after one that failed
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
+_INSTALLATION: Final = "installation"  # the setting: which database this is, whatever its file is called
+_OLD_PART: Final = 6 * HOUR
+
+
+class Backups:
+    """Makes backups in the folder that is set, and removes its own that are too many.
+
+    failed: since when and why none could be made; None where the last one was.
+    """
+
+    def __init__(self, store: Store, section: BackupSection, clock: Clock) -> None:
+        self._store, self._section, self._clock = store, section, clock
+        self._again = NotBefore(clock.monotonic)
+        self.failed: tuple[datetime, str] | None = None
+        self._known = section.folder is None  # whether the last one was made: not before the first look
+
+    @property
+    def failing(self) -> bool | None:
+        """Tell whether none can be made; None where that is not known yet."""
+        return self.failed is not None if self._known else None
+
+    async def turn(self) -> Backup | None:
+        """Make one if it is due. Never raises for what a disk does: it is logged, kept in `failed` and tried again."""
+        if self._section.folder is None or not self._again.passed:
+            return None
+        now = self._clock.now()
+        if not await asyncio.to_thread(self._is_due, self._section.folder, now):
+            self._known = True
+            return None
+        try:
+            made = await asyncio.to_thread(self.make, now)
+        except StoreError as error:
+            if self.failed is None or self.failed[1] != str(error):
+                log.error("no backup was made, trying again each hour", reason=str(error))  # noqa: TRY400 - says it all
+            self.failed = (self.failed[0] if self.failed else now, str(error))
+            self._again.wait(AGAIN)
+            self._known = True
+            return None
+        self.failed, self._known = None, True
+        log.info("a backup was made and checked", file=made.file.name, packed_mb=round(made.packed / 1e6, 1))
+        return made
+
+    def make(self, now: datetime) -> Backup:
+        """Make one now, and remove what is too old by it. StoreError, in words, where it cannot be made."""
+        folder, own = self._section.folder, installation(self._store)
+        assert folder is not None  # noqa: S101 - as the callers know
+        made = writing.write(self._store.path, folder / f"{_stem(self._store, own)}{now:{_STAMP}}.db.gz", now=now)
+        self._rotate(folder, own, now)
+        return made
+
+    def _is_due(self, folder: Path, now: datetime) -> bool:
+        made = _own(folder, _stem(self._store, installation(self._store)))
+        return not made or made[-1][0] < last_time(self._section, now) or made[-1][0] > now + HOUR
+
+    def _rotate(self, folder: Path, own: str, now: datetime) -> None:
+        for _, file in _own(folder, _stem(self._store, own))[: -self._section.keep]:
+            try:
+                file.unlink()
+            except OSError as error:
+                log.warning("an old backup could not be removed", file=file.name, reason=error.strerror)
+        for part in folder.glob(f".{_stem(self._store, own)}*{writing.PART}"):  # of one that was killed
+            with suppress(OSError):
+                if now - datetime.fromtimestamp(part.stat().st_mtime, UTC) > _OLD_PART:
+                    part.unlink()
+
+
+def last_time(section: BackupSection, now: datetime) -> datetime:
+    """Return the newest time up to now at which a backup is to be made."""
+    at = time.fromisoformat(section.at)
+    first = _EPOCH + timedelta(hours=at.hour, minutes=at.minute)
+    return now - (now - first) % timedelta(hours=section.every_hours)
+
+
+def installation(store: Store) -> str:
+    """Return the word that tells the backups of this database from those of another one; drawn once."""
+    if found := settings.setting(store, _INSTALLATION):
+        return found
+    with store.write() as work:
+        settings.keep_setting(work, _INSTALLATION, drawn := secrets.token_hex(4))
+    return drawn
+
+
+def _stem(store: Store, own: str) -> str:
+    return f"{store.path.stem}-{own}-"
+
+
+def _own(folder: Path, stem: str) -> list[tuple[datetime, Path]]:
+    """Return the backups of this database in a folder, oldest first, each with the time in its name."""
+    pattern, found = re.compile(re.escape(stem) + r"(\d{8}T\d{6}Z)\.db\.gz"), []
+    for file in folder.glob(f"{stem.replace('[', '[[]')}*") if folder.is_dir() else ():
+        if named := pattern.fullmatch(file.name):
+            with suppress(ValueError):
+                found.append((datetime.strptime(named[1], _STAMP).replace(tzinfo=UTC), file))
+    return sorted(found)

@@ -1,0 +1,108 @@
+"""Putting a copy in the place of a database: prepared beside it, and then there in one step, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from storage.engine import migrations
+from storage.engine.backup.reading import Contents, begins_well, contents, unpacked
+from storage.engine.database import StoreError
+from storage.engine.dialect import SQLITE
+from storage.engine.presence import saved_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+
+@contextmanager
+def prepared(file: Path, target: Path) -> Iterator[tuple[Path, Contents]]:
+    """Unpack a backup beside the database that it is to replace, check it and bring its schema up to date.
+
+    Yield the copy and what was in it; it is gone afterwards unless `put` has moved it. StoreError where it cannot be
+    used. Nothing of the database itself is touched.
+    """
+    if not file.is_file():
+        raise StoreError(f"There is no file {file}.")
+    if target.is_dir():
+        raise StoreError(f"{target} is a folder: give --db the name of a file in it, such as perpulse.db.")
+    fresh = target.with_name(f".{target.name}.restoring")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(fresh)  # of one that was killed
+        try:
+            unpacked(file, fresh)
+            known = contents(fresh, called=file)
+            if known.older:
+                migrations.migrate(fresh)
+            yield fresh, known
+        finally:
+            with suppress(OSError):
+                _remove(fresh)
+    except (sqlite3.DatabaseError, OSError) as error:
+        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise StoreError(f"{file} cannot be put back at {target}: {said}. Nothing was changed.") from error
+
+
+def put(fresh: Path, target: Path, *, now: datetime) -> Path | None:
+    """Let a prepared copy take the place of the database; return where that one is kept, None where there was none.
+
+    StoreError where any program has it open: the bot, one that stands by, a tool. At each moment one of the two lies
+    there whole. What is kept is called as copies that perpulse saves by itself, so that /forgetme reaches it too; what
+    this perpulse cannot read, `.replaced-`.
+    """
+    if any(fresh.with_name(fresh.name + suffix).exists() for suffix in SQLITE.beside):
+        raise StoreError(f"{fresh} is still open.")
+    if not target.exists():
+        _take_log_along(target, target.with_name(f"{target.stem}.replaced-{now:%Y%m%dT%H%M%SZ}.db"))
+        fresh.replace(target)
+        return None
+    kept = saved_name(target, now)
+    try:
+        contents(target, called=target)
+    except StoreError:  # damaged, or of a newer perpulse
+        kept = kept.with_name(kept.name.replace(".saved-", ".replaced-"))
+    if not _log_emptied(target):
+        _take_log_along(target, kept)  # what SQLite cannot read stays together, for whoever can
+    try:
+        os.link(target, kept)
+    except OSError:  # a file system without a second name for a file
+        shutil.copy2(target, kept)
+    fresh.replace(target)
+    return kept
+
+
+def _log_emptied(target: Path) -> bool:
+    """Move the log of a database into its file, where nobody else has it open; False where that cannot be read."""
+    if not begins_well(target):
+        return False
+    with closing(sqlite3.connect(target, timeout=0, isolation_level=None)) as held:
+        try:
+            held.execute(SQLITE.sole)
+            held.execute(SQLITE.begin)
+            held.commit()
+            held.execute(SQLITE.empty_log)
+        except sqlite3.DatabaseError as error:
+            if SQLITE.trouble(str(error)) == "busy":
+                raise StoreError(
+                    f"{target} is in use. Stop perpulse, and every other program that reads the file, and try again."
+                ) from error
+            return False
+    return True
+
+
+def _take_log_along(target: Path, kept: Path) -> None:
+    for suffix in SQLITE.beside:
+        log = target.with_name(target.name + suffix)
+        if log.exists():
+            log.replace(kept.with_name(kept.name + suffix))
+
+
+def _remove(path: Path) -> None:
+    for suffix in (*SQLITE.beside, "-journal", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

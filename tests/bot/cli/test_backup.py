@@ -1,0 +1,69 @@
+"""`perpulse backup` and `perpulse restore`, as somebody types them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from storage.engine.database import Store
+from tests.bot.commandline import GOOD, HEADER, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.bot.commandline import Perpulse
+
+
+@pytest.fixture
+def filled(perpulse: Perpulse, tmp_path: Path) -> Path:
+    """A database with two values."""
+    assert perpulse("import", written(tmp_path, HEADER + GOOD)).code == 0
+    return tmp_path / "data" / "perpulse.db"
+
+
+def test_a_backup_is_made_and_put_back(perpulse: Perpulse, filled: Path, tmp_path: Path) -> None:
+    ended = perpulse("backup", "one.db.gz")
+    assert ended.code == 0
+    assert "read again and sound. To put it back: perpulse restore one.db.gz" in ended.out
+    filled.unlink()
+    ended = perpulse("restore", "one.db.gz")
+    assert ended.code == 0
+    assert "data/perpulse.db is as it was on " in ended.out
+    assert "0 messages waited in it" in ended.out
+    assert "What was there before" not in ended.out
+    assert "91,000" in perpulse("say", "/price btc").out
+    assert "What was there before is data/perpulse.saved-" in perpulse("restore", "one.db.gz").out
+    assert not [file for file in (tmp_path / "data").iterdir() if "restoring" in file.name]
+
+
+def test_without_a_file_it_goes_into_the_folder_of_the_configuration(
+    perpulse: Perpulse, filled: Path, tmp_path: Path
+) -> None:
+    assert "Name a file" in perpulse("backup").refusal
+    (tmp_path / "config.toml").write_text('[backup]\nfolder = "there"\nkeep = 1\n')
+    assert perpulse("backup").code == 0
+    assert len(list((tmp_path / "there").glob("perpulse-*.db.gz"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        pytest.param(("backup", "data/perpulse.db"), "is no backup, so it is left alone", id="over the database"),
+        pytest.param(("restore", "file.csv"), "there is no database in it", id="no backup"),
+        pytest.param(("restore", "none.gz"), "There is no file none.gz", id="no file"),
+        pytest.param(("backup", "x.gz", "--db", "other.db"), "There is no database at other.db", id="no database"),
+    ],
+)
+def test_what_goes_wrong_is_one_line(perpulse: Perpulse, filled: Path, args: tuple[str, ...], says: str) -> None:
+    assert says in perpulse(*args).refusal
+
+
+def test_a_database_in_use_is_not_replaced(perpulse: Perpulse, filled: Path) -> None:
+    assert perpulse("backup", "one.db.gz").code == 0
+    store = Store(filled)
+    with store.write():
+        """Open it."""
+    assert "is in use. Stop perpulse" in perpulse("restore", "one.db.gz").refusal
+    store.close()
+    assert perpulse("restore", "one.db.gz").code == 0

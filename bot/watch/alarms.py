@@ -19,7 +19,7 @@ from bot.watch.vitals import NO_DATA
 from handlers.words import machine as words
 from signals.alerts.event import SELF
 from signals.units import DAY
-from storage.alerts import outbox, own
+from storage.alerts import itself, outbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -117,7 +117,7 @@ class OwnAlarms:
         """Write what changed and its rows in one transaction: a kill in between tells nothing twice."""
         now = self._clock.now()
         with self._store.write() as work:
-            goes_on = {alarm.name: alarm for alarm in own.told(self._store)}
+            goes_on = {alarm.name: alarm for alarm in itself.told(self._store)}
             for found in changed:
                 before = goes_on.get(found.name)
                 if found.on is (before is not None):  # another process was first
@@ -134,10 +134,12 @@ class OwnAlarms:
                 said = words.own_alarm(event, "UTC")
                 log.info(said) if before else log.error(said)
                 if before:
-                    own.over(work, found.name, now)
+                    itself.over(work, found.name, now)
                 else:
-                    own.begin(work, own.OwnAlarm(found.name, since))
-                notice = outbox.Notice("self", "notice" if before else "warning", now, event, rule=own.rule(found.name))
+                    itself.begin(work, itself.OwnAlarm(found.name, since))
+                notice = outbox.Notice(
+                    "self", "notice" if before else "warning", now, event, rule=itself.rule(found.name)
+                )
                 outbox.announce(work, notice, now=now, expires=now + _IS_NEWS_FOR, only_asked=True, also=places)
 
 

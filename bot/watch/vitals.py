@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.units import MINUTE
-from storage.alerts import counts, own
+from storage.alerts import counts, itself
 from storage.engine.database import StoreError
 from storage.people import counts as people
 from storage.sources import ages
@@ -150,7 +150,7 @@ class Vitals:
                 destinations=people.destinations(self.store),
                 ordered=people.ordered(self.store),
                 known_until={key: at for key, at in known.items() if key[0] in venues},
-                own={alarm.name: alarm.since for alarm in own.told(self.store)},
+                own={alarm.name: alarm.since for alarm in itself.told(self.store)},
             )
         except StoreError as error:
             return Stored(str(error))

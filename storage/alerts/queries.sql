@@ -456,7 +456,7 @@ SELECT CASE WHEN substr(rule, 1, length(:private)) = :private THEN 'position' EL
     count(*) AS count
 FROM episodes WHERE ended IS NULL GROUP BY 1, rank ORDER BY 1, rank;
 
--- --- own.py
+-- --- itself.py
 
 -- name: overtaken_by_end
 UPDATE outbox SET state = 'merged', reason = 'what it tells of is over, and the end says it', settled = :now

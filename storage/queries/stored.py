@@ -12,7 +12,7 @@ from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import DAY, from_ms
 from signals.venues import venue_order
-from storage.alerts import outbox, own, refusals, rests
+from storage.alerts import itself, outbox, refusals, rests
 from storage.engine import clock_jump
 from storage.market import points
 from storage.queries.freshness import is_stale
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from signals.series import Coverage
-    from storage.alerts.own import OwnAlarm
+    from storage.alerts.itself import OwnAlarm
     from storage.engine.clock_jump import ClockJump
     from storage.engine.database import Store
     from storage.sources.coverage import Gap
@@ -107,7 +107,7 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         refusals.of(store),
         jump if (jump := clock_jump.last(store)) and abs(now - jump.at) < JUMP_IS_NEWS else None,
         store.saved,
-        own.told(store),
+        itself.told(store),
     )
 
 

@@ -15,7 +15,7 @@ from bot.watch.backups import Backups
 from bot.watch.config import BackupSection
 from bot.watch.owners import Owners
 from handlers.channels.failure import TokenRefused
-from storage.alerts import outbox, own
+from storage.alerts import itself, outbox
 from storage.people import access, destinations, switches
 from storage.people.switches import Switch
 from tests.bot.delivery.desk import NOW
@@ -122,14 +122,14 @@ async def test_an_end_overtakes_a_beginning_that_could_not_be_sent(station: Stat
 async def test_the_outbox_is_stuck_where_nothing_goes_out_though_the_channel_works(station: Station) -> None:
     station.watched.desk.happens("oi_drawdown")
     await station.lives(9 * MINUTE, sends=False)
-    assert own.told(station.watched.desk.store) == ()
+    assert itself.told(station.watched.desk.store) == ()
     await station.lives(3 * MINUTE, sends=False)
-    (alarm,) = own.told(station.watched.desk.store)
+    (alarm,) = itself.told(station.watched.desk.store)
     assert alarm.name == "outbox"
     await station.lives(3 * MINUTE)
     texts = [text for chat, text in station.said() if chat == OWNER]
     assert texts[-1].startswith("Messages go out again")
-    assert own.told(station.watched.desk.store) == ()
+    assert itself.told(station.watched.desk.store) == ()
 
 
 async def test_a_disk_has_a_line_to_begin_at_and_another_to_end_at(station: Station) -> None:
@@ -175,7 +175,7 @@ async def test_a_backup_that_fails_is_told_and_is_over_when_one_is_made(station:
 async def test_who_stands_by_tells_nothing(station: Station) -> None:
     station.watched.desk.dispatcher._lease.held = False
     await station.lives(30 * MINUTE, data=False, sends=False)
-    assert own.told(station.watched.desk.store) == ()
+    assert itself.told(station.watched.desk.store) == ()
 
 
 async def test_quiet_hours_hold_it_and_a_budget_and_only_do_not(station: Station) -> None:

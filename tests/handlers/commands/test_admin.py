@@ -9,7 +9,7 @@ import pytest
 from handlers.words import wording
 from handlers.words.stored import INPUT_GROUPS
 from signals.inputs import INPUTS
-from storage.alerts import own
+from storage.alerts import itself
 from storage.engine import clock_jump
 from storage.engine.clock_jump import ClockJump
 from storage.engine.presence import saved_name
@@ -159,7 +159,7 @@ def test_status_says_what_is_wrong_with_the_bot_itself(desk: Callable[..., Any])
     assert here.ask("/status").values["own_alarms"] == {}
     with here.store.write() as work:
         for name in ("no data", "disk"):
-            own.begin(work, own.OwnAlarm(name, here.now - timedelta(hours=2)))
+            itself.begin(work, itself.OwnAlarm(name, here.now - timedelta(hours=2)))
     assert "The disk of the database is nearly full since 15 January 22:00 UTC." in lines(here)
     assert "No source has given a figure since 15 January 22:00 UTC." in lines(here)
     assert list(here.ask("/status").values["own_alarms"]) == ["disk", "no data"]

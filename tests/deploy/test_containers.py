@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +91,6 @@ def test_it_runs_as_nobody_on_a_root_that_is_read_only() -> None:
 def test_every_variable_is_a_setting(file: str) -> None:
     named = set(re.findall(rf"{PREFIX}[A-Z_]+", (DEPLOY / file).read_text(encoding="utf-8")))
     assert named
-    if find_spec("bot.watch") is None:  # /healthz comes with it; a variable that nobody reads does no harm
-        named -= {"PERPULSE_WATCH__LISTEN"}
     for variable in named:
         section, _, key = variable.removeprefix(PREFIX).lower().partition("__")
         assert section in Config.model_fields

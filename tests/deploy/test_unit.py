@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bot.commandline import ROOT
+from tests.bot.commandline import ROOT, closed_port
 from tests.deploy import confined
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.exchange import FakeExchange
@@ -127,10 +128,12 @@ def test_the_bot_lives_under_them(tmp_path: Path, told: socket.socket, _: int) -
     with FakeExchange().in_thread() as exchange, BotApi().in_thread() as telegram:
         assert isinstance(telegram, BotApi)
         telegram.chat(ANN, title="Ann")
+        listen = f"127.0.0.1:{closed_port()}"
         (tmp_path / "config.toml").write_text(
             f'assets = ["BTC"]\n[market]\nvenues = ["binance"]\nhistory = false\nexchange_url = "{exchange.base_url}"\n'
             f'fear_greed_url = "{exchange.base_url}"\nstablecoins = false\n'
-            f'[telegram]\ntoken = "{TOKEN}"\nbase_url = "{telegram.base_url}"\n',
+            f'[telegram]\ntoken = "{TOKEN}"\nbase_url = "{telegram.base_url}"\n'
+            f'[watch]\nlisten = "{listen}"\n',
             encoding="utf-8",
         )
         notify = {"NOTIFY_SOCKET": f"@perpulse-unit-{os.getpid()}", "WATCHDOG_USEC": "3000000"}
@@ -153,6 +156,10 @@ def test_the_bot_lives_under_them(tmp_path: Path, told: socket.socket, _: int) -
                     until(told, "WATCHDOG=1")
                     if telegram.counts()["sendPhoto"]:
                         break
+                health = subprocess.run(
+                    [sys.executable, "-I", ROOT / "deploy" / "healthcheck.py"],
+                    env={"PERPULSE_WATCH__LISTEN": listen}, capture_output=True, text=True, check=False,
+                )  # fmt: skip
                 process.terminate()
                 until(told, "STOPPING=1")
                 _, log = process.communicate(timeout=30)
@@ -162,5 +169,6 @@ def test_the_bot_lives_under_them(tmp_path: Path, told: socket.socket, _: int) -
     assert "91,566.27" in telegram.texts(ANN)[0]
     assert telegram.counts()["sendPhoto"] >= 1, (telegram.texts(ANN), log)
     assert "Traceback" not in log
+    assert (health.returncode, json.loads(health.stdout)["ready"]) == (0, True), health.stdout
     assert (tmp_path / "data" / "perpulse.db").exists()
     assert telegram.problems == []

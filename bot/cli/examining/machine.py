@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import socket
 import stat
 import sys
+from contextlib import closing, suppress
 from datetime import timedelta
+from http.client import HTTPConnection, HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
+from bot.watch.config import place_of
 from handlers.charts import content
 from handlers.charts.process import ChartRenderer
 from signals.metric import metrics
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from bot.config import Config
 
 LIBRARIES: Final = ("ccxt", "pandas", "sqlite-utils", "matplotlib")
-LEAST_ROOM: Final = 500_000_000  # bytes: a week of a dozen assets, the log beside the database, and a copy of both
+_SECONDS: Final = 3.0
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -51,14 +55,33 @@ def configuration(path: Path | None, settings: Config) -> Examined:
     return Examined("config", "good", f"{path} is read" + (", and by nobody else" if secret else ""))
 
 
-def room(database: Path) -> Examined:
+def room(settings: Config) -> Examined:
     """Look at the room that is left where the database lies, or will lie."""
+    database, least = settings.database, settings.watch.disk_free_mb
     folder = next(parent for parent in (database.absolute(), *database.absolute().parents) if parent.is_dir())
     free = shutil.disk_usage(folder).free
-    if free < LEAST_ROOM:
+    if free < least * 1_000_000:
         said = f"the disk of {database} has {free / 1e6:,.0f} MB left"
-        return Examined("disk", "mend", said, f"Make room: {LEAST_ROOM / 1e6:,.0f} MB should be free.")
+        return Examined("disk", "mend", said, f"Make room: {least:,} MB should be free.")
     return Examined("disk", "good", f"the disk of {database} has {free / 1e9:,.1f} GB left")
+
+
+def listener(settings: Config) -> Examined:
+    """Look whether /healthz can be where it is wanted, or is there already."""
+    place = settings.watch.listen
+    if not place:
+        return Examined("listener", "open", "nobody can watch it: watch.listen is not set")
+    host, port = place_of(place)
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            return Examined("listener", "good", f"/healthz can be at {place}")
+    except OSError as error:
+        why = error.strerror or str(error)
+    with suppress(OSError, HTTPException), closing(HTTPConnection(host, port, timeout=_SECONDS)) as line:
+        line.request("GET", "/livez")
+        if line.getresponse().getheader("Server") == "perpulse":
+            return Examined("listener", "good", f"a perpulse that runs answers at {place}")
+    return Examined("listener", "mend", f"/healthz cannot be at {place}: {why}", "Give another port as watch.listen.")
 
 
 async def pictures(now: datetime) -> Examined:

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 # So long may no turn succeed before no life is shown any more. The first one after months away judges all of them, and
 # a full disk is not mended by starting again, so this is long; a loop that stands still shows itself by silence.
-NO_TURN: Final = timedelta(minutes=10)
+NO_LIFE_AFTER: Final = timedelta(minutes=10)
 _SHARE: Final = 3  # of the time in which it must be told: two may be lost
 _SELDOM: Final = timedelta(seconds=30)  # where nobody watches, but somebody may look at the status
 
@@ -61,7 +61,7 @@ class Supervisor:
     def _show(self, status: str) -> None:
         silent = timedelta(seconds=min(self._turns.since_good, self._clock.monotonic() - self._ready))
         minutes = silent // MINUTE
-        if silent < NO_TURN:
+        if silent < NO_LIFE_AFTER:
             self._doubted = False
             since = f"; last turn {minutes} min ago" if minutes else ""
             self._tell("WATCHDOG=1", f"STATUS={status}{since}")

@@ -36,7 +36,7 @@ class House:
         self.config = folder / "config.toml"
         self.config.write_text(
             f'assets = ["BTC"]\ndatabase = "{folder}/perpulse.db"\n[market]\nvenues = ["binance"]\noptions = false\n'
-            f'fear_greed = false\nstablecoins = false\ntimeout_seconds = 2\nexchange_url = "{exchange.base_url}"\n'
+            f'fear_greed = false\nstablecoins = false\ntimeout_seconds = 10\nexchange_url = "{exchange.base_url}"\n'
             f'[telegram]\ntoken = "{TOKEN}"\nbase_url = "{telegram.base_url}"\n',
             encoding="utf-8",
         )
@@ -104,7 +104,13 @@ def chat_without_rights(house: House, _: pytest.MonkeyPatch) -> None:
     store.close()
 
 
+def port_taken(house: House, _: pytest.MonkeyPatch) -> None:
+    text = house.config.read_text(encoding="utf-8")
+    house.config.write_text(f'{text}[watch]\nlisten = "127.0.0.1:{house.telegram.port}"\n', encoding="utf-8")
+
+
 MENDED = [
+    pytest.param(port_taken, "listener", "/healthz cannot be at 127.0.0.1:", "another port", id="a port is taken"),
     pytest.param(readable_by_others, "config", "others may read it", "chmod 600", id="others read the token"),
     pytest.param(token_refused, "channel.telegram", "does not accept the bot's token", "", id="a token is refused"),
     pytest.param(telegram_gone, "channel.telegram", "Telegram", "", id="a platform is in trouble"),

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from bot.clock import ReplayClock
-from bot.watch.outside.supervisor import NO_TURN, Supervisor
+from bot.watch.outside.supervisor import NO_LIFE_AFTER, Supervisor
 from bot.watch.turns import TurnCounts
 from signals.units import SECOND
 
@@ -55,12 +55,12 @@ def heard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Heard]:
 async def test_life_is_shown_while_turns_succeed(heard: Heard) -> None:
     clock = ReplayClock(NOW)
     turns = TurnCounts(clock)
-    clock.move(clock.now() + 2 * NO_TURN)  # a migration
+    clock.move(clock.now() + 2 * NO_LIFE_AFTER)  # a migration
     supervisor = Supervisor(turns, clock, {"NOTIFY_SOCKET": heard.name, "WATCHDOG_USEC": str(WITHIN)})
     watching = asyncio.create_task(supervisor.watch("Follows BTC"))
     await asyncio.sleep(0.03)
     assert heard.lines()[:3] == ["READY=1", "STATUS=Follows BTC", "WATCHDOG=1"]
-    clock.move(clock.now() + NO_TURN - SECOND)
+    clock.move(clock.now() + NO_LIFE_AFTER - SECOND)
     await asyncio.sleep(0.03)
     assert "WATCHDOG=1" in heard.lines(), "a turn may take its time"
     with structlog.testing.capture_logs() as logged:

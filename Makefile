@@ -11,7 +11,7 @@ help:
 	@echo "make lint    ruff, mypy, import layers, and whether the generated tables are current"
 	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md, and deploy/grafana.json, again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
-	@echo "make fuzz    the property tests with many more examples, and a million command lines"
+	@echo "make fuzz    the property tests with many more examples, a million command lines, a million rules"
 	@echo "make faults  every fault at both platforms, whole, in half an hour; writes docs/faults.md  (ARGS=\"S5 S8\")"
 	@echo "make mutate  break the outbox and the alarm machine one place at a time; the tests are to notice  (ARGS=\"--most 0\")"
 	@echo "make lock    resolve the requirements again  (needs uv; ARGS=--upgrade for newer versions)"
@@ -52,6 +52,7 @@ fuzz:
 	@sh .ci/setup dev
 	@$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=0 $(ARGS)
 	@PYTHONPATH=. $(PY) tests/fuzz_parsing.py
+	@PYTHONPATH=. $(PY) tests/fuzz_rules.py
 
 faults:
 	@sh .ci/setup dev

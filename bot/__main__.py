@@ -126,7 +126,7 @@ def export(
     ] = False,
     chat: Annotated[
         str | None,
-        typer.Option("--chat", help="With --mine: whose, e.g. telegram:12345 (default: this terminal)."),
+        typer.Option("--chat", help="With --mine: whose, as platform:id (default: who sits here)."),
     ] = None,
     config: ConfigFile = None,
     db: Db = None,
@@ -171,6 +171,21 @@ def replay(
     from bot.cli.playing import replay
 
     replay.replay(start, end, asset, config, db, as_json=as_json)
+
+
+@app.command()
+def backtest(
+    rule: Annotated[str, typer.Argument(help='A rule as for /alert, e.g. "btc funding > 30% apr for 2h".')],
+    start: Annotated[str | None, typer.Option("--from", help="First day, e.g. 2024-01-01 (default: all).")] = None,
+    asset: Assets = None,
+    config: ConfigFile = None,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Say what followed a rule of your own in stored history, of one asset or of all at once."""
+    from bot.cli.playing import backtest
+
+    backtest.backtest(rule, start, asset, config, db, as_json=as_json)
 
 
 @app.command()

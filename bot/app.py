@@ -18,6 +18,7 @@ from bot.beside import account_of, chance_of, streams_and_history, tiers_of
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
+from bot.delivery.owners import Owners
 from bot.delivery.rate_limiter import Paces
 from bot.doubting import DoubtingClock
 from bot.engine import housekeeping
@@ -38,7 +39,6 @@ from bot.market.tiers import weekly
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import channels_of
 from bot.watch import alarms, backups
-from bot.watch.owners import Owners
 from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
 from handlers.channels.local import LocalChannel, local
@@ -110,7 +110,8 @@ class App:
             return Answer((Line(admitted.text),) if admitted.text else ())
         admitted = asker if isinstance(admitted, TurnedAway) else admitted
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
-        deps = replace(deps, access=self.access, may_draw=self.gate.may_draw, usual_zone=self.config.time_zone)
+        deps = replace(deps, access=self.access, may_draw=self.gate.may_draw, limits=self.config.rules.limits)
+        deps = replace(deps, usual_zone=self.config.time_zone)
         return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:

@@ -29,6 +29,7 @@ from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.config import running, sections
 from handlers.command import Refused
 from handlers.language.kinds import zone_named
+from handlers.limits import RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
 
@@ -130,6 +131,25 @@ class Retention(_Section):
         return self
 
 
+class Rules(_Section):
+    """How many rules of their own people may have. Identical rules of several chats are judged once."""
+
+    of_a_chat: int = Field(20, ge=0, le=100_000, description="in one chat; 0: nobody writes any")
+    of_a_person: int = Field(50, ge=0, le=100_000, description="of one person, in all chats")
+    of_an_owner: int = Field(200, ge=0, le=100_000, description="of one owner of this bot, in all chats")
+    in_all: int = Field(5000, ge=0, le=100_000, description="of everybody; so many take a second at each close")
+    figures: int = Field(
+        1_000_000,
+        ge=1,
+        description="stored figures that one rule may have read at each close, beside all that is anyway",
+    )
+
+    @property
+    def limits(self) -> RuleLimits:
+        """Return them as commands know them."""
+        return RuleLimits(**self.model_dump())
+
+
 def _who(text: str) -> str:
     platform, _, name = text.partition(":")
     if platform not in sections() or not re.fullmatch(r"-?\d{1,20}", name.strip(), re.ASCII):
@@ -226,6 +246,7 @@ class _Config(BaseSettings):
     market: Market = Market()
     tiers: Tiers = Tiers()
     retention: Retention = Retention()
+    rules: Rules = Rules()
     access: AccessSection = AccessSection()
     watch: WatchSection = WatchSection()
     backup: BackupSection = BackupSection()

@@ -13,7 +13,8 @@ from handlers import completion
 from handlers.channels.channel import Outside
 from handlers.charts.pictures import Pictures
 from handlers.command import Deps, nobody
-from storage.alerts import outbox, rests
+from storage.alerts import outbox
+from storage.alerts.sending import rests
 from storage.engine import settings
 from storage.people import access, destinations
 

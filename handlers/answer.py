@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.access import CODE_LINK
-from handlers.command import Looking, Meant, NotUnderstood, Refused, commands
+from handlers.command import Looking, Meant, NotUnderstood, Refused, check_may_change, commands
 from handlers.language.grammar import parse
 from handlers.language.spelling import LONGEST, is_command, shown, split_command, suggest
 from handlers.reply import Button, Buttons, Line
@@ -225,8 +225,8 @@ def _check_rights(command: Command, deps: Deps) -> None:
         raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
     if asker.inline and (command.subject not in _INLINE or command.draws):
         raise Refused(f"/{command.name} is answered in a chat with me")
-    if command.changes_chat and not asker.may_change:
-        raise Refused(f"Only {asker.managers} can change the settings here.")
+    if command.changes_chat:
+        check_may_change(asker)
     if command.draws and not deps.may_draw(asker):
         raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
 

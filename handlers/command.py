@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from handlers.access import OPEN
+from handlers.limits import LIMITS, RuleLimits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -108,7 +109,8 @@ class Asker:
     this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
     the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
-    along. inline: they type in another chat, and send the answer there.
+    along. inline: they type in another chat, and send the answer there. link: of this bot on the platform, with a place
+    for the word that it hands on (`{}`); None where the platform has no such links.
     """
 
     platform: str
@@ -122,6 +124,13 @@ class Asker:
     owner: bool = False
     replies: bool = False
     inline: bool = False
+    link: str | None = None
+
+
+def check_may_change(asker: Asker) -> None:
+    """Refuse to whoever may not change what holds for their chat."""
+    if not asker.may_change:
+        raise Refused(f"Only {asker.managers} can change the settings here.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,7 @@ class Deps:
     access: Access = OPEN
     may_draw: Callable[[Asker], bool] = lambda _: True
     usual_zone: str = "UTC"
+    limits: RuleLimits = LIMITS
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""
@@ -210,6 +220,7 @@ class Command:
     harmless: bool = False  # changes nothing, though its subject is one of those that do
     for_all: bool = False  # answered to everybody everywhere, whoever is kept out
     shows: bool = False  # without more words it changes nothing, and says what is set and how to set it
+    whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
 
     @property
     def by_speech(self) -> bool:
@@ -246,6 +257,7 @@ def command(
     harmless: bool = False,
     for_all: bool = False,
     shows: bool = False,
+    whole: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -263,7 +275,7 @@ def command(
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
-            for_all=for_all, shows=shows,
+            for_all=for_all, shows=shows, whole=whole,
         )  # fmt: skip
 
     return declare

@@ -126,9 +126,17 @@ def _own_positions(deps: Deps) -> Iterator[Proposal]:
         yield Proposal(str(followed.number), f"{followed.number}: {followed.address}")
 
 
+def _own_rules(deps: Deps) -> Iterator[Proposal]:
+    """Yield the rules of this chat by their numbers."""
+    from handlers.language.telling.own_rules import rules_here  # noqa: PLC0415 - opens the database
+
+    yield from (Proposal(f"{rule.number}", f"{rule.number}: {rule.worded.line}") for rule in rules_here(deps))
+
+
 _TEXTS: Final[Mapping[str, Callable[[Deps], Iterator[Proposal]]]] = {
     "alarms": _alarms,
     "own alarms": _own_alarms,
     "own positions": _own_positions,
+    "own rules": _own_rules,
     "commands": _commands,
 }

@@ -93,9 +93,16 @@ def names_a_command(text: str) -> bool:
     return any(" ".join(lower[at : at + n]) in _phrases() for at, n in spans)
 
 
+_TO_ME: Final = "me "
+
+
 def _meant(text: str, assets: Collection[str]) -> Meant:
     name, rest = split_command(text)
     named = commands().get(name)
+    if whole := _whole(text):
+        return whole
+    if named and named.whole and rest.lower().startswith(_TO_ME):
+        named = None  # alert me about btc: that is no rule
     if named and _is_text(named) and not named.by_speech:
         return Meant(named, rest)  # as typed: it may hold a name
     goes_on = " ".join([name, *(word.lower() for word in rest.split()[:1])]) in _phrases()  # funding rates
@@ -112,6 +119,17 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
         return Meant(named, rest)  # which says what is wrong
     offered = [_as_line(one, words, assets).line for one in found[:2]] or _fallback(words, assets)
     raise NotUnderstood(offered, surely=bool(found) and found[0].score >= _CLEAR and not found[0].command.by_speech)
+
+
+def _whole(text: str) -> Meant | None:
+    """Return the command whose words begin a text, and which is handed the rest as it was typed: tell me when btc."""
+    lower = " ".join(text.lower().split())
+    for command in commands().values():
+        if command.whole:
+            for phrase in (command.name, *command.words):
+                if lower.startswith(f"{phrase} ") and not lower.startswith(f"{phrase} {_TO_ME}"):
+                    return Meant(command, " ".join(text.split()[len(phrase.split()) :]))
+    return None
 
 
 def _plan(command: Command) -> Plan:
@@ -220,8 +238,10 @@ def _shape(command: Command, *, geared: bool, numbers: bool) -> float:
 def _phrases() -> Mapping[str, tuple[str, ...]]:
     """Return the commands that each name, and each word that a command declares, stands for."""
     found: dict[str, tuple[str, ...]] = {}
+    said = {phrase for command in commands().values() for phrase in command.words}
     for name, command in commands().items():
-        for phrase in dict.fromkeys((name, *command.words)):
+        own = () if name in said else (name,)  # a word that people say for another command does not mean this one
+        for phrase in () if command.whole else dict.fromkeys((*own, *command.words)):
             found[phrase] = (*found.get(phrase, ()), name)
     return found
 

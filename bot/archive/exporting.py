@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from storage.engine.database import Store
-    from storage.market.history import Part, Value
+    from storage.market.history import Part, StoredValue
 
 KINDS: Final = (".csv", ".csv.gz", ".parquet")
 _GROUP: Final = 100_000  # values of one row group of a Parquet file
@@ -33,7 +33,7 @@ _GROUP: Final = 100_000  # values of one row group of a Parquet file
 class Sheet(Protocol):
     """A file that takes values page by page."""
 
-    def take(self, page: list[Value]) -> None:
+    def take(self, page: list[StoredValue]) -> None:
         """Write values, ascending in time within their part."""
         ...
 
@@ -107,7 +107,7 @@ class _Lengths:
         self._last: dict[str, int] = {}
         self._next: defaultdict[str, int] = defaultdict(int)  # by input: more next to each other than not
 
-    def take(self, page: list[Value]) -> None:
+    def take(self, page: list[StoredValue]) -> None:
         for at, _, _, name, _ in page if self._step else ():
             before = self._last.get(name)
             self._next[name] += 0 if before is None else 1 if at - before == self._step else -1
@@ -161,7 +161,7 @@ class _Csv:
         self.remarks: list[str] = []
         text.write(",".join(HEADER) + "\n")
 
-    def take(self, page: list[Value]) -> None:
+    def take(self, page: list[StoredValue]) -> None:
         times: dict[int, str] = {}
         lines = []
         for at, venue, asset, name, value in page:
@@ -180,9 +180,9 @@ class _Parquet:
     def __init__(self, arrow: Any, path: Path) -> None:
         self._arrow, self._path = arrow, path
         self._writer: Any = None
-        self._waiting: list[Value] = []
+        self._waiting: list[StoredValue] = []
 
-    def take(self, page: list[Value]) -> None:
+    def take(self, page: list[StoredValue]) -> None:
         self._waiting += page
         if len(self._waiting) >= _GROUP:
             self._flush()

@@ -9,7 +9,8 @@ from bot.clock import SystemClock
 from bot.watch.backups import Backups
 from handlers.command import Refused
 from handlers.words import wording
-from storage.alerts import announcing, restored
+from storage.alerts import announcing
+from storage.alerts.sending import restored
 from storage.engine.backup import restoring, writing
 from storage.engine.database import Store
 

@@ -36,7 +36,8 @@ from handlers.channels.channel import Hears
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
-from storage.alerts import held, lease, outbox, refusals, restored
+from storage.alerts import outbox
+from storage.alerts.sending import held, lease, refusals, restored
 from storage.engine.database import StoreError
 from storage.people import switches
 
@@ -138,7 +139,7 @@ class Dispatcher:
             for name, platform in self.platforms.items():
                 refusals.untried(work, name)
                 platform.trouble.was_away = refusals.told(self._store, name)  # so that its end is told
-            restored.begun(work, self._clock.now())
+            restored.begun(self._store, self._clock.now())
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""

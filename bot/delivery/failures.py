@@ -28,7 +28,8 @@ from handlers.channels.failure import (
     Unreached,
 )
 from signals.units import DAY
-from storage.alerts import outbox, rests
+from storage.alerts import outbox
+from storage.alerts.sending import rests
 from storage.people import destinations
 
 if TYPE_CHECKING:

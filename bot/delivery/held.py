@@ -11,14 +11,15 @@ from bot.delivery.stages.outcome import Drop, Recipient
 from signals.alerts.condition import RANKS
 from signals.alerts.event import HELD
 from signals.units import HOUR, MINUTE
-from storage.alerts import held, outbox
+from storage.alerts import outbox
+from storage.alerts.sending import held
 from storage.people import switches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from storage.alerts.held import HeldRow, HeldThere
+    from storage.alerts.sending.held import HeldRow, HeldThere
     from storage.engine.work import Work
     from storage.people.switches import Switch
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from storage.alerts import lease
+from storage.alerts.sending import lease
 
 if TYPE_CHECKING:
     from bot.clock import Clock

@@ -11,8 +11,9 @@ import structlog
 
 from bot.engine.turn import announce
 from handlers.channels.failure import SendFailed, TokenRefused
-from storage.alerts import outbox, refusals
-from storage.alerts.refusals import TokenRefusal
+from storage.alerts import outbox
+from storage.alerts.sending import refusals
+from storage.alerts.sending.refusals import TokenRefusal
 from storage.engine.database import StoreError
 from storage.sources.source_events import SourceEvent
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.event import RESTORED
-from storage.alerts import outbox, restored
+from storage.alerts import outbox
+from storage.alerts.sending import restored
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -210,7 +210,7 @@ def _rows(
     """
     if not all(of for metric, of in zip(group.metrics, series, strict=True) if metric in group.needed):
         return None
-    known = [{name: _known(every, now) for name, every in of.items()} for of in series]
+    known = [{name: known_until(every, now) for name, every in of.items()} for of in series]
     steps = tuple(metric.step for metric in group.metrics)
     latest = _all_spoken(group, known, steps, now)
     waits = [timedelta(0) if metric.at_open else metric.step for metric in group.metrics]
@@ -242,7 +242,7 @@ def _all_spoken(
     return latest
 
 
-def _known(every: Sequence[StoredSeries], now: datetime) -> datetime:
+def known_until(every: Sequence[StoredSeries], now: datetime) -> datetime:
     """Return until when an input is known by any venue; by the first of them while it may yet speak of its newest row.
 
     Who is a minute late would else be stood in for, and every close is judged once.

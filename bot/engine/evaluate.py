@@ -68,12 +68,14 @@ def evaluate(
     if not closes.clock.at_open:
         first, last = first + closes.step, closes.end
     times = [first + closes.step * i for i in range(round((last - first) / closes.step) + 1)]
+    lead = max(rule.lead(closes.step) for rule in closes.group.rules)
+    read = [first - closes.step * i for i in range(lead, 0, -1)] + times
     known = {} if shared is None else shared
     computed = []
     for metric, step in zip(closes.group.metrics, closes.steps, strict=True):
-        of = (metric.id, step, closes.assets, times[0], times[-1], closes.step)
+        of = (metric.id, step, closes.assets, read[0], read[-1], closes.step)
         if of not in known:
-            known[of] = Computed.of(store, metric, step, closes.assets, times, closes.step)
+            known[of] = Computed.of(store, metric, step, closes.assets, read, closes.step)
         computed.append(known[of])
     for asset in closes.assets:
         values: dict[str, Array] = {}
@@ -82,7 +84,7 @@ def evaluate(
         for rule in closes.group.rules:
             key = (rule.id, asset)
             before = states.get(key, State())
-            judged_by = rule.judged_by(values)
+            judged_by = rule.judged_rows(values, closes.step, lead)
             state, told = stepping.run(
                 rule.levels,
                 before,
@@ -97,7 +99,7 @@ def evaluate(
                 state, told = with_changes(rule.setup, before, state, told, judged_by, times)
             for then, change in told:
                 happened = replace(
-                    _event_of(asset, closes.step, computed, note, round((change.at - first) / closes.step)),
+                    event_of(asset, closes.step, computed, note, lead + round((change.at - first) / closes.step)),
                     rule=rule.id,
                     kind=change.kind,
                     rank=change.rank,
@@ -111,7 +113,7 @@ def evaluate(
                 yield Evaluation(key, state, None)
 
 
-def _event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: str | None, i: int) -> Event:
+def event_of(asset: str, step: timedelta, computed: Sequence[Computed], note: str | None, i: int) -> Event:
     """Return an event of an asset at a time of the clock that says where its numbers come from, and not yet what.
 
     i: which of the times.
@@ -221,7 +223,7 @@ def _keep(
                 episode = episodes.record(work, key, event, episode)
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
-            for event, number in _compressed(recorded) if _is_news(before) else ():
+            for event, number in compressed(recorded) if _is_news(before) else ():
                 happened = replace(event, offline=event.at < started, within=open_setups.around(key))
                 marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
@@ -252,7 +254,7 @@ def announce(work: Work, event: Event, episode: int, now: datetime) -> None:
     outbox.announce(work, notice, now=now, expires=expires, only_asked=only_asked)
 
 
-def _compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
+def compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]:
     """Say several changes of one episode at once: fired and escalated is one message, fired and over another.
 
     What was over and has begun again goes on, at the highest level that it reached meanwhile.

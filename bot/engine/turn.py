@@ -9,6 +9,7 @@ import structlog
 
 from bot.engine.burst import Bursts
 from bot.engine.evaluate import judge
+from bot.engine.own.judging import OwnJudge
 from signals.alerts.event import SOURCE, news_for
 from signals.inputs import MARKET
 from signals.units import MINUTE
@@ -48,6 +49,7 @@ class TurnTaker:
         self._told, self._noted = told, noted
         self._started = clock.now()
         self._bursts = Bursts(store, assets)
+        self._own = OwnJudge(store, assets)
         self._one = asyncio.Lock()
 
     async def turn(self) -> list[Event]:
@@ -58,7 +60,11 @@ class TurnTaker:
                 self._noted(now)
             if await asyncio.to_thread(self._bursts.judge, now):  # first: what is fast waits for no other judgement
                 self._told()
-            events = await asyncio.to_thread(judge, self._store, self._assets, now, started=self._started)
+            at_once = await asyncio.to_thread(self._own.judge_live, now, started=self._started)
+            if at_once:
+                self._told()
+            events = at_once + await asyncio.to_thread(judge, self._store, self._assets, now, started=self._started)
+            events += await asyncio.to_thread(self._own.judge, now, started=self._started)
         if events:
             self._told()
         return events

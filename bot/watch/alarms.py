@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.clock import Clock
+    from bot.delivery.owners import Owners
     from bot.watch.backups import Backups
-    from bot.watch.owners import Owners
     from bot.watch.vitals import Look, Vitals
     from storage.engine.database import Store
 
@@ -42,7 +42,7 @@ _IS_NEWS_FOR: Final = DAY
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class OwnFinding:
     """What a look says of one alarm. on: None where it cannot be known. since: when it began. facts: for the words."""
 
     name: str
@@ -85,25 +85,25 @@ class OwnAlarms:
             await asyncio.to_thread(self._write, changed, places)
             self._told()
 
-    def findings(self, look: Look) -> list[Finding]:
+    def findings(self, look: Look) -> list[OwnFinding]:
         """Return what a look says of each alarm."""
         now = look.now
         waits = max(look.stuck.values(), default=timedelta(0))
         since, reason = self._backups.failed or (now, "")
         return [
-            Finding("no data", _no_data(look), now - look.no_data_for),
-            Finding("outbox", _outbox(look), now - waits, {"channels": sorted(look.stuck)}),
-            Finding("disk", _below(look.free, self._free), now, {"free": look.free}),
+            OwnFinding("no data", _no_data(look), now - look.no_data_for),
+            OwnFinding("outbox", _outbox(look), now - waits, {"channels": sorted(look.stuck)}),
+            OwnFinding("disk", _below(look.free, self._free), now, {"free": look.free}),
             self._clock_of(now),
-            Finding("backup", self._backups.failing, since, {"reason": reason}),
+            OwnFinding("backup", self._backups.failing, since, {"reason": reason}),
         ]
 
-    def _clock_of(self, now: datetime) -> Finding:
+    def _clock_of(self, now: datetime) -> OwnFinding:
         by = self._wrong_by()
         on = None if by is None or CLOCK_RIGHT < abs(by) < CLOCK_WRONG else abs(by) >= CLOCK_WRONG
-        return Finding("clock", on, now, {"ahead": by.total_seconds() if by else 0.0})
+        return OwnFinding("clock", on, now, {"ahead": by.total_seconds() if by else 0.0})
 
-    def _settled(self, findings: Collection[Finding]) -> list[Finding]:
+    def _settled(self, findings: Collection[OwnFinding]) -> list[OwnFinding]:
         """Return what several looks in a row have said."""
         settled = []
         for found in findings:
@@ -113,7 +113,7 @@ class OwnAlarms:
                 settled.append(found)
         return settled
 
-    def _write(self, changed: Collection[Finding], places: Collection[int]) -> None:
+    def _write(self, changed: Collection[OwnFinding], places: Collection[int]) -> None:
         """Write what changed and its rows in one transaction: a kill in between tells nothing twice."""
         now = self._clock.now()
         with self._store.write() as work:

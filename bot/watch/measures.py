@@ -228,7 +228,7 @@ MEASURES: Final = (
     Measure(
         "perpulse_episodes_open",
         "gauge",
-        "Alarms that are on, by rule and rank; of people's own positions together.",
+        "Alarms that are on, by rule and rank; those of people's own rules, and of their positions, together.",
         "Alarms and people",
         "Open episodes",
         "short",
@@ -248,7 +248,7 @@ MEASURES: Final = (
     Measure(
         "perpulse_ordered",
         "gauge",
-        "What people asked for: subscriptions, digests, positions and addresses that are watched.",
+        "What people asked for: subscriptions, digests, rules of their own, positions and addresses that are watched.",
         "Alarms and people",
         "Asked for",
         "short",

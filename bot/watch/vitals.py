@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.units import MINUTE
-from storage.alerts import counts, itself
+from storage.alerts import itself
+from storage.alerts.sending import counts
 from storage.engine.database import StoreError
 from storage.people import counts as people
 from storage.sources import ages

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from bot.config import Config
     from bot.delivery.dispatcher import Dispatcher
+    from bot.delivery.owners import Owners
     from bot.doubting import DoubtingClock
     from bot.market.collector import Collector
-    from bot.watch.owners import Owners
     from storage.engine.database import Store
 
 

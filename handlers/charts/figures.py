@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from handlers.words import wording
 from signals.units import DAY_S, HOUR_S
@@ -12,17 +12,15 @@ from signals.units import DAY_S, HOUR_S
 if TYPE_CHECKING:
     from signals.metric import Unit
 
-Drawn: TypeAlias = "Unit | Literal['price']"
 
-
-def say(value: float, unit: Drawn) -> str:
+def say(value: float, unit: Unit) -> str:
     """Return a number with its unit as the messages write it; fractions are said in percent: 0.31 is 31.0 %."""
     words = _worded(value, unit, 0)
     small = value != 0 and not any(digit in words for digit in "123456789")
     return _worded(value, unit, 2 - math.floor(math.log10(abs(value)))) if small else words
 
 
-def _worded(value: float, unit: Drawn, digits: int) -> str:
+def _worded(value: float, unit: Unit, digits: int) -> str:
     """Say a number with at least so many decimals: without them a tiny one would read as nothing."""
     match unit:
         case "usd":
@@ -32,21 +30,23 @@ def _worded(value: float, unit: Drawn, digits: int) -> str:
             words = f"${wording.price(value, 1 if value >= 1000 else None)}"
         case "coins":
             words = _scaled(value, 1 if abs(value) >= 1e6 else 0 if abs(value) >= 100 else 2 + digits)
-        case "fraction":
+        case "fraction" | "share" | "rank":
             words = wording.percent(value * 100, max(1, digits - 2), plus=False)
         case "apr":
             exact = f"{wording.percent(value * 100, max(0, digits - 2))} a year"
             words = exact if digits else wording.apr(value * 100)
         case "z":
             words = wording.number(value, max(2, digits), plus=True)
-        case "ratio":
+        case "rate" | "rate_8h":
+            words = wording.rate(value, 8.0 if unit == "rate_8h" else None)
+        case "ratio" | "times":
             words = wording.number(value, max(2, digits))
-        case "index" | "code":
+        case _:
             words = wording.number(value, digits)
     return words
 
 
-def tick(value: float, unit: Drawn, step: float) -> str:
+def tick(value: float, unit: Unit, step: float) -> str:
     """Return a number for an axis or a line, with the decimals that a step of that size needs and no more."""
     match unit:
         case "usd":
@@ -57,11 +57,11 @@ def tick(value: float, unit: Drawn, step: float) -> str:
             return f"${wording.number(value, _decimals(step))}"
         case "coins":
             return _scaled(value, _decimals(step / _scale(value)[0]))
-        case "fraction" | "apr":
+        case "fraction" | "share" | "rank" | "apr" | "rate" | "rate_8h":
             return wording.percent(value * 100, _decimals(step * 100), plus=False)
         case "z":
             return wording.number(value, _decimals(step), plus=True)
-        case "ratio" | "index" | "code":
+        case _:
             return wording.number(value, _decimals(step))
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
 from handlers.charts import content, liq_map, market, options
-from handlers.charts.evidence import paths
+from handlers.charts.evidence import paths, when
 from handlers.words import wording
 from handlers.words.readings import coverage_words, stamp_words
 from signals.venues import venue_title
@@ -23,7 +23,7 @@ from storage.queries.liquidation import liquidation_map
 from storage.queries.market import charts, market_charts, readings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from storage.engine.database import Store
     from storage.queries.market.charts import ChartData
@@ -86,15 +86,8 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
 
     KeyError for a metric or a chart that this version does not know, ValueError for an unreadable time.
     """
-    if reference.get("picture") == paths.PAST:
-        return paths.resolve(store, reference)
-    if reference.get("picture") == "options":
-        return _options(store, reference)
-    if reference.get("picture") == liq_map.PICTURE:
-        return _map_of(store, reference)
     if "picture" in reference:
-        read = read_market(store, reference)
-        return None if read is None else market_spec(read, reference)
+        return _KINDS.get(str(reference["picture"]), _market)(store, reference)
     until = datetime.fromisoformat(reference["until"])
     days, light, note = reference.get("days"), bool(reference.get("light")), str(reference.get("note", ""))
     days = DEFAULT_DAYS if days is None else None if days == "all" else float(days)
@@ -118,6 +111,11 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
         live=data.live,
         light=light,
     )
+
+
+def _market(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None:
+    read = read_market(store, reference)
+    return None if read is None else market_spec(read, reference)
 
 
 def _options(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -181,3 +179,11 @@ def _stamp(data: ChartData, note: str) -> str:
         note,
     ]
     return " · ".join(part for part in parts if part)
+
+
+_KINDS: Final[Mapping[str, Callable[[Store, Mapping[str, Any]], dict[str, Any] | None]]] = {
+    paths.PAST: paths.resolve,
+    when.PICTURE: when.resolve,
+    "options": _options,
+    liq_map.PICTURE: _map_of,
+}

@@ -52,15 +52,21 @@ async def base(deps: Deps, args: OneRule) -> Reply:
     first daily close that followed, how many rose, and how many days of any kind did. A picture shows every path.
     Most alarms turn out to be no better than any other day; they describe, and do not foretell.
     """
-    from handlers.charts.evidence import paths  # noqa: PLC0415 - see above
     from handlers.language.rules import one_rule  # noqa: PLC0415 - see above
-    from storage.queries.evidence import past as evidence  # noqa: PLC0415 - see above
 
     rule, asset = one_rule(args.what, deps, "base")
+    return await evidence_of(deps, rule, asset)
+
+
+async def evidence_of(deps: Deps, rule: str, asset: str, head: str | None = None) -> Reply:
+    """Say what followed a rule before, and on any day. head: said first, in place of the rule's title."""
+    from handlers.charts.evidence import paths  # noqa: PLC0415 - see above
+    from storage.queries.evidence import past as evidence  # noqa: PLC0415 - see above
+
     found = await asyncio.to_thread(evidence.read, deps.store, rule, asset, deps.now) if deps.store.exists else None
     if found is None:
         raise _nothing_stored(rule, asset)
-    lines = _said(found)
+    lines = _said(found, head)
     drawn = await asyncio.to_thread(paths.spec, found)
     if drawn:
         reference = {"picture": paths.PAST, "rule": rule, "asset": asset, "until": deps.now.isoformat()}
@@ -129,17 +135,17 @@ def _listed(every: Sequence[JudgedEntry]) -> list[Block]:
 
 def _nothing_stored(rule: str, asset: str) -> Refused:
     from handlers.words.subscriptions import title  # noqa: PLC0415 - see above
-    from signals.alerts.rule import rules  # noqa: PLC0415 - see above
+    from signals.alerts.rule import rule_of  # noqa: PLC0415 - see above
     from signals.metric import metrics  # noqa: PLC0415 - see above
 
-    needs = [metrics()[name].title[:1].lower() + metrics()[name].title[1:] for name in rules()[rule].metrics]
+    needs = [metrics()[name].title[:1].lower() + metrics()[name].title[1:] for name in rule_of(rule).metrics]
     return Refused(
         f"“{title(rule)}” could never be judged for {asset}: too little is stored of {wording.listing(needs)}. "
         f"Whoever runs this bot can bring years in with: perpulse backfill {asset}."
     )
 
 
-def _said(found: Evidence) -> list[Block]:
+def _said(found: Evidence, said: str | None) -> list[Block]:
     from handlers.words.evidence import odds as words  # noqa: PLC0415 - see above
     from handlers.words.subscriptions import title  # noqa: PLC0415 - see above
     from signals.inputs import MARKET  # noqa: PLC0415 - see above
@@ -147,7 +153,7 @@ def _said(found: Evidence) -> list[Block]:
     name, cases = title(found.rule.id), found.rate.cases
     whose = "" if found.asset == MARKET else f"{found.asset}, "
     of_price = f", and {found.price_of} after it" if found.asset == MARKET else ""
-    head = f"{whose}{name[:1].lower() + name[1:] if whose else name}{of_price}: what followed before."
+    head = said or f"{whose}{name[:1].lower() + name[1:] if whose else name}{of_price}: what followed before."
     span = f" since {found.since:%B %Y}"
     if not cases:
         lines: list[Block] = [Line(head, "headline"), Line(f"No case{span}: there is nothing to count.")]

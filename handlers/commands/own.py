@@ -150,7 +150,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
             ),
             {"zone": zone},
         )
-    from storage.alerts import held  # noqa: PLC0415 - opens the database
+    from storage.alerts.sending import held  # noqa: PLC0415 - opens the database
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     try:

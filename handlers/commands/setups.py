@@ -250,7 +250,7 @@ def _ends(one: SetupNow) -> str:
                 continue
             metric, _, value = condition.name.partition(".")
             declared = metrics()[metric]
-            what = wording.small(declared.title) if value == "value" else declared.values[value].rpartition(", ")[0]
+            what = wording.small(declared.title) if value == "value" else declared.values[value].title
             said.append(f"{what} {conditions.line(condition)}")
         groups.append(wording.listing(said))
     if one.setup.lasts:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from handlers.access import CODE_LINK
 from handlers.command import Command, Deps, Nothing, Refused, command, commands, usage
 from handlers.commands.access import become_owner
+from handlers.commands.alerts import SHARED_LINK, shown
 from handlers.language.grammar import parse
 from handlers.language.kinds import REST, argument
 from handlers.language.metrics import metric_words
@@ -49,7 +50,7 @@ _SUBJECT_WORDS: Final = {
     **{words[0]: subject for subject, words in _FIRST.items()},
     **dict.fromkeys(("calculator", "calc"), "calculators"),
     **dict.fromkeys(("judgement", "judgment"), "judgement"),
-    **dict.fromkeys(("own", "mine", "messages", "alerts"), "own"),
+    **dict.fromkeys(("own", "mine", "messages"), "own"),
 }
 
 
@@ -75,6 +76,8 @@ async def start(deps: Deps, args: Anything) -> Reply:
     """
     if args.rest.startswith(CODE_LINK) and deps.access.claimable(deps.store):
         return become_owner(deps, args.rest.removeprefix(CODE_LINK))
+    if args.rest.startswith(SHARED_LINK):
+        return await shown(deps, args.rest.removeprefix(SHARED_LINK))
     _come_back(deps)
     asset = deps.assets[0].lower()
     return Reply(
@@ -160,11 +163,31 @@ async def _one(deps: Deps, name: str, *, whole: bool) -> Reply:
         ]
         return Reply((Line(f"/{name} – {explained.help}", "headline"), *answers, more), values)
     details = [" ".join(part.split()) for part in explained.details.split("\n\n") if part.strip()]
+    if name == "alert":
+        details, whole = _of_grammar(), True  # who asks how a rule is said wants to see all of it
     full, example = f"{usage(explained)} – {explained.help}", f"Example: {explained.example}"
     head = full if whole or len(rows(full)) <= _HEAD else f"/{name} – {explained.help}"
     told = details if whole else _glance(details, _ROWS - len(rows(head)) - len(rows(example)) - (head != full))
     shown = [Line(head, "headline"), *(Line(part) for part in told), Line(example)]
     return Reply((*shown, *(() if (head, told) == (full, details) else (more,))), values)
+
+
+def _of_grammar() -> list[str]:
+    """Return what can be said in a rule, as the grammar itself has it."""
+    from signals.rules.parsing import help_lines  # noqa: PLC0415 - for this alone
+
+    told: list[str] = []
+    goes_on = False
+    for line in help_lines():
+        example, _, meaning = line.strip().partition("   ")
+        if line.startswith(" "):
+            told.append(f"/alert {example} – {meaning.strip()}")
+        elif goes_on:
+            told[-1] = f"{told[-1]} {example}"
+        elif example:
+            told.append(example)
+        goes_on = not line.startswith(" ") and bool(example) and not example.endswith(".")
+    return told
 
 
 def _glance(details: Sequence[str], room: int) -> list[str]:

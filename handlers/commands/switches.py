@@ -67,7 +67,7 @@ async def quiet(deps: Deps, args: FromTo) -> Reply:
     strict holds what is critical too; /quiet off ends it, and what waits comes at once.
     """
     from handlers.language.telling.switches import quiet_hours  # noqa: PLC0415 - see above
-    from storage.alerts import held  # noqa: PLC0415 - see above
+    from storage.alerts.sending import held  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
 
     if not args.hours:
@@ -156,7 +156,7 @@ async def budget(deps: Deps, args: ADay) -> Reply:
     digest or when the day is over. It is 12 where nothing was said; /budget 20 changes it, /budget off ends it. Edits,
     ends and watched positions never wait.
     """
-    from storage.alerts import held  # noqa: PLC0415 - see above
+    from storage.alerts.sending import held  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
     from storage.queries import settings  # noqa: PLC0415 - see above
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from handlers.command import MissingValue, Refused
 from handlers.language.kinds import NOW
-from handlers.language.spelling import plainly
 from handlers.words import wording
+from signals.language.spelling import plainly
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:

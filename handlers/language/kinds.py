@@ -11,13 +11,14 @@ from typing import Any, Final, Literal
 
 from handlers.command import Refused
 from handlers.language.spelling import shown
+from signals.language.spelling import HOURS, MAGNITUDES
 from signals.venues import KNOWN, SPELLINGS
 
 Side = Literal["long", "short"]
 Contract = Literal["linear", "inverse"]
 MarginMode = Literal["isolated", "cross"]
 Words = Mapping[str, Any]
-Offered = Literal["alarms", "own alarms", "own positions", "commands"]
+Offered = Literal["alarms", "own alarms", "own positions", "own rules", "commands"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,17 +257,7 @@ FILLERS = _words(
 )
 COIN_FILLERS = _words("me")  # fillers that are a coin too, and that no sentence has beside a number
 LEVERAGE_WORDS = _words("x lev leverage times fach")
-_MAGNITUDES = {"k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6, "mil": 1e6, "million": 1e6}
-_MAGNITUDES |= {"b": 1e9, "bn": 1e9, "bln": 1e9, "billion": 1e9}
 DOLLARS = _words("$ usd usdt usdc dollar dollars bucks us$ usd$")
-HOURS = {
-    **dict.fromkeys(("min", "mins", "minute", "minutes"), 1 / 60),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), 1.0),
-    **dict.fromkeys(("d", "day", "days"), 24.0),
-    **dict.fromkeys(("w", "wk", "week", "weeks"), 168.0),
-    **dict.fromkeys(("mo", "month", "months"), 720.0),
-    **dict.fromkeys(("y", "yr", "year", "years"), 8760.0),
-}
 _OWN_WORDS = {PRICE.name: ("@", "entry", "price"), SIZE.name: ("size", "notional", "qty", "quantity")}
 
 Unit = Literal["", "usd", "x", "%", "time", "coin"]
@@ -357,9 +348,9 @@ def _markers(every: tuple[Field, ...]) -> Mapping[str, Field]:
 
 def _suffixes(*, amounts: bool, spans: bool) -> Mapping[str, tuple[float, Unit]]:
     known: dict[str, tuple[float, Unit]] = {"": (1.0, ""), "%": (1.0, "%"), "pct": (1.0, "%"), "percent": (1.0, "%")}
-    known |= {word: (factor, "") for word, factor in _MAGNITUDES.items()}
+    known |= {word: (factor, "") for word, factor in MAGNITUDES.items()}
     known |= dict.fromkeys(DOLLARS, (1.0, "usd"))
-    known |= {m + word: (factor, "usd") for m, factor in _MAGNITUDES.items() for word in DOLLARS}
+    known |= {m + word: (factor, "usd") for m, factor in MAGNITUDES.items() for word in DOLLARS}
     known |= dict.fromkeys(LEVERAGE_WORDS, (1.0, "x"))
     if spans:
         known |= {word: (hours, "time") for word, hours in HOURS.items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from signals.language.words import WORDS, drawn_by_word
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,51 +54,19 @@ DRAWN: Final = (
     "vol",
     "stables",
 )
-_SHORT: Final = {
-    "oi": "oi_vs_ma180 usd",
-    "interest": "oi_vs_ma180 usd",
-    "drawdown": "oi_drawdown",
-    "ma180": "oi_vs_ma180",
-    "average": "oi_vs_ma180 usd",
-    "closing": "oi_zscore",
-    "quadrant": "oi_quadrant",
-    "funding": "funding_stretch",
-    "apr": "funding_apr",
-    "taker": "taker_ratio",
-    "takers": "taker_ratio",
-    "net": "net_taker_30d",
-    "flow": "net_taker_30d",
-    "price": "price_drawdown",
-    "fng": "fear_greed",
-    "fear": "fear_greed",
-    "greed": "fear_greed",
-    "mood": "fear_greed",
-    "depth": "depth_index depth_usd",
-    "book": "depth_index depth_usd",
-    "ls": "long_short",
-    "longs": "long_short",
-    "basis": "basis",
-    "premium": "basis",
-    "dated": "basis dated",
-    "vol": "implied_vol iv",
-    "volatility": "implied_vol iv",
-    "iv": "implied_vol iv",
-    "stables": "stable_supply supply_usd",
-    "stablecoins": "stable_supply supply_usd",
-}
 
 
 def said_of(word: str) -> str | None:
     """Return the metric that a short word stands for, without looking whether there is one; None for any other word."""
-    return _SHORT.get(word)
+    meant = WORDS.get(word)
+    return meant.chart if meant else None
 
 
 def metric_words() -> Mapping[str, str]:
     """Return the metric, and after a space the value, that each word stands for; ids stand for themselves."""
     from signals.metric import metrics  # noqa: PLC0415 - brings numpy along
 
-    short = {word: drawn for word, drawn in _SHORT.items() if drawn.split()[0] in metrics()}
-    return short | {metric: metric for metric in metrics()}
+    return drawn_by_word() | {metric: metric for metric in metrics()}
 
 
 def chart_words() -> Mapping[str, str]:

@@ -29,10 +29,10 @@ from handlers.language.kinds import (
     choice,
     plan_of,
 )
-from handlers.language.spelling import plainly
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.assets import DOLLARS, Instrument
+from signals.language.spelling import plainly
 from signals.liquidation import VENUES, Position, venues_for
 from signals.venues import exchange_of
 from storage.engine.database import StoreError

@@ -5,22 +5,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused
 from signals.assets import DOLLARS, PACKED, SPOKEN, Instrument, UnreadableSymbol, instrument
+from signals.language.spelling import MINUSES, UNSEEN, UnreadableNumber, read_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 LONGEST = 500  # characters of a command; more is pasted by mistake or on purpose, and is not read at all
 _SHOWN = 40  # characters of a person's own word that an answer repeats
-_LARGEST = 1e15
 
 _SIGNS = str.maketrans(
     {
-        **dict.fromkeys("−‐‑‒–—﹣", "-"),
+        **dict.fromkeys(MINUSES, "-"),
         **dict.fromkeys("×✕✖⨯хХ", "x"),  # Cyrillic kha looks the same and is typed by accident
         **dict.fromkeys('·•|;→="“”„«»()[]{}<>!?', " "),
         **dict.fromkeys("’‘`´", "'"),
@@ -28,8 +27,6 @@ _SIGNS = str.maketrans(
         "٬": ",",
     }
 )
-# What right-to-left keyboards and copied text put before the slash or into the name: nobody sees it.
-_UNSEEN = dict.fromkeys((0xAD, 0x61C, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF))
 _COMMA = re.compile(r",(?!\d)|(?<!\d),|(?<=\d{4}),(?=\d+x)", re.IGNORECASE)  # 95000,25x is two words, 95,000 is one
 _BEGUN = re.compile(r"(?:^|\s),(\d\S*)")  # `,5btc`: half a coin to some, and a loose comma before five to others
 _POINT = re.compile(r"[:']*\.\d")  # one point: `...5` are three dots and a number
@@ -45,11 +42,6 @@ def shown(text: str) -> str:
     return clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…"
 
 
-def plainly(number: float, digits: int = 10) -> str:
-    """Write a number as people type it, to ten digits: 0.00001, never 1e-05."""
-    return f"{Decimal(f'{number:.{digits}g}'):f}"
-
-
 def split_command(text: str) -> tuple[str, str]:
     """Split a message into the command's name, lower case without slash and bot name, and the rest.
 
@@ -61,7 +53,7 @@ def split_command(text: str) -> tuple[str, str]:
 
 def visible(text: str) -> str:
     """Return a text without the marks that nobody sees, as right-to-left keyboards put them before a slash."""
-    return text.translate(_UNSEEN)
+    return text.translate(UNSEEN)
 
 
 def is_command(text: str) -> bool:
@@ -126,51 +118,11 @@ def _plain(character: str) -> str:
 
 
 def number(text: str) -> float:
-    """Read digits with separators, e.g. 95000, 95,000, 95_000, 95'000, 95.000,5.
-
-    Refused where the separators allow two readings (95.000) or none (9,5000).
-    """
-    plain = text.replace("_", "").replace("'", "").rstrip(".,")
-    commas, dots = plain.count(","), plain.count(".")
-    if commas and dots:
-        thousands, decimal = (",", ".") if plain.rfind(".") > plain.rfind(",") else (".", ",")
-        whole, _, part = plain.partition(decimal)
-        if decimal in part or not _grouped(whole.split(thousands)):
-            raise _unreadable(text)
-        plain = f"{whole.replace(thousands, '')}.{part}"
-    elif commas or dots:
-        plain = _one_separator(plain, "," if commas else ".", text)
+    """Read digits with separators, e.g. 95000, 95,000, 95_000, 95'000, 95.000,5. Refused as `read_number` refuses."""
     try:
-        value = float(plain)
-    except ValueError:
-        raise _unreadable(text) from None
-    if value > _LARGEST:
-        raise Refused(f"{shown(text)} is larger than anything that is traded. Type a smaller number.")
-    return value
-
-
-def _one_separator(plain: str, separator: str, text: str) -> str:
-    groups = plain.split(separator)
-    whole, last = groups[0], groups[-1]
-    if len(groups) > 2:  # several of the same separator can only be thousands
-        if not _grouped(groups):
-            raise _unreadable(text)
-        return "".join(groups)
-    if len(last) != 3 or whole.strip("0") == "" or len(whole) > 3:
-        return f"{whole or '0'}.{last}"
-    if separator == ",":
-        return whole + last
-    if last == "000":  # nobody types three zeros behind a point, and 95.000 is how half of Europe writes 95,000
-        raise Refused(f"{shown(text)} can mean {whole} or {whole},000. Type {whole} or {whole}000.")
-    return plain
-
-
-def _grouped(groups: list[str]) -> bool:
-    return 1 <= len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:])
-
-
-def _unreadable(text: str) -> Refused:
-    return Refused(f"{shown(text)} is not a number that can be read. Type it like 95000, 95,000 or 95k.")
+        return read_number(text)
+    except UnreadableNumber as error:
+        raise Refused(error.said(shown(text))) from None
 
 
 # --- assets -----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from handlers.words.readings import coverage_words, derived_words
 from handlers.words.stories import setups
 from signals.alerts.burst import FEW
 from signals.alerts.record import PastWords
-from signals.alerts.rule import rules
+from signals.alerts.rule import rule_of
 from signals.evidence import Odds
 from signals.inputs import MARKET
 from signals.metric import metrics
@@ -42,7 +42,7 @@ _RANK_WORDS = {"notice": "a notice", "warning": "a warning", "critical": "critic
 
 def tell(event: Event, zone: str = "UTC") -> Message:
     """Write the message about an event, with its times in a zone. KeyError for a rule that is no longer declared."""
-    rule, values = rules()[event.rule], words_of(event)
+    rule, values = rule_of(event.rule), words_of(event)
     resolved = event.kind == "resolved"
     headline, counter = rule.setup.told(event.values) if rule.setup else (rule.headline, rule.counter)
     sentence = _capital(wording.template(rule.resolved if resolved else headline, values))
@@ -153,7 +153,7 @@ def _valued(values: Mapping[str, Any]) -> float:
 
 def words_of(event: Event) -> dict[str, Any]:
     """Return every value that the sentences of a rule may use: those of its first metric by their short names too."""
-    rule = rules()[event.rule]
+    rule = rule_of(event.rule)
     metric, values = _metric(rule), rule.named(event.values)
     return {
         **values,
@@ -200,7 +200,7 @@ def _span(days: float) -> str:
 def stamp(event: Event, zone: str = "UTC") -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
     venues = ", ".join(venue_credit(venue) for venue in event.venues)
-    rule = rules()[event.rule]
+    rule = rule_of(event.rule)
     coarser = event.step.days >= 1 > max(metrics()[name].step for name in rule.metrics).days
     parts = [
         venues,

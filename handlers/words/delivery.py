@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from storage.alerts.rests import Resting
+    from storage.alerts.sending.rests import Resting
 
 
 def resting_lines(

@@ -15,7 +15,18 @@ from handlers.words.message import Message
 from handlers.words.positions import events as position_events
 from signals import digest
 from signals.alerts.burst import BURST, Burst
-from signals.alerts.event import ALERT, ANNOUNCEMENT, HELD, LATE, POSITION, RESTORED, SELF, SOURCE, Event
+from signals.alerts.event import (
+    ALERT,
+    ANNOUNCEMENT,
+    HELD,
+    LATE,
+    OWN_GONE,
+    POSITION,
+    RESTORED,
+    SELF,
+    SOURCE,
+    Event,
+)
 from signals.digest import DIGEST
 from signals.liquidation.events import CameNear, LineCrossed, LinesLeft, from_json
 from storage.sources import source_events
@@ -94,6 +105,17 @@ def announced(text: str) -> Message:
     return Message((Line(first, "headline"), *map(Line, rest), Line("From the owner of this bot.", "stamp")))
 
 
+def gone(payload: Mapping[str, Any]) -> Message:
+    """Say that a rule of one's own says nothing any more, and why."""
+    why = (
+        "A value that it stands on is no longer computed."
+        if payload["what"] == "rule"
+        else "Nothing that it asks of is followed any more."
+    )
+    head = f"Your rule {payload['number']} is paused: {payload['line']}"
+    return Message((Line(head, "headline"), Line(why), Line(f"Delete it: /alerts delete {payload['number']}")))
+
+
 def sources_together(payloads: Sequence[Mapping[str, Any]], zone: str) -> Message:
     """Say what befell several sources: a line a cause."""
     events = [source_events.from_json(payload["source"]) for payload in payloads]
@@ -133,6 +155,7 @@ _TELL: Final[Mapping[str, Callable[[Mapping[str, Any], str], Message]]] = {
     RESTORED: _restored,
     SELF: lambda payload, zone: Message((Line(machine.own_alarm(payload, zone)),)),
     ANNOUNCEMENT: lambda payload, _: announced(payload["text"]),
+    OWN_GONE: lambda payload, _: gone(payload),
     DIGEST: lambda payload, zone: digests.tell(digest.from_json(payload), zone),
     HELD: lambda payload, zone: tell_held(payload, zone, headline_of),
 }

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from handlers.words import wording
 from handlers.words.alerts import moving
 from signals.alerts import burst
-from signals.alerts.rule import rules
+from signals.alerts.rule import OWN, rule_of, rules
 from signals.inputs import MARKET
 from storage.alerts.episodes import PRIVATE
 from storage.people.destinations import ANY
@@ -66,7 +66,7 @@ def title(alarm: str) -> str:
     if alarm.startswith(PRIVATE):
         return "a watched position"
     beside = {SOURCES: _SOURCES_TITLE, burst.BURST: burst.TITLE}
-    return beside.get(alarm) or (rules()[alarm].title if alarm in rules() else alarm)
+    return beside.get(alarm) or (rule_of(alarm).title if alarm in rules() or alarm.startswith(OWN) else alarm)
 
 
 def _of_one(alarm: str, asset: str) -> str:
@@ -87,8 +87,14 @@ def muted_named(what: str, episodes: Mapping[int, Episode]) -> str:
         return episode_named(episode) if episode else "an episode that is over"
     if what.startswith(PRIVATE):
         return title(what)
-    alarm, _, asset = what.partition(" ")
+    alarm, asset = _parts(what)
     return _of_one(alarm, asset) if asset else title(alarm)
+
+
+def _parts(what: str) -> tuple[str, str]:
+    """Return the alarm and the asset of what is switched; one of a person's own says itself in several words."""
+    alarm, _, asset = what.rpartition(" ") if what.startswith(OWN) and what[-1].isupper() else what.partition(" ")
+    return (what, "") if what.startswith(OWN) and not what[-1].isupper() else (alarm, asset)
 
 
 def muted(switched: Sequence[Switch], episodes: Mapping[int, Episode], now: datetime, zone: str) -> list[str]:
@@ -117,8 +123,8 @@ def time_said(at: datetime, now: datetime, zone: str) -> str:
 
 def is_alarm(what: str) -> bool:
     """Tell whether something that is switched is an alarm, or one of one asset, and not an asset."""
-    alarm = what.partition(" ")[0]
-    return alarm in rules() or alarm in (SOURCES, burst.BURST)
+    alarm, _ = _parts(what)
+    return alarm in rules() or alarm in (SOURCES, burst.BURST) or alarm.startswith(OWN)
 
 
 def few(titles: Sequence[str], most: int = 10) -> str:
@@ -140,7 +146,7 @@ def open_now(episodes: Sequence[Episode], now: datetime) -> list[str]:
 def _headline(episode: Episode, now: datetime) -> str:
     if episode.rule == burst.BURST:
         return moving(episode.asset, burst.Running.of_values(episode.last_values))
-    rule = rules()[episode.rule]
+    rule = rule_of(episode.rule)
     fields = dict.fromkeys(wording.template_fields(rule.headline))
     asset = "the market" if episode.asset == MARKET else episode.asset
     said = wording.template(rule.headline, {**fields, **rule.named(episode.last_values), "asset": asset}).rstrip(".")

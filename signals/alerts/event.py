@@ -23,6 +23,7 @@ SOURCE: Final = "source"
 LATE: Final = "late"
 HELD: Final = "held"
 ANNOUNCEMENT: Final = "announcement"
+OWN_GONE: Final = "own_gone"  # a rule of one's own that says nothing any more
 RESTORED: Final = "restored"
 SELF: Final = "self"
 _NEWS_FOR: Final[Mapping[str, timedelta]] = {

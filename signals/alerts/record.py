@@ -63,6 +63,10 @@ def definition_of(rule: AlertRule, metrics: Mapping[str, Metric]) -> Definition:
             for name in rule.metrics
         },
     }
+    if rule.derived:  # beside the others, whose definitions are kept, it would begin every record anew
+        found["derived"] = [
+            [one.name, one.of, one.kind, one.over.total_seconds(), one.line, one.band] for one in rule.derived
+        ]
     return Definition(rule.id, json.dumps(found, sort_keys=True, separators=(",", ":")))
 
 

@@ -12,8 +12,9 @@ import string
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from signals.alerts.condition import AT_ONCE
 from signals.inputs import MARKET
 from signals.metric import metrics
 
@@ -21,9 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from signals.alerts.condition import Level
+    from signals.alerts.derived import Derived
     from signals.alerts.setup import Setup
+    from signals.series import Array
 
-    Value = TypeVar("Value")
+    Named = TypeVar("Named")
+
+OWN: Final = "own "  # what the id of a person's rule begins with; after it comes all that is judged, in canonical words
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,9 @@ class AlertRule:
     metrics: the ids of the metrics whose values it names, filled in by `rules`; short names are those of the first.
     lasts: the longest that one episode runs (see signals/alerts/episodes.py). required: the metrics without which
     nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
-    that it is, with its legs.
+    that it is, with its legs. derived: values that its conditions name and that are computed from the rows of others.
+    momentary: it tells of a moment, such as a crossing, and its end is no news. compares: the values that must be known
+    before anything is, where those are not the main ones of its metrics.
     """
 
     id: str
@@ -56,6 +63,9 @@ class AlertRule:
     lasts: timedelta | None = None
     required: tuple[str, ...] | None = None
     setup: Setup | None = None
+    derived: tuple[Derived, ...] = ()
+    momentary: bool = False
+    compares: tuple[str, ...] = ()
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""
@@ -66,7 +76,7 @@ class AlertRule:
         found = dict.fromkeys([metric, *(name.partition(".")[0] for name in named)])
         return replace(self, levels=levels, metrics=tuple(found))
 
-    def named(self, values: Mapping[str, Value]) -> dict[str, Value]:
+    def named(self, values: Mapping[str, Named]) -> dict[str, Named]:
         """Return values as the sentences name them: by their whole names, those of the first metric also shortly."""
         own = f"{self.metrics[0]}."
         short = {name.removeprefix(own): value for name, value in values.items() if name.startswith(own)}
@@ -74,8 +84,8 @@ class AlertRule:
 
     @property
     def known_by(self) -> tuple[str, ...]:
-        """Return the names of the values that must be known before anything is: the main one of each metric."""
-        return tuple(f"{metric}.value" for metric in self.needed)
+        """Return the names of the values that must be known before anything is, mostly the main one of a metric."""
+        return self.compares or tuple(f"{metric}.value" for metric in self.needed)
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -91,12 +101,32 @@ class AlertRule:
         """Return the asset that it is judged under."""
         return MARKET if self.market_wide else asset
 
+    def lead(self, step: timedelta) -> int:
+        """Return how many rows of a clock its derived values read before the first one that is judged."""
+        return max((one.lead(step) for one in self.derived), default=0)
+
+    def fits(self, step: timedelta) -> bool:
+        """Tell whether it can be judged at closes so far apart, which a change over less can not."""
+        return all(one.over % step == AT_ONCE for one in self.derived)
+
     def judged_by(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the values that its conditions compare: those of its metrics, and of a setup how many legs hold."""
         return {**values, **self.setup.counts(values)} if self.setup else values
 
+    def judged_rows(self, rows: Mapping[str, Array], step: timedelta, lead: int) -> Mapping[str, Array]:
+        """Return the same of rows of a clock, its derived values among them, behind the first `lead` rows.
 
-def named(metric: str, values: Mapping[str, Value]) -> dict[str, Value]:
+        `lead` is at least what `lead()` asks for; those rows are read for the derived values and judged by nothing.
+        """
+        found = self.judged_by(rows)
+        if self.derived:
+            from signals.alerts.derived import with_derived  # noqa: PLC0415 - brings numpy along
+
+            found = with_derived(self.derived, found, step)
+        return {name: column[lead:] for name, column in found.items()} if lead else found
+
+
+def named(metric: str, values: Mapping[str, Named]) -> dict[str, Named]:
     """Return a metric's values by their whole names, as conditions ask for them."""
     return {f"{metric}.{name}": value for name, value in values.items()}
 
@@ -123,6 +153,15 @@ def rules() -> dict[str, AlertRule]:
             raise ValueError(f"two alert rules are called {setup.id}")
         found[setup.id] = setup.rule()
     return found
+
+
+def rule_of(name: str) -> AlertRule:
+    """Return the rule of an id: built in, or a person's own, made from the id alone. KeyError for others."""
+    if not name.startswith(OWN):
+        return rules()[name]
+    from signals.rules.compiled import compiled  # noqa: PLC0415 - it imports this module, and few ids are of that kind
+
+    return compiled(name)
 
 
 def rules_of(metric: str) -> tuple[AlertRule, ...]:

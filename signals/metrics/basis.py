@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ METRIC = Metric(
     id="basis",
     title="Futures against spot",
     question="Do futures cost more than spot, and more than usual?",
-    unit="fraction",
     needs=("mark_price", "index_price", "dated_premium", "dated_days"),
     step=hours(1),
     window=WINDOW,
@@ -61,15 +60,17 @@ METRIC = Metric(
     ),
     charts=(Chart(title="Dated future over spot, yearly", axis="percent a year", value="dated", unit="apr"),),
     values={
-        "value": "mark price of the perpetual over the index, less one, fraction",
-        "pct": "mid-rank of it among the hours of a year, fraction",
-        "mean_24h": "its mean of 24 h, fraction",
-        "dated": "premium of a dated future as a simple yearly rate, fraction",
-        "dated_pct": "mid-rank of it among the hours of a year, fraction",
-        "dated_premium": "premium of that future over the index, fraction",
-        "dated_days": "its time to expiry, days",
-        "dated_change_7d": "change of the yearly rate over 7 days, fraction",
-        "known_days": "how much of the year is known of the perpetual's premium, days",
+        "value": Value("fraction", "premium of the perpetual over the index", band=0.0002),
+        "pct": Value("rank", "rank of the perpetual's premium in a year", "mid-rank among the hours"),
+        "mean_24h": Value("fraction", "mean premium of the perpetual in 24 h", band=0.0002),
+        "dated": Value("apr", "premium of a dated future", "a simple yearly rate"),
+        "dated_pct": Value("rank", "rank of the dated future's premium in a year", "mid-rank among the hours"),
+        "dated_premium": Value("fraction", "premium of a dated future over the index"),
+        "dated_days": Value("days", "time to expiry of the dated future"),
+        "dated_change_7d": Value(
+            "fraction", "change of the dated future's yearly premium in 7 days", of="dated", over=days(7)
+        ),
+        "known_days": Value("days", "known part of a year of the perpetual's premium"),
     },
     running=True,
     tells_not="Why: who buys spot and sells futures to earn the difference moves it without any opinion on price.",

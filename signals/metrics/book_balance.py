@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 from signals.units import HOURS_A_YEAR
 
@@ -71,7 +71,6 @@ METRIC = Metric(
     id="book_balance",
     title="Balance of a large book",
     question="Is much open, and does one side pay to hold it?",
-    unit="code",
     needs=("open_interest_coin", "funding_rate", "funding_interval_hours"),
     step=days(1),
     window=WINDOW,
@@ -86,12 +85,23 @@ METRIC = Metric(
         lines=(("large from 80 %", LARGE),),
     ),
     values={
-        "value": "reading: 0 neither, 1 large and balanced, 2 large and longs pay, 3 large and shorts pay, "
-        "4 longs pay, 5 shorts pay",
-        "coins_pct": "share of the days of a year with as many coins or fewer, fraction",
-        "funding": "funding as a simple yearly rate, fraction",
-        "funding_pct": "mid-rank of it in a year, fraction",
-        "coins": "open interest, coins",
+        "value": Value(
+            "code",
+            "balance of the book",
+            "0 to 5 in this order",
+            codes=(
+                "neither",
+                "large and balanced",
+                "large and longs pay",
+                "large and shorts pay",
+                "longs pay",
+                "shorts pay",
+            ),
+        ),
+        "coins_pct": Value("rank", "rank of open interest in coins in a year", "days with as many or fewer"),
+        "funding": Value("apr", "daily funding", "a simple yearly rate"),
+        "funding_pct": Value("rank", "rank of daily funding in a year", "mid-rank"),
+        "coins": Value("coins", "daily open interest in coins"),
     },
     running=True,
     tells_not="When it breaks, only who would pay for it.",

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 from signals.statistics.hour_of_day import zscore_of_hour
 
@@ -45,7 +45,6 @@ METRIC = Metric(
     id="depth_index",
     title="Depth of the order book",
     question="How much can be bought or sold before price moves by a percent?",
-    unit="z",
     needs=("depth_bids_usd", "depth_asks_usd"),
     step=hours(1),
     window=WINDOW + hours(1),
@@ -62,11 +61,11 @@ METRIC = Metric(
     ),
     charts=(Chart(title="Orders within 1 % of price", axis="USD", value="depth_usd", unit="usd"),),
     values={
-        "value": "z of the logarithm of depth against the same hour of the 30 days before",
-        "below_median": "depth against its 30-day median, fraction; negative: thinner",
-        "depth_usd": "bids and asks within 1 % of mid, USD",
-        "bids_usd": "bids within 1 % of mid, USD",
-        "asks_usd": "asks within 1 % of mid, USD",
+        "value": Value("z", "z of depth", "of its logarithm, against the same hour of the 30 days before"),
+        "below_median": Value("fraction", "depth against its 30-day median", "negative: thinner", band=0.02),
+        "depth_usd": Value("usd", "depth within 1 % of mid", "bids and asks"),
+        "bids_usd": Value("usd", "bids within 1 % of mid"),
+        "asks_usd": Value("usd", "asks within 1 % of mid"),
     },
     running=True,
     tells_not="Whether the orders are meant: what rests in a book can be taken away before it is reached.",

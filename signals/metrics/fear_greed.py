@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ METRIC = Metric(
     id="fear_greed",
     title="Fear & Greed index",
     question="How frightened or greedy is the market as a whole?",
-    unit="index",
     needs=("fear_greed",),
     step=days(1),
     window=days(8),
@@ -48,7 +47,10 @@ METRIC = Metric(
         unit="index",
         lines=(("extreme 10", 10.0), ("enter 20", 20.0), ("leave 30", 30.0)),
     ),
-    values={"value": "index, 0 (fear) to 100 (greed)", "change_7d": "change over 7 days, points"},
+    values={
+        "value": Value("index", "Fear & Greed index", "0 fear, 100 greed"),
+        "change_7d": Value("points", "change of the Fear & Greed index in 7 days", of="value", over=days(7)),
+    },
     running=True,
     market_wide=True,
     at_open=True,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 from signals.units import HOURS_A_YEAR
 
@@ -40,7 +40,6 @@ METRIC = Metric(
     id="funding_apr",
     title="Funding, yearly",
     question="Which side pays to stay in, and how much?",
-    unit="apr",
     needs=("funding_rate", "funding_interval_hours"),
     step=hours(1),
     window=hours(1),
@@ -56,11 +55,13 @@ METRIC = Metric(
         lines=(("rest 10.95 %", 0.1095), ("neutral from −5 %", -0.05), ("neutral to +15 %", 0.15)),
     ),
     values={
-        "value": "funding as a simple yearly rate, fraction; positive: longs pay",
-        "rate": "funding rate per interval, fraction",
-        "interval_hours": "funding interval, hours",
-        "eight_hour": "the same rate per 8 hours, fraction",
-        "cost_per_100k_day": "what a long of $100,000 pays a day, USD; negative: receives",
+        "value": Value("apr", "funding of one venue", "a simple yearly rate; positive: longs pay"),
+        "rate": Value("rate", "funding rate of one venue"),
+        "interval_hours": Value("hours", "funding interval"),
+        "eight_hour": Value("rate_8h", "funding rate of one venue for 8 h"),
+        "cost_per_100k_day": Value(
+            "usd", "funding that a long of $100,000 pays a day", "negative: receives", usual=0.0
+        ),
     },
     running=True,
     tells_not="How long the rate will last.",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 from signals.units import HOURS_A_YEAR
 
@@ -35,7 +35,6 @@ METRIC = Metric(
     id="funding_market",
     title="Funding, weighted by open interest",
     question="Which side pays to stay in, over all venues together?",
-    unit="apr",
     needs=("funding_rate", "funding_interval_hours"),
     step=hours(1),
     window=hours(1),
@@ -51,8 +50,10 @@ METRIC = Metric(
         lines=(("rest 10.95 %", 0.1095), ("neutral from −5 %", -0.05), ("neutral to +15 %", 0.15)),
     ),
     values={
-        "value": "funding weighted by open interest as a simple yearly rate, fraction; positive: longs pay",
-        "paid_per_100k_day": "what the paying side pays a day for $100,000, USD",
+        "value": Value(
+            "apr", "funding of all venues", "weighted by open interest, a simple yearly rate; positive: longs pay"
+        ),
+        "paid_per_100k_day": Value("usd", "funding that the paying side pays a day for $100,000", usual=0.0),
     },
     of_all_venues=True,
     tells_not="What one venue asks: it may be far from this.",

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 from signals.units import HOURS_A_YEAR
 
@@ -67,7 +67,6 @@ METRIC = Metric(
     id="funding_stretch",
     title="Stretched funding",
     question="Is one side crowded, and what does it pay to stay?",
-    unit="apr",
     needs=("funding_rate", "funding_interval_hours"),
     step=hours(1),
     window=WINDOW,
@@ -80,12 +79,14 @@ METRIC = Metric(
         lines=(("warning +60 %", 0.60), ("+30 %", 0.30), ("rest 10.95 %", 0.1095), ("−10 %", -0.10)),
     ),
     values={
-        "value": "funding as a simple yearly rate, fraction; positive: longs pay",
-        "pct": "mid-rank among the values of a year, fraction",
-        "pct_above": "one less that rank, fraction",
-        "rate": "funding rate per interval, fraction",
-        "interval_hours": "funding interval, hours",
-        "paid_per_100k_day": "what the paying side pays a day for $100,000, USD",
+        "value": Value("apr", "funding of the leading venue", "a simple yearly rate; positive: longs pay"),
+        "pct": Value("rank", "rank of funding in a year", "mid-rank"),
+        "pct_above": Value("rank", "share of a year with higher funding", "one less that rank"),
+        "rate": Value("rate", "funding rate of the leading venue"),
+        "interval_hours": Value("hours", "funding interval of the leading venue"),
+        "paid_per_100k_day": Value(
+            "usd", "funding that the paying side pays a day for $100,000 at the leading venue", usual=0.0
+        ),
     },
     running=True,
     tells_not="When it ends: a trend can pay for weeks.",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ METRIC = Metric(
     id="implied_vol",
     title="Implied volatility",
     question="Are options dear, so that large moves are paid for in advance?",
-    unit="z",
     needs=("implied_volatility", "close"),
     step=hours(1),
     window=WINDOW + hours(1),
@@ -70,14 +69,14 @@ METRIC = Metric(
         ),
     ),
     values={
-        "value": "z of the volatility index against the 90 days before",
-        "iv": "volatility index, % a year",
-        "change_7d": "change over 7 days, points",
-        "change_24h": "change over 24 h, points",
-        "realised": "volatility of the last 30 days, % a year",
-        "over_realised": "volatility index less that, points",
-        "highest": "highest of 90 days, % a year",
-        "lowest": "lowest of 90 days, % a year",
+        "value": Value("z", "z of implied volatility", "against the 90 days before"),
+        "iv": Value("percent_a_year", "implied volatility", "the volatility index"),
+        "change_7d": Value("points", "change of implied volatility in 7 days", of="iv", over=days(7)),
+        "change_24h": Value("points", "change of implied volatility in 24 h", of="iv", over=days(1)),
+        "realised": Value("percent_a_year", "realised volatility of 30 days"),
+        "over_realised": Value("points", "implied less realised volatility"),
+        "highest": Value("percent_a_year", "highest implied volatility of 90 days"),
+        "lowest": Value("percent_a_year", "lowest implied volatility of 90 days"),
     },
     running=True,
     tells_not="Which way: it is the price of insurance against moves to either side.",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import MIN_SHARE, Series, days
 from signals.units import HOURS_A_YEAR
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from signals.metric import Unit
     from signals.series import Array, Panel
 
 DAY = days(1)
@@ -106,11 +107,17 @@ def _strongest(every: Sequence[Series], *, place: bool = False) -> Series:
 
 _DRIVERS = {"taker": "taker imbalance", "funding": "the change of funding", "coins": "the change of coins"}
 
+_VALUES: tuple[tuple[str, Unit, str, str], ...] = (
+    ("lead", "ratio", "strongest correlation of {} with later returns", "of price 1 to 7 days later, −1 to 1"),
+    ("lead_days", "days", "days by which {} led", "at its strongest"),
+    ("same", "ratio", "correlation of {} with the return of the same day", ""),
+    ("follow", "ratio", "strongest correlation of {} with earlier returns", "of price 1 to 7 days earlier"),
+)
+
 METRIC = Metric(
     id="lead",
     title="What goes ahead of price",
     question="Did taker flow, funding or positions move before price did, by more than chance?",
-    unit="ratio",
     needs=(
         "close",
         "volume_usd",
@@ -133,18 +140,13 @@ METRIC = Metric(
         lines=(("chance", 1.0),),
     ),
     values={
-        "value": "strongest correlation of the three with price 1 to 7 days later, over what chance reaches, ratio",
-        "chance": "correlation that chance alone reaches in one case of twenty",
+        "value": Value("ratio", "strongest lead over price", "of the three, over what chance reaches"),
+        "chance": Value("ratio", "correlation that chance alone reaches in one case of twenty", usual=0.0),
     }
     | {
-        f"{name}_{what}": words.format(driver)
+        f"{name}_{what}": Value(unit, words.format(driver), note, usual=0.0)
         for name, driver in _DRIVERS.items()
-        for what, words in (
-            ("lead", "strongest correlation of {} with the return of price 1 to 7 days later, −1 to 1"),
-            ("lead_days", "by how many days {} led there"),
-            ("same", "correlation of {} with the return of the same day"),
-            ("follow", "strongest correlation of {} with the return of price 1 to 7 days earlier"),
-        )
+        for what, unit, words, note in _VALUES
     },
     tells_not="What comes: one year is one sample, and a lead that was found once has to be found again.",
     compute=compute,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -48,20 +48,26 @@ METRIC = Metric(
     id="liq_24h",
     title="Liquidations of a day",
     question="How much was liquidated within a day, and whose?",
-    unit="usd",
     needs=("liquidated_longs_usd", "liquidated_shorts_usd", "open_interest_usd"),
     step=hours(1),
     window=WINDOW + DAY,
     says="At least {value:usd} liquidated in 24 h, {longs_share:part} longs; {of_open:part2} of what was open.",
     chart=Chart(title="Liquidations of 24 hours", axis="dollars a day, at least", unit="usd", over=DAY),
     values={
-        "value": "liquidated within 24 h, USD, a floor; not known where it is impossible",
-        "longs": "longs among them, USD",
-        "shorts": "shorts among them, USD",
-        "longs_share": "share of longs, fraction",
-        "of_open": "the sum over the most open interest of those 24 h, fraction; above 1 it is impossible",
-        "impossible": "1 where more is told than was open, else 0",
-        "larger_days_ago": "days since a day as large; 30 where there was none within 30 days",
+        "value": Value("usd", "liquidations of 24 h", "a floor; not known where it is impossible", usual=0.0),
+        "longs": Value("usd", "longs liquidated in 24 h", usual=0.0),
+        "shorts": Value("usd", "shorts liquidated in 24 h", usual=0.0),
+        "longs_share": Value("share", "share of longs in the liquidations of 24 h", usual=0.5),
+        "of_open": Value(
+            "share",
+            "liquidations of 24 h over open interest",
+            "over the most of those 24 h; above 1 it is impossible",
+            usual=0.0,
+        ),
+        "impossible": Value("code", "whether more is liquidated than was open", codes=("possible", "impossible")),
+        "larger_days_ago": Value(
+            "days", "time since a day of as many liquidations", "30 where there was none within 30 days"
+        ),
     },
     tells_not="What feeds leave out: the true sum is larger, on some venues many times.",
     compute=compute,

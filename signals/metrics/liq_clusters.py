@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signals.liquidation_map import LONG, SHORT, WINDOW, MapSeries
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import Series, days, hours
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ METRIC = Metric(
     id="liq_clusters",
     title="Nearest liquidation cluster",
     question="How far is price from where most positions would be forced out?",
-    unit="fraction",
     needs=("open_interest_coin", "high", "low", "close"),
     step=hours(1),
     window=WINDOW + hours(2),
@@ -66,16 +65,20 @@ METRIC = Metric(
         lines=(("2 %", 0.02), ("4 %", 0.04)),
     ),
     values={
-        "value": "distance of the nearer of the two largest clusters, fraction of price; modelled",
-        "above": "price of the largest cluster of shorts, USD",
-        "above_usd": "shorts in it, USD, modelled",
-        "above_away": "its distance above price, fraction",
-        "above_sigmas": "its distance in usual moves of one row, 30 days",
-        "below": "price of the largest cluster of longs, USD",
-        "below_usd": "longs in it, USD, modelled",
-        "below_away": "its distance below price, fraction",
-        "below_sigmas": "its distance in usual moves of one row, 30 days",
-        "price": "price, USD",
+        "value": Value("share", "distance of the nearer liquidation cluster", "of price; of the two largest, modelled"),
+        "above": Value("price", "price of the largest cluster of shorts", "modelled"),
+        "above_usd": Value("usd", "shorts in their largest cluster", "modelled"),
+        "above_away": Value("share", "distance of the largest cluster of shorts", "above price"),
+        "above_sigmas": Value(
+            "times", "distance of the largest cluster of shorts in usual moves", "of one row, 30 days"
+        ),
+        "below": Value("price", "price of the largest cluster of longs", "modelled"),
+        "below_usd": Value("usd", "longs in their largest cluster", "modelled"),
+        "below_away": Value("share", "distance of the largest cluster of longs", "below price"),
+        "below_sigmas": Value(
+            "times", "distance of the largest cluster of longs in usual moves", "of one row, 30 days"
+        ),
+        "price": Value("price", "price beside the clusters"),
     },
     tells_not="Whether price turns there or runs through it.",
     compute=compute,

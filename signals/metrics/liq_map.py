@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from signals.liquidation_map import LONG, REACH, SHORT, WINDOW, MapSeries, per_percent
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import Series, hours
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ METRIC = Metric(
     id="liq_map",
     title="Liquidation map",
     question="Where would positions be forced out, above price or below it?",
-    unit="ratio",
     needs=("open_interest_coin", "high", "low", "close"),
     step=hours(1),
     window=WINDOW + hours(2),
@@ -77,22 +76,28 @@ METRIC = Metric(
         lines=(("shorts 3 to 1", 0.75), ("as much", 0.5), ("longs 3 to 1", 0.25)),
     ),
     values={
-        "value": "shorts within 10 % above over longs within 10 % below, per 1 % of price, ratio; modelled",
-        "shorts_share": "shorts as a part of both sides within 10 %, fraction; modelled",
-        "shorts_above_usd": "shorts within 10 % above price, USD, modelled",
-        "longs_below_usd": "longs within 10 % below price, USD, modelled",
-        "shorts_2": "shorts within 2 % above, USD, modelled",
-        "shorts_5": "shorts within 5 % above, USD, modelled",
-        "longs_2": "longs within 2 % below, USD, modelled",
-        "longs_5": "longs within 5 % below, USD, modelled",
-        "shorts_per_1": "shorts above for each 1 % of price, USD, modelled",
-        "longs_per_1": "longs below for each 1 % of price, USD, modelled",
-        "placed": "part of open interest that the 90 days explain and that is still on the map, fraction",
-        "cluster_above": "price of the largest half percent of shorts above, USD",
-        "cluster_below": "price of the largest half percent of longs below, USD",
-        "cluster_above_usd": "shorts in it, USD, modelled",
-        "cluster_below_usd": "longs in it, USD, modelled",
-        "price": "price, USD",
+        "value": Value(
+            "ratio",
+            "liquidations above price over those below",
+            "shorts within 10 % over longs within 10 %, per 1 % of price; modelled",
+        ),
+        "shorts_share": Value("share", "share of shorts in liquidations within 10 %", "modelled", usual=0.5),
+        "shorts_above_usd": Value("usd", "shorts liquidated within 10 % above price", "modelled"),
+        "longs_below_usd": Value("usd", "longs liquidated within 10 % below price", "modelled"),
+        "shorts_2": Value("usd", "shorts liquidated within 2 % above price", "modelled"),
+        "shorts_5": Value("usd", "shorts liquidated within 5 % above price", "modelled"),
+        "longs_2": Value("usd", "longs liquidated within 2 % below price", "modelled"),
+        "longs_5": Value("usd", "longs liquidated within 5 % below price", "modelled"),
+        "shorts_per_1": Value("usd", "shorts liquidated above for each 1 % of price", "modelled"),
+        "longs_per_1": Value("usd", "longs liquidated below for each 1 % of price", "modelled"),
+        "placed": Value(
+            "share", "part of open interest on the liquidation map", "what the 90 days explain and is still on it"
+        ),
+        "cluster_above": Value("price", "price of the largest half percent of shorts above", "modelled"),
+        "cluster_below": Value("price", "price of the largest half percent of longs below", "modelled"),
+        "cluster_above_usd": Value("usd", "shorts in the largest half percent above", "modelled"),
+        "cluster_below_usd": Value("usd", "longs in the largest half percent below", "modelled"),
+        "price": Value("price", "price beside the liquidation map"),
     },
     tells_not="Where price goes: a map shows where positions may sit, by a model that nobody can check position by "
     "position.",

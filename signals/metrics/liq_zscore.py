@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ METRIC = Metric(
     id="liq_zscore",
     title="Unusual liquidations",
     question="Are more positions being forced out than is usual here, and whose?",
-    unit="z",
     needs=("liquidated_longs_usd", "liquidated_shorts_usd"),
     step=HOUR,
     window=WINDOW + HOUR,
@@ -74,16 +73,25 @@ METRIC = Metric(
         lines=(("+2", 2.0), ("+1", 1.0)),
     ),
     values={
-        "value": "z of ln(1 + USD per hour) against the 30 days before; per day where only days are stored",
-        "longs": "the same of longs alone",
-        "shorts": "the same of shorts alone",
-        "usd_1h": "liquidated in the last hour, USD, a floor",
-        "usd_24h": "liquidated in 24 h, USD, a floor",
-        "longs_usd_24h": "longs among them, USD",
-        "shorts_usd_24h": "shorts among them, USD",
-        "longs_share_1h": "longs as a share of the last hour's dollars, fraction",
-        "longs_share_24h": "longs as a share of the day's dollars, fraction",
-        "pace": "dollars of the last hour over those of the median hour of 30 days, ratio",
+        "value": Value(
+            "z",
+            "z of liquidations",
+            "of ln(1 + USD per hour) against the 30 days before; per day where only days are stored",
+        ),
+        "longs": Value("z", "z of liquidated longs", "as of both sides"),
+        "shorts": Value("z", "z of liquidated shorts", "as of both sides"),
+        "usd_1h": Value("usd", "liquidations of the last hour", "a floor", usual=0.0),
+        "usd_24h": Value("usd", "liquidations of the last 24 h", "a floor", usual=0.0),
+        "longs_usd_24h": Value("usd", "longs liquidated in the last 24 h", usual=0.0),
+        "shorts_usd_24h": Value("usd", "shorts liquidated in the last 24 h", usual=0.0),
+        "longs_share_1h": Value("share", "share of longs in the liquidations of the last hour", usual=0.5),
+        "longs_share_24h": Value("share", "share of longs in the liquidations of the last 24 h", usual=0.5),
+        "pace": Value(
+            "times",
+            "pace of liquidations",
+            "dollars of the last hour over those of the median hour of 30 days",
+            usual=1.0,
+        ),
     },
     tells_not="How much was liquidated in all: a feed that tells one a second gives a floor.",
     compute=compute,

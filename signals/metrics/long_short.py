@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ METRIC = Metric(
     id="long_short",
     title="Longs to shorts",
     question="Do more accounts stand long or short, and is that unusual?",
-    unit="ratio",
     needs=tuple(f"long_short_{kind}" for kind in KINDS),
     step=hours(1),
     window=WINDOW,
@@ -59,16 +58,20 @@ METRIC = Metric(
         Chart(title="Positions of top accounts, long to short", axis="ratio", value="top_positions", unit="ratio"),
     ),
     values={
-        "value": "long accounts for each short one, ratio",
-        "accounts": "the same",
-        "accounts_pct": "share of the hours of a year at or below it, fraction",
-        "top_accounts": "the same of the largest accounts, ratio",
-        "top_accounts_pct": "share of the hours of a year at or below it, fraction",
-        "top_positions": "positions of the largest accounts, long to short, ratio",
-        "top_positions_pct": "share of the hours of a year at or below it, fraction",
-        "long_share": "long accounts of all that hold a position, fraction",
-        "change_24h": "change of the ratio over 24 h, fraction",
-        "known_days": "how much of the year is known of the accounts, days",
+        "value": Value("ratio", "long accounts for each short one"),
+        "accounts": Value("ratio", "accounts long to short", "the same as the main value"),
+        "accounts_pct": Value("rank", "rank of accounts long to short in a year", "hours at or below it"),
+        "top_accounts": Value("ratio", "largest accounts long to short"),
+        "top_accounts_pct": Value(
+            "rank", "rank of the largest accounts long to short in a year", "hours at or below it"
+        ),
+        "top_positions": Value("ratio", "positions of the largest accounts long to short"),
+        "top_positions_pct": Value(
+            "rank", "rank of the positions of the largest accounts in a year", "hours at or below it"
+        ),
+        "long_share": Value("share", "share of long accounts", "of all that hold a position", usual=0.5),
+        "change_24h": Value("fraction", "change of accounts long to short in 24 h", of="value", over=days(1)),
+        "known_days": Value("days", "known part of a year of accounts long to short"),
     },
     running=True,
     tells_not="How large the positions are: an account counts once, and every contract has a long and a short.",

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ METRIC = Metric(
     id="month_low",
     title="Dip under the low of a month",
     question="Did price dip under its low of a month, and did it come back?",
-    unit="fraction",
     needs=("low", "close", "open_interest_coin", "liquidated_longs_usd"),
     step=days(1),
     window=SUPPORT_OVER + DIP_WITHIN + days(2),
@@ -63,14 +62,14 @@ METRIC = Metric(
         lines=(("the low", 0.0), ("−5 %", -0.05)),
     ),
     values={
-        "value": "low of 3 days over the low of the 30 days before, less one, fraction",
-        "back": "close over that support, less one, fraction",
-        "support": "lowest low of the 30 days before the last 3, USD",
-        "low": "lowest low of the last 3 days, USD",
-        "close": "closing price, USD",
-        "above_low": "close over the lowest low of the 20 days before, less one, fraction",
-        "coins": "change in coins over 3 days, fraction",
-        "longs": "highest z of a day's long liquidations within 3 days, against 30",
+        "value": Value("fraction", "low of 3 days against the low of the 30 days before"),
+        "back": Value("fraction", "close against the low of the 30 days before"),
+        "support": Value("price", "low of 30 days", "of the 30 days before the last 3"),
+        "low": Value("price", "low of 3 days"),
+        "close": Value("price", "daily closing price"),
+        "above_low": Value("fraction", "close against the low of 20 days"),
+        "coins": Value("fraction", "change of open interest in coins in 3 days"),
+        "longs": Value("z", "highest z of liquidated longs in 3 days", "of a day's, against 30"),
     },
     tells_not="Whether the low holds: a sweep and a break look alike until days later.",
     compute=compute,

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from signals.liquidation_map import LONG, SHORT, WINDOW, MapSeries
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ METRIC = Metric(
     id="near_risk",
     title="Liquidations near price",
     question="How much would be forced out by a move of 1 %?",
-    unit="fraction",
     needs=("open_interest_coin", "high", "low", "close"),
     step=hours(1),
     window=WINDOW + RANKED_OVER + hours(2),
@@ -55,10 +54,10 @@ METRIC = Metric(
         axis="percent of open interest",
     ),
     values={
-        "value": "liquidations within 1 % of price, both sides, over open interest, fraction; modelled",
-        "within_1": "both sides within 1 %, USD, modelled",
-        "within_2": "both sides within 2 %, USD, modelled",
-        "percentile": "share of the rows of 30 days at or below this one",
+        "value": Value("share", "liquidations within 1 % of price over open interest", "both sides; modelled"),
+        "within_1": Value("usd", "liquidations within 1 % of price", "both sides; modelled"),
+        "within_2": Value("usd", "liquidations within 2 % of price", "both sides; modelled"),
+        "percentile": Value("rank", "rank of liquidations near price in 30 days", "rows at or below it"),
     },
     tells_not="Which way the move goes, or whether one comes.",
     compute=compute,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import above, at_least, below, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -51,7 +51,6 @@ METRIC = Metric(
     id="net_taker_30d",
     title="Net taker volume, 30-day mean",
     question="Who crosses the spread, month by month: buyers or sellers, and how much more than the others?",
-    unit="usd",
     needs=("volume_usd", "taker_buy_usd"),
     step=days(1),
     window=YEAR + MEAN_OVER + days(3),
@@ -60,12 +59,14 @@ METRIC = Metric(
         title="Net taker volume, 30-day mean", axis="dollars a day", unit="usd", lines=(("zero", 0.0),), over=MEAN_OVER
     ),
     values={
-        "value": "taker buys less taker sells, mean over 30 days, USD a day",
-        "worst": "most negative value of 180 days, USD a day",
-        "times_smaller": "worst divided by value while both are negative, times",
-        "days_below": "days below zero before the present run above it, or so far",
-        "flip_exit": "the flip is over below this, USD a day",
-        "buy_share": "share of buys in the taker volume of 24 h, fraction",
+        "value": Value("usd", "net taker volume a day", "taker buys less taker sells, mean over 30 days", usual=0.0),
+        "worst": Value("usd", "worst net taker volume of 180 days", "a day, mean over 30 days", usual=0.0),
+        "times_smaller": Value("times", "worst net taker volume over that of now", "while both are negative"),
+        "days_below": Value(
+            "days", "time of net taker volume below zero", "before the present run above it, or so far"
+        ),
+        "flip_exit": Value("usd", "line at which the turn of net taker volume is over", "a day", usual=0.0),
+        "buy_share": Value("share", "share of buys in the taker volume of a day", "of 24 h", usual=0.5, band=0.005),
     },
     tells_not="A limit buyer who absorbs the selling is not seen.",
     compute=compute,

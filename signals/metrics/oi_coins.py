@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ METRIC = Metric(
     id="oi_coins",
     title="Open interest in coins",
     question="Were positions opened or closed, whatever price did?",
-    unit="coins",
     needs=("open_interest_coin", "open_interest_usd"),
     step=hours(1),
     window=WINDOW,
@@ -66,18 +65,18 @@ METRIC = Metric(
     ),
     chart=Chart(title="Open interest in coins", axis="coins", unit="coins"),
     values={
-        "value": "open interest, coins",
-        "usd": "open interest, USD",
-        "change_1h": "change over an hour in coins, fraction",
-        "change_24h": "change over 24 h in coins, fraction",
-        "change_7d": "change over 7 days in coins, fraction",
-        "dollars_24h": "change over 24 h in USD, fraction",
-        "dollars_7d": "change over 7 days in USD, fraction",
-        "above_low_30d": "coins over the lowest of 30 days, less one, fraction; 0 at the low",
-        "below_high_30d": "coins over the highest of 30 days, less one, fraction; 0 at the high",
-        "above_low_120d": "coins over the lowest of 120 days, less one, fraction",
-        "low_120d": "lowest open interest of 120 days, coins",
-        "low_120d_days_ago": "days since that low",
+        "value": Value("coins", "open interest in coins"),
+        "usd": Value("usd", "open interest"),
+        "change_1h": Value("fraction", "change of open interest in coins in 1 h", of="value", over=hours(1)),
+        "change_24h": Value("fraction", "change of open interest in coins in 24 h", of="value", over=days(1)),
+        "change_7d": Value("fraction", "change of open interest in coins in 7 days", of="value", over=days(7)),
+        "dollars_24h": Value("fraction", "change of open interest in 24 h", of="usd", over=days(1)),
+        "dollars_7d": Value("fraction", "change of open interest in 7 days", of="usd", over=days(7)),
+        "above_low_30d": Value("fraction", "open interest in coins above its 30-day low", "0 at the low"),
+        "below_high_30d": Value("fraction", "open interest in coins against its 30-day high", "0 at the high"),
+        "above_low_120d": Value("fraction", "open interest in coins above its 120-day low"),
+        "low_120d": Value("coins", "lowest open interest in coins of 120 days"),
+        "low_120d_days_ago": Value("days", "time since the 120-day low of open interest"),
     },
     tells_not="Which side was opened or closed: every contract has both.",
     compute=compute,

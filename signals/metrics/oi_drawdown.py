@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -53,7 +53,6 @@ METRIC = Metric(
     id="oi_drawdown",
     title="Open interest below its peak",
     question="How far is open interest below its peak of a year, and were positions closed or did price do it?",
-    unit="fraction",
     needs=("open_interest_usd", "open_interest_coin"),
     step=days(1),
     window=WINDOW,
@@ -67,14 +66,20 @@ METRIC = Metric(
         lines=(("enter −30 %", -0.30), ("leave −20 %", -0.20)),
     ),
     values={
-        "value": "fraction of the 365-day dollar peak, less one; 0 at the peak, negative below",
-        "usd": "open interest, USD",
-        "coins_now": "open interest, coins",
-        "coins": "change in coins since the day of the dollar peak, fraction",
-        "peak_usd": "highest open interest of 365 days, USD",
-        "peak_days_ago": "days since that peak",
-        "price_share": "share of the dollar change that is price, fraction; above 1 coins rose, below 0 price rose",
-        "price": "price at which open interest is valued, USD",
+        "value": Value(
+            "fraction", "open interest against its 365-day peak", "in dollars; 0 at the peak, negative below"
+        ),
+        "usd": Value("usd", "open interest of a day"),
+        "coins_now": Value("coins", "open interest of a day in coins"),
+        "coins": Value(
+            "fraction", "change of open interest in coins since its peak", "since the day of the dollar peak"
+        ),
+        "peak_usd": Value("usd", "highest open interest of 365 days"),
+        "peak_days_ago": Value("days", "time since the peak of open interest"),
+        "price_share": Value(
+            "share", "share of price in the change of open interest", "above 1 coins rose, below 0 price rose"
+        ),
+        "price": Value("price", "price at which open interest is valued"),
     },
     running=True,
     tells_not="How much leverage left the books, and whether price stops falling.",

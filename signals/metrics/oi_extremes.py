@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ METRIC = Metric(
     id="oi_extremes",
     title="Open interest against two years",
     question="How large are the open positions against two years, and when were they last as large?",
-    unit="fraction",
     needs=("open_interest_coin", "open_interest_usd"),
     step=days(1),
     window=WINDOW,
@@ -67,15 +66,19 @@ METRIC = Metric(
         ),
     ),
     values={
-        "value": "coins over the most of two years, less one, fraction; 0 at the most",
-        "above_low": "coins over the least of two years, less one, fraction",
-        "coins": "open interest, coins",
-        "usd": "open interest, USD",
-        "high": "most of two years, coins",
-        "low": "least of two years, coins",
-        "larger_days_ago": "days since it was last as large; 730 where it was not within two years",
-        "smaller_days_ago": "days since it was last as small; 730 where it was not within two years",
-        "known_days": "days of the two years that are known",
+        "value": Value("fraction", "open interest in coins against its two-year high", "0 at the high"),
+        "above_low": Value("fraction", "open interest in coins above its two-year low"),
+        "coins": Value("coins", "open interest in coins at the daily close"),
+        "usd": Value("usd", "open interest at the daily close"),
+        "high": Value("coins", "highest open interest in coins of two years"),
+        "low": Value("coins", "lowest open interest in coins of two years"),
+        "larger_days_ago": Value(
+            "days", "time since open interest was as large", "730 where it was not within two years"
+        ),
+        "smaller_days_ago": Value(
+            "days", "time since open interest was as small", "730 where it was not within two years"
+        ),
+        "known_days": Value("days", "known part of two years of open interest"),
     },
     running=True,
     tells_not="Whether it is much for this price: the same coins are other dollars at another price.",

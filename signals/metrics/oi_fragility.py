@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ METRIC = Metric(
     id="oi_fragility",
     title="Open interest against the book",
     question="How much is open against the orders that would have to absorb it?",
-    unit="ratio",
     needs=("open_interest_usd", "depth_bids_usd", "depth_asks_usd", "volume_usd"),
     step=days(1),
     window=WINDOW,
@@ -54,12 +53,12 @@ METRIC = Metric(
     ),
     chart=Chart(title="Open interest against the book", axis="times the orders within 1 %", unit="ratio"),
     values={
-        "value": "open interest over bids and asks within 1 % of mid, ratio",
-        "pct": "share of the days of a year with as much or less, fraction",
-        "to_volume": "open interest over the volume of the day, ratio",
-        "pct_volume": "share of the days of a year with as much or less, fraction",
-        "depth": "bids and asks within 1 % of mid, USD",
-        "usd": "open interest of the same exchange, USD",
+        "value": Value("times", "open interest over depth", "bids and asks within 1 % of mid"),
+        "pct": Value("rank", "rank of open interest over depth in a year", "days with as much or less"),
+        "to_volume": Value("times", "open interest over the volume of a day"),
+        "pct_volume": Value("rank", "rank of open interest over volume in a year", "days with as much or less"),
+        "depth": Value("usd", "depth of a day within 1 % of mid", "bids and asks"),
+        "usd": Value("usd", "open interest of the exchange whose book is read"),
     },
     same_venue=True,
     tells_not="That it happens: it is potential, and resting orders can be pulled or added.",

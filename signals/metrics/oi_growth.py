@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ METRIC = Metric(
     id="oi_growth",
     title="Growth of open interest in six weeks",
     question="How fast are positions being built up?",
-    unit="ratio",
     needs=("open_interest_coin", "open_interest_usd"),
     step=days(1),
     window=WINDOW + GROWN_OVER,
@@ -54,11 +53,11 @@ METRIC = Metric(
         lines=(("1.5 times", 1.5), ("1.25 times", 1.25)),
     ),
     values={
-        "value": "coins over those of 42 days ago, ratio",
-        "growth": "the same less one, fraction",
-        "dollars": "change over 42 days in USD, fraction",
-        "pct": "share of the values of two years at or below it, fraction",
-        "coins": "open interest, coins",
+        "value": Value("ratio", "open interest in coins over that of six weeks ago"),
+        "growth": Value("fraction", "growth of open interest in coins in six weeks", of="coins", over=days(42)),
+        "dollars": Value("fraction", "growth of open interest in six weeks", "in dollars"),
+        "pct": Value("rank", "rank of the growth of open interest in two years", "values at or below it"),
+        "coins": Value("coins", "open interest in coins beside its growth"),
     },
     running=True,
     tells_not="When it ends: fast growth has gone on for months.",

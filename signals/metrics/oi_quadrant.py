@@ -16,7 +16,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -64,8 +64,9 @@ def _code(price: Series, coins: Series) -> Series:
     return (2.5 - coins - price / 2) * (price * coins).abs()
 
 
+_QUADRANTS = ("none", "bullish conviction", "bearish conviction", "short covering", "long exhaustion")
 _CHANGES = {
-    f"{what}_change_{window}": f"change of {name} over {words}, fraction"
+    f"{what}_change_{window}": Value("fraction", f"change of {name} over {words}")
     for window, words in (("4h", "4 hours"), ("1d", "a day"), ("7d", "7 days"))
     for what, name in (("price", "price"), ("coins", "open interest in coins"), ("usd", "open interest in USD"))
 }
@@ -74,7 +75,6 @@ METRIC = Metric(
     id="oi_quadrant",
     title="Price against open interest",
     question="Did the last move come with positions being opened or closed?",
-    unit="code",
     needs=("close", "open_interest_coin", "open_interest_usd"),
     step=hours(1),
     window=SIGMA_OVER + LONGEST + hours(1),
@@ -89,10 +89,9 @@ METRIC = Metric(
         over=days(1),
     ),
     values={
-        "value": "quadrant over a day: 0 none, 1 bullish conviction, 2 bearish conviction, 3 short covering, "
-        "4 long exhaustion",
-        "value_4h": "the same over 4 hours",
-        "value_7d": "the same over 7 days",
+        "value": Value("code", "quadrant over a day", "0 to 4 in this order", codes=_QUADRANTS),
+        "value_4h": Value("code", "quadrant over 4 hours", "as over a day", codes=_QUADRANTS),
+        "value_7d": Value("code", "quadrant over 7 days", "as over a day", codes=_QUADRANTS),
     }
     | _CHANGES,
     tells_not="What comes next: the same quadrant has been read as an end and as a start.",

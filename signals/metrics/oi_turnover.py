@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ METRIC = Metric(
     id="oi_turnover",
     title="Turnover of open positions",
     question="How often did the open positions change hands within a day?",
-    unit="ratio",
     needs=("volume_usd", "open_interest_usd"),
     step=hours(1),
     window=WINDOW + DAY,
@@ -48,10 +47,10 @@ METRIC = Metric(
         beside=("median of 30 days", "usual"),
     ),
     values={
-        "value": "volume of 24 h over open interest, ratio",
-        "usual": "its median over 30 days, ratio",
-        "volume": "volume of 24 h, USD",
-        "usd": "open interest of the same exchange, USD",
+        "value": Value("times", "volume of 24 h over open interest"),
+        "usual": Value("times", "usual turnover of open interest", "median over 30 days"),
+        "volume": Value("usd", "volume of 24 h"),
+        "usd": Value("usd", "open interest of the exchange whose volume is read"),
     },
     same_venue=True,
     tells_not="Direction: every trade has a buyer and a seller.",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_most, below, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -49,7 +49,6 @@ METRIC = Metric(
     id="oi_vs_ma180",
     title="Open interest against its 180-day average",
     question="Is the book of open positions larger or smaller than it has been for half a year?",
-    unit="fraction",
     needs=("open_interest_usd", "open_interest_coin"),
     step=days(1),
     window=WINDOW + YEAR,
@@ -64,12 +63,12 @@ METRIC = Metric(
         Chart(title="Open interest", axis="dollars", value="usd", unit="usd", beside=("180-day average", "average")),
     ),
     values={
-        "value": "open interest over its 180-day average, less one, in USD, fraction",
-        "coins": "the same in coins, fraction",
-        "usd": "open interest, USD",
-        "coins_now": "open interest, coins",
-        "average": "180-day average of open interest, USD",
-        "days_below": "days in a row below the average, at most 365",
+        "value": Value("fraction", "open interest against its 180-day average", "in USD"),
+        "coins": Value("fraction", "open interest in coins against its 180-day average"),
+        "usd": Value("usd", "open interest beside its 180-day average"),
+        "coins_now": Value("coins", "open interest in coins beside its 180-day average"),
+        "average": Value("usd", "average of open interest over 180 days"),
+        "days_below": Value("days", "time of open interest below its 180-day average", "in a row, at most 365"),
     },
     running=True,
     tells_not="Anything quick: the average lags by weeks.",

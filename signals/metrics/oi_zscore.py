@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ METRIC = Metric(
     id="oi_zscore",
     title="Unusual closing of positions",
     question="Are positions being closed faster than is usual for this market?",
-    unit="z",
     needs=("open_interest_coin", "open_interest_usd"),
     step=hours(1),
     window=WINDOW + CHANGE_OVER + hours(1),
@@ -59,11 +58,13 @@ METRIC = Metric(
         lines=(("enter −2", -2.0), ("leave −1", -1.0)),
     ),
     values={
-        "value": "z of the 24-hour log change in coins against the 30 days before",
-        "coins": "change over 24 h in coins, fraction",
-        "dollars": "change over 24 h in USD, fraction",
-        "coins_now": "open interest, coins",
-        "usd": "open interest, USD",
+        "value": Value(
+            "z", "z of the change of open interest in 24 h", "log change in coins, against the 30 days before"
+        ),
+        "coins": Value("fraction", "change of open interest in coins over 24 h"),
+        "dollars": Value("fraction", "change of open interest over 24 h"),
+        "coins_now": Value("coins", "open interest in coins beside its z"),
+        "usd": Value("usd", "open interest beside its z"),
     },
     tells_not="Who closes, and whether by choice.",
     compute=compute,

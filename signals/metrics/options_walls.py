@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.options import WALL
 from signals.series import hours
 
@@ -67,7 +67,6 @@ METRIC = Metric(
     id="options_walls",
     title="Option walls near price",
     question="Is price near a strike on which much of an option expiry hangs?",
-    unit="fraction",
     needs=(
         "index_price",
         "options_wall_above",
@@ -97,18 +96,26 @@ METRIC = Metric(
         Chart(title="Puts to calls of the expiry", axis="puts to calls", value="put_call", unit="ratio"),
     ),
     values={
-        "value": "distance of price to the nearest strike that holds a tenth of its expiry, fraction; 1: there is none",
-        "near": "the same",
-        "wall_above": "nearest strike at or above price that holds a tenth, else the largest there, USD",
-        "wall_above_share": "its share of the expiry, fraction",
-        "wall_below": "the same below price, USD",
-        "wall_below_share": "its share of the expiry, fraction",
-        "days_to_expiry": "time to the expiry, days",
-        "expiry_share": "share of this expiry in all options of the asset, fraction",
-        "max_pain": "strike at which all options of the expiry together would pay least, USD",
-        "put_call": "open puts over open calls of the expiry, ratio",
-        "open_interest_usd": "open interest of all options of the asset, USD",
-        "price": "index price, USD",
+        "value": Value(
+            "share",
+            "distance of price to the nearest option wall",
+            "a strike that holds a tenth of its expiry; 1: there is none",
+        ),
+        "near": Value("share", "distance of price to an option wall", "the same as the main value"),
+        "wall_above": Value(
+            "price",
+            "option wall above price",
+            "nearest strike at or above it that holds a tenth, else the largest there",
+        ),
+        "wall_above_share": Value("share", "share of the option wall above in its expiry"),
+        "wall_below": Value("price", "option wall below price"),
+        "wall_below_share": Value("share", "share of the option wall below in its expiry"),
+        "days_to_expiry": Value("days", "time to the next large expiry of options"),
+        "expiry_share": Value("share", "share of that expiry in all options"),
+        "max_pain": Value("price", "max pain", "strike at which all options of the expiry together would pay least"),
+        "put_call": Value("ratio", "open puts over open calls", "of the expiry"),
+        "open_interest_usd": Value("usd", "open interest of options"),
+        "price": Value("price", "index price"),
     },
     tells_not="Who is short these options, and so which way a hedge would push.",
     compute=compute,

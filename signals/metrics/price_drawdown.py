@@ -25,7 +25,7 @@ import numpy as np
 
 from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ METRIC = Metric(
     id="price_drawdown",
     title="Fall of price in 16 days",
     question="How large is the present fall?",
-    unit="fraction",
     needs=("close",),
     step=hours(1),
     window=YEAR + days(1),
@@ -71,13 +70,15 @@ METRIC = Metric(
         over=WINDOW,
     ),
     values={
-        "value": "price over its highest close of 16 days, less one, fraction",
-        "line": "fall from which on it is told, fraction: one deviation of 16 days in the past year, at least 10 %",
-        "lines": "the fall as a multiple of that line; below zero",
-        "change": "change against 16 days ago, fraction",
-        "price": "closing price, USD",
-        "high": "highest close of 16 days, USD",
-        "high_days_ago": "days since that close",
+        "value": Value("fraction", "price against its 16-day high", "highest close"),
+        "line": Value(
+            "fraction", "fall from which on it is told", "one deviation of 16 days in the past year, at least 10 %"
+        ),
+        "lines": Value("times", "fall of price as a multiple of the usual line", "below zero"),
+        "change": Value("fraction", "change of price in 16 days", of="price", over=days(16)),
+        "price": Value("price", "closing price beside its 16-day high"),
+        "high": Value("price", "highest close of 16 days"),
+        "high_days_ago": Value("days", "time since the highest close of 16 days"),
     },
     tells_not="Anything on the cause of the fall.",
     compute=compute,

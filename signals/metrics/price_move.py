@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ METRIC = Metric(
     id="price_move",
     title="Price move of a day",
     question="Is the last day's move large for this market?",
-    unit="z",
     needs=("close",),
     step=hours(1),
     window=WINDOW + CHANGE_OVER + hours(1),
@@ -73,14 +72,16 @@ METRIC = Metric(
         lines=(("+1", 1.0), ("−1", -1.0)),
     ),
     values={
-        "value": "24-hour log return over the standard deviation of such returns in the 30 days before",
-        "value_1h": "the same of an hour's return against those of 30 days",
-        "usual": "standard deviation of the 24-hour returns, a log return",
-        "change_1h": "change of price over an hour, fraction",
-        "change_4h": "change of price over 4 h, fraction",
-        "change_24h": "change of price over 24 h, fraction",
-        "change_7d": "change of price over 7 days, fraction",
-        "price": "closing price, USD",
+        "value": Value(
+            "z", "z of the move of price in 24 h", "log return over the deviation of such returns in the 30 days before"
+        ),
+        "value_1h": Value("z", "z of the move of price in 1 h", "against those of 30 days"),
+        "usual": Value("fraction", "usual move of price in 24 h", "standard deviation, a log return"),
+        "change_1h": Value("fraction", "change of price in 1 h", of="price", over=hours(1)),
+        "change_4h": Value("fraction", "change of price in 4 h", of="price", over=hours(4)),
+        "change_24h": Value("fraction", "change of price in 24 h", of="price", over=days(1)),
+        "change_7d": Value("fraction", "change of price in 7 days", of="price", over=days(7)),
+        "price": Value("price", "price", "closing price of the hour"),
     },
     tells_not="Why price moved, or whether it goes on.",
     compute=compute,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 from signals.units import HOURS_A_YEAR
 
@@ -50,7 +50,6 @@ METRIC = Metric(
     id="sentiment_meter",
     title="Funding and accounts together",
     question="Do what is paid and how many stand there lean the same way?",
-    unit="code",
     needs=("funding_rate", "funding_interval_hours", "long_short_accounts"),
     step=hours(1),
     window=YEAR,
@@ -67,12 +66,16 @@ METRIC = Metric(
         lines=(("towards longs", 1.0), ("towards shorts", -1.0)),
     ),
     values={
-        "value": "1: both lean towards longs, −1: both towards shorts, 0: they do not",
-        "move": "change of funding over 3 days, in standard deviations of such changes",
-        "funding": "simple yearly rate, fraction; positive: longs pay",
-        "funding_change": "its change over 3 days, fraction a year",
-        "accounts": "long accounts for each short one, ratio",
-        "accounts_pct": "share of the hours of a year at or below it, fraction",
+        "value": Value(
+            "code",
+            "lean of funding and accounts",
+            "1: both lean towards longs, −1: both towards shorts, 0: they do not",
+        ),
+        "move": Value("z", "z of the change of funding in 3 days", "in standard deviations of such changes"),
+        "funding": Value("apr", "funding beside accounts", "simple yearly rate; positive: longs pay"),
+        "funding_change": Value("apr", "change of funding in 3 days", of="funding", over=days(3)),
+        "accounts": Value("ratio", "accounts long to short beside funding"),
+        "accounts_pct": Value("rank", "rank of accounts beside funding in a year", "hours at or below it"),
     },
     running=True,
     tells_not="The direction of the next move: two crowded views can both be right for a while.",

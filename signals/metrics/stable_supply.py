@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ METRIC = Metric(
     id="stable_supply",
     title="Supply of dollar stablecoins",
     question="Is there more or less money in dollar stablecoins than a month ago?",
-    unit="fraction",
     needs=("stablecoin_supply_usd",),
     step=days(1),
     window=RANKED + MONTH,
@@ -54,10 +53,16 @@ METRIC = Metric(
     ),
     charts=(Chart(title="Supply of dollar stablecoins", axis="USD", value="supply_usd", unit="usd"),),
     values={
-        "value": "change over 30 days, fraction",
-        "change_7d": "change over 7 days, fraction",
-        "supply_usd": "supply of all stablecoins pegged to the dollar, USD",
-        "rank": "share of the 30-day changes of 2 years at or below this one, fraction",
+        "value": Value(
+            "fraction", "change of the stablecoin supply in 30 days", of="supply_usd", over=days(30), band=0.002
+        ),
+        "change_7d": Value(
+            "fraction", "change of the stablecoin supply in 7 days", of="supply_usd", over=days(7), band=0.001
+        ),
+        "supply_usd": Value("usd", "stablecoin supply", "all that are pegged to the dollar"),
+        "rank": Value(
+            "rank", "rank of the change of the stablecoin supply in two years", "30-day changes at or below this one"
+        ),
     },
     market_wide=True,
     tells_not="Where the money lies: a coin that was issued may wait at an exchange, or never come near one.",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days
 from signals.statistics.rank_correlation import rank_correlation
 
@@ -45,7 +45,6 @@ METRIC = Metric(
     id="stable_vs_vol",
     title="Stablecoin supply and calm",
     question="Did more stablecoins go with calmer prices?",
-    unit="ratio",
     needs=("stablecoin_supply_usd", "close"),
     step=days(1),
     window=WINDOW + 2 * SPAN,
@@ -61,11 +60,16 @@ METRIC = Metric(
         lines=(("no relation", 0.0),),
     ),
     values={
-        "value": "rank correlation over two years, −1 to 1; negative: more supply, calmer prices",
-        "bound": "what chance alone exceeds once in twenty, ratio",
-        "spans": "spans of 30 days in which both are known",
-        "supply_change": "change of the supply over 30 days, fraction",
-        "realised": "volatility of the last 30 days, % a year",
+        "value": Value(
+            "ratio",
+            "correlation of stablecoin supply and volatility",
+            "rank correlation over two years, −1 to 1; negative: more supply, calmer prices",
+            usual=0.0,
+        ),
+        "bound": Value("ratio", "correlation of chance alone", "exceeded once in twenty", usual=0.0),
+        "spans": Value("count", "spans of 30 days known of supply and volatility"),
+        "supply_change": Value("fraction", "change of the stablecoin supply in a month"),
+        "realised": Value("percent_a_year", "realised volatility of a month"),
     },
     tells_not="A cause: both may follow something else, and two years are few spans.",
     compute=compute,

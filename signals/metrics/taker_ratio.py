@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ METRIC = Metric(
     id="taker_ratio",
     title="Taker buys to sells, 24 h",
     question="Over the last day, who was in a hurry: buyers or sellers?",
-    unit="ratio",
     needs=("volume_usd", "taker_buy_usd"),
     step=hours(1),
     window=USUAL_OVER + WINDOW,
@@ -65,13 +64,13 @@ METRIC = Metric(
         lines=(("enter 0.85", 0.85), ("leave 0.95", 0.95), ("even", 1.0)),
     ),
     values={
-        "value": "taker buys divided by taker sells over 24 h",
-        "usual": "mean of the ratio over 30 days",
-        "against_usual": "the ratio over its usual value, less one, fraction",
-        "buy_share": "share of buys in taker volume, fraction",
-        "imbalance": "buys less sells, as a fraction of volume",
-        "net": "buys less sells over 24 h, USD",
-        "volume": "volume over 24 h, USD",
+        "value": Value("ratio", "taker buys over taker sells in 24 h"),
+        "usual": Value("ratio", "usual taker ratio", "mean over 30 days"),
+        "against_usual": Value("fraction", "taker ratio against its usual value"),
+        "buy_share": Value("share", "share of buys in taker volume", usual=0.5, band=0.005),
+        "imbalance": Value("fraction", "taker imbalance", "buys less sells, over volume"),
+        "net": Value("usd", "net taker volume of 24 h", "buys less sells", usual=0.0),
+        "volume": Value("usd", "taker volume of 24 h"),
     },
     tells_not="Whether a sale is a bet or a hedge; whoever waits with a limit order is not seen.",
     compute=compute,

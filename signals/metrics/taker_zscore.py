@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import AT_ONCE, above, at_most, level
 from signals.alerts.rule import AlertRule
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import days, hours
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ METRIC = Metric(
     id="taker_zscore",
     title="Unusual taker flow",
     question="Are sellers hitting the market harder than is usual here?",
-    unit="z",
     needs=("volume_usd", "taker_buy_usd"),
     step=hours(1),
     window=WINDOW + FLOW_OVER + hours(1),
@@ -60,10 +59,10 @@ METRIC = Metric(
         lines=(("enter −2.5", -2.5), ("leave −1", -1.0)),
     ),
     values={
-        "value": "z of the 24-hour taker imbalance against the 30 days before",
-        "imbalance": "buys less sells over 24 h, as a fraction of volume",
-        "buy_share": "share of buys in taker volume, fraction",
-        "ratio": "taker buys divided by taker sells over 24 h",
+        "value": Value("z", "z of taker flow", "24-hour imbalance against the 30 days before"),
+        "imbalance": Value("fraction", "taker imbalance of 24 h", "buys less sells, over volume"),
+        "buy_share": Value("share", "share of buys in the taker volume of 24 h", usual=0.5, band=0.005),
+        "ratio": Value("ratio", "taker ratio of 24 h", "buys over sells"),
     },
     tells_not="Whether it is a hedge or a bet.",
     compute=compute,

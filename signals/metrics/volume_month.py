@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from signals.metric import Chart, Metric
+from signals.metric import Chart, Metric, Value
 from signals.series import Series, days
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ METRIC = Metric(
     id="volume_month",
     title="Volume of the month",
     question="Is more or less being traded than a month ago?",
-    unit="usd",
     needs=("volume_usd",),
     step=days(1),
     window=WINDOW,
@@ -93,11 +92,11 @@ METRIC = Metric(
         beside=("month before", "before"),
     ),
     values={
-        "value": "volume of the calendar month so far, USD",
-        "before": "volume of the same days of the month before, USD",
-        "change": "the one over the other, less one, fraction",
-        "last_month": "volume of the whole month before, USD",
-        "days": "days of the month that are over",
+        "value": Value("usd", "volume of the month so far", "the calendar month"),
+        "before": Value("usd", "volume of the same days of the month before"),
+        "change": Value("fraction", "volume of the month against the month before", "the same days"),
+        "last_month": Value("usd", "volume of the whole month before"),
+        "days": Value("days", "days of the month that are over"),
     },
     tells_not="Who trades, or what is traded elsewhere: it is the volume of one exchange.",
     compute=compute,

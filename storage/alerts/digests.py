@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from signals import digest
 from signals.digest import HeldBack
 from signals.units import DAY, from_ms, to_ms
-from storage.alerts import held, outbox
+from storage.alerts import outbox
 from storage.alerts.outbox import Notice
+from storage.alerts.sending import held
 from storage.engine.sql import queries
 from storage.sources import source_events
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.episodes import State, from_json, to_json
+from signals.alerts.rule import OWN
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
@@ -114,19 +115,24 @@ def last_values(work: Work, episode: int) -> dict[str, float]:
 
 
 def running(store: Store) -> list[Episode]:
-    """Return the episodes that have not ended, the newest first; those of people's own positions are not among them."""
-    return [_episode(row) for row in store.read(SQL.running_episodes, private=PRIVATE)]
+    """Return the episodes that have not ended, the newest first; no person's own are among them."""
+    return [_episode(row) for row in store.read(SQL.running_episodes, private=PRIVATE, own=OWN)]
 
 
 def between(store: Store, since: datetime, until: datetime) -> list[Episode]:
-    """Return the episodes that began or ended after `since` and up to `until`; positions have none among them."""
-    rows = store.read(SQL.episodes_between, private=PRIVATE, since=to_ms(since), until=to_ms(until))
+    """Return the episodes that began or ended after `since` and up to `until`; no person's own are among them."""
+    rows = store.read(SQL.episodes_between, private=PRIVATE, own=OWN, since=to_ms(since), until=to_ms(until))
     return [_episode(row) for row in rows]
 
 
 def of(store: Store, rule: str, asset: str) -> list[Episode]:
     """Return every episode of one rule and asset, the oldest first."""
     return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]
+
+
+def of_rule(store: Store, rule: str, since: datetime) -> list[Episode]:
+    """Return the episodes of a rule, of any asset, that still run or fired at a time or later, the oldest first."""
+    return [_episode(row) for row in store.read(SQL.episodes_of_rule, rule=rule, since=to_ms(since))]
 
 
 def told_with(store: Store, destination: int, episode: int) -> list[Episode]:

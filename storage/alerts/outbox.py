@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts import lease, restored
+from storage.alerts.sending import lease, restored
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -41,19 +41,9 @@ MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and 
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
 Kind = Literal[
-    "fired",
-    "escalated",
-    "resumed",
-    "changed",
-    "resolved",
-    "source",
-    "position",
-    "late",
-    "held",
-    "digest",
-    "owner",
+    "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner",
     "self",
-]
+]  # fmt: skip
 TELLS_OF_OTHERS: Final = frozenset({"late", "held"})  # never told as late itself
 HeldFor = Literal["quiet", "budget"]
 Ended = Literal["dead", "expired", "merged", "muted"]
@@ -160,7 +150,7 @@ def announce(
         only_asked=only_asked,
         asset=notice.asset,
     )
-    count += sum(_to_one(work, place, notice, number, due or now, expires) for place in also)
+    count += _rows(work, also, notice, number, due or now, expires)
     _overtake(work, notice, number, now)
     return count
 
@@ -170,14 +160,19 @@ def announce_to(work: Work, destination: int, notice: Notice, *, now: datetime, 
 
     A notice with an episode edits that episode's message there; what still waits of the same episode is settled.
     """
+    announce_among(work, (destination,), notice, now=now, expires=expires)
+
+
+def announce_among(work: Work, places: Iterable[int], notice: Notice, *, now: datetime, expires: datetime) -> None:
+    """Write a notice for some destinations, as `announce_to` does for one."""
     number = write_notice(work, notice)
-    _to_one(work, destination, notice, number, now, expires)
+    _rows(work, places, notice, number, now, expires)
     _overtake(work, notice, number, now)
 
 
-def _to_one(work: Work, to: int, notice: Notice, number: int, now: datetime, expires: datetime) -> int:
-    of_row = {"notice": number, "destination": to, "priority": PRIORITY[notice.rank]}
-    return work.run(SQL.announce_to_one, **of_row, now=to_ms(now), expires=to_ms(expires))
+def _rows(work: Work, to: Iterable[int], notice: Notice, number: int, now: datetime, expires: datetime) -> int:
+    row = {"notice": number, "priority": PRIORITY[notice.rank], "now": to_ms(now), "expires": to_ms(expires)}
+    return max(0, work.many(SQL.announce_to_one, [{**row, "destination": place} for place in to]))
 
 
 def _overtake(work: Work, notice: Notice, number: int, now: datetime) -> None:
@@ -367,7 +362,7 @@ def later(
 def hold(work: Work, row: OutboxRow, until: datetime, reason: str, held_for: HeldFor | None = None) -> None:
     """Keep a row back until its destination wants it, with the reason.
 
-    held_for: one message will tell of all that was held for it (storage/alerts/held.py); None: it goes by itself.
+    held_for: one message will tell of all that was held for it (sending/held.py); None: it goes by itself.
     """
     expires = to_ms(until + STILL_NEWS)
     work.run(SQL.hold, id=row.id, until=to_ms(until), held_for=held_for, reason=reason, expires=expires)

@@ -27,20 +27,25 @@ SELECT last_values FROM episodes WHERE id = :episode;
 UPDATE episodes SET rank = :rank, last_values = :found, ended = :ended WHERE id = :episode;
 
 -- name: running_episodes
--- Those of people's own positions are not among them.
+-- Those of people's own positions and of their own rules are not among them.
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
-WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private ORDER BY fired DESC;
+WHERE ended IS NULL AND substr(rule, 1, length(:private)) <> :private AND substr(rule, 1, length(:own)) <> :own
+ORDER BY fired DESC;
 
 -- name: episodes_between
--- What began or ended after one time and up to another; people's own positions are not among them.
+-- What began or ended after one time and up to another; people's own positions and own rules are not among them.
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
-WHERE substr(rule, 1, length(:private)) <> :private
+WHERE substr(rule, 1, length(:private)) <> :private AND substr(rule, 1, length(:own)) <> :own
     AND (fired > :since AND fired <= :until OR ended > :since AND ended <= :until)
 ORDER BY fired;
 
 -- name: episodes_of
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE rule = :rule AND asset = :asset ORDER BY fired;
+
+-- name: episodes_of_rule
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE rule = :rule AND (ended IS NULL OR fired >= :since) ORDER BY fired;
 
 -- name: episodes_told_with
 -- Those of its message in this destination, and itself where that has no message there yet.
@@ -56,15 +61,74 @@ ORDER BY id;
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE id IN ({elements}(:ids));
 
+-- --- own.py
+
+-- name: own_states
+SELECT rule, stands FROM own_states;
+
+-- name: save_own_state
+INSERT INTO own_states (rule, stands) VALUES (:rule, :stands) ON CONFLICT DO UPDATE SET stands = excluded.stands;
+
+-- name: own_assets
+SELECT asset FROM own_assets ORDER BY number;
+
+-- name: add_own_asset
+INSERT INTO own_assets (number, asset) VALUES (:number, :asset);
+
+-- name: own_told_of
+-- The chats that were to be told of some episodes.
+SELECT DISTINCT n.episode, o.destination FROM notices n JOIN outbox o ON o.notice = n.id
+WHERE n.episode IN ({elements}(:episodes));
+
+-- name: own_fired
+-- A rule that speaks once is switched off by it.
+UPDATE own_rules SET told = :at, paused = CASE WHEN once THEN :now ELSE paused END,
+    paused_for = CASE WHEN once THEN 'once' ELSE paused_for END
+WHERE id = :id;
+
+-- name: own_states_unused
+SELECT rule FROM own_states WHERE rule NOT IN (SELECT rule FROM own_rules);
+
+-- name: drop_own_state
+DELETE FROM own_states WHERE rule = :rule;
+
+-- name: own_traces_unused
+SELECT rule FROM own_states WHERE rule NOT IN (SELECT rule FROM own_rules)
+UNION SELECT rule FROM definitions WHERE private = 1 AND rule NOT IN (SELECT rule FROM own_rules)
+UNION SELECT rule FROM episodes WHERE substr(rule, 1, length(:own)) = :own AND rule NOT IN (SELECT rule FROM own_rules);
+
+-- name: drop_own_outcomes
+DELETE FROM outcomes WHERE entry IN (SELECT id FROM record WHERE rule = :rule AND private = 1);
+
+-- name: drop_own_record
+DELETE FROM record WHERE rule = :rule AND private = 1;
+
+-- name: drop_own_definition
+DELETE FROM definitions WHERE rule = :rule AND private = 1;
+
+-- name: drop_own_outbox
+DELETE FROM outbox WHERE notice IN (SELECT id FROM notices WHERE rule = :rule);
+
+-- name: drop_own_notices
+DELETE FROM notices WHERE rule = :rule;
+
+-- name: drop_own_messages
+DELETE FROM messages WHERE episode IN (SELECT id FROM episodes WHERE rule = :rule);
+
+-- name: drop_own_episodes
+DELETE FROM episodes WHERE rule = :rule;
+
 -- --- record.py
 
 -- name: define
-INSERT INTO definitions (hash, rule, definition, since) VALUES (:hash, :rule, :definition, :since)
+INSERT INTO definitions (hash, rule, definition, since, private)
+VALUES (:hash, :rule, :definition, :since, :private)
 ON CONFLICT DO NOTHING;
 
 -- name: freeze
-INSERT INTO record (rule, asset, definition, episode, at, written, rank, price, venue, event, sentences)
-VALUES (:rule, :asset, :definition, :episode, :at, :written, :rank, :price, :venue, :event, :sentences)
+INSERT INTO record (rule, asset, definition, episode, at, written, rank, price, venue, event, sentences,
+    private)
+VALUES (:rule, :asset, :definition, :episode, :at, :written, :rank, :price, :venue, :event, :sentences, :private)
 ON CONFLICT DO NOTHING;
 
 -- name: append_outcome
@@ -77,6 +141,11 @@ ON CONFLICT DO NOTHING;
 -- name: record_of
 SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
 WHERE private = 0 AND (:rule IS NULL OR rule = :rule) AND (:asset IS NULL OR asset = :asset) ORDER BY at, id;
+
+-- name: record_of_own
+-- Of one rule that people wrote, whose record is nobody else's.
+SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
+WHERE private = 1 AND rule = :rule AND at >= :since ORDER BY at, id;
 
 -- name: record_between
 SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
@@ -97,7 +166,8 @@ FROM outcomes WHERE entry IN ({elements}(:entries)) ORDER BY id;
 -- name: record_before
 -- What was said under one definition before an episode, each with its outcome as it was corrected last.
 SELECT (SELECT change FROM outcomes WHERE entry = record.id AND days = :days ORDER BY id DESC LIMIT 1) AS change
-FROM record WHERE definition = :definition AND asset = :asset AND episode IS NOT :episode ORDER BY at, id;
+FROM record
+WHERE rule = :rule AND asset = :asset AND definition = :definition AND episode IS NOT :episode ORDER BY at, id;
 
 -- name: definitions
 SELECT hash, definition FROM definitions WHERE private = 0 ORDER BY since, hash;
@@ -295,7 +365,7 @@ ORDER BY o.id;
 -- name: expire
 UPDATE outbox SET state = 'expired', reason = 'too old for news, told as one line', settled = :now WHERE id = :id;
 
--- --- rests.py
+-- --- sending/rests.py
 
 -- name: rest_destination
 UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, gone_reason) WHERE id = :destination;
@@ -335,7 +405,7 @@ SELECT n.payload FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND o.settled > :since AND o.state = 'sent' AND n.kind = 'digest'
 ORDER BY o.id DESC;
 
--- --- held.py
+-- --- sending/held.py
 
 -- name: held_due
 -- What is held no longer, the oldest first, of the destinations that wait longest.
@@ -396,7 +466,7 @@ WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
 -- name: digest_soon
 SELECT min(next) AS next FROM digests WHERE destination = :destination AND next BETWEEN :now AND :latest;
 
--- --- lease.py
+-- --- sending/lease.py
 
 -- name: raise_epoch
 INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1, beat = 0;
@@ -415,7 +485,7 @@ WHERE state = 'sending' AND epoch < :epoch;
 -- name: beat
 UPDATE leases SET beat = beat + 1 WHERE name = :name AND epoch = :epoch;
 
--- --- restored.py
+-- --- sending/restored.py
 
 -- name: restored
 SELECT value FROM settings WHERE name = :name;
@@ -433,7 +503,7 @@ SELECT o.destination, n.at, n.payload FROM outbox o JOIN notices n ON n.id = o.n
     JOIN destinations d ON d.id = o.destination
 WHERE o.state = 'merged' AND o.reason = :reason AND o.settled >= :since AND d.gone IS NULL ORDER BY o.id;
 
--- --- counts.py
+-- --- sending/counts.py
 
 -- name: waiting_by_state
 SELECT CASE WHEN state = 'queued' AND (held_for IS NOT NULL OR held_until > :now) THEN 'held' ELSE state END AS state,
@@ -451,8 +521,9 @@ WHERE o.state IN ('queued', 'sending', 'uncertain') AND d.gone IS NULL
 GROUP BY d.platform ORDER BY d.platform;
 
 -- name: open_episodes
--- What people watch of their own is counted together: its rules bear their numbers.
-SELECT CASE WHEN substr(rule, 1, length(:private)) = :private THEN 'position' ELSE rule END AS rule, rank,
+-- What people watch of their own is counted together, and so is what they wrote.
+SELECT CASE WHEN substr(rule, 1, length(:private)) = :private THEN 'position'
+    WHEN substr(rule, 1, length(:own)) = :own THEN 'own rule' ELSE rule END AS rule, rank,
     count(*) AS count
 FROM episodes WHERE ended IS NULL GROUP BY 1, rank ORDER BY 1, rank;
 

@@ -89,9 +89,20 @@ def freeze(
     price: Newest | None,
     sentences: Mapping[str, Any],
     now: datetime,
+    private: bool = False,
 ) -> None:
-    """Freeze what is being told, inside the transaction that tells it; an episode is recorded once."""
-    work.run(SQL.define, hash=definition.hash, rule=definition.rule, definition=definition.text, since=to_ms(now))
+    """Freeze what is being told, inside the transaction that tells it; an episode is recorded once.
+
+    private: of a rule that is a person's own, which is no part of what everybody is shown.
+    """
+    work.run(
+        SQL.define,
+        hash=definition.hash,
+        rule=definition.rule,
+        definition=definition.text,
+        since=to_ms(now),
+        private=int(private),
+    )
     work.run(
         SQL.freeze,
         rule=definition.rule,
@@ -105,6 +116,7 @@ def freeze(
         venue=price.venue if price else None,
         event=json.dumps(event, sort_keys=True),
         sentences=json.dumps(sentences, sort_keys=True),
+        private=int(private),
     )
 
 
@@ -133,6 +145,11 @@ def entries(store: Store, rule: str | None = None, asset: str | None = None) -> 
     return _entries(store, store.read(SQL.record_of, rule=rule, asset=asset))
 
 
+def of_own(store: Store, rule: str, since: datetime) -> list[Entry]:
+    """Return the record of a rule that people wrote, from a time on, the oldest first."""
+    return _entries(store, store.read(SQL.record_of_own, rule=rule, since=to_ms(since)))
+
+
 def unjudged(store: Store, now: datetime) -> list[Entry]:
     """Return the entries that lack an outcome of which the time has come, the oldest first."""
     rows = store.read(SQL.record_unjudged, now=to_ms(now), after=json.dumps(AFTER))
@@ -146,7 +163,7 @@ def told_between(store: Store, since: datetime, until: datetime) -> list[Entry]:
 
 def before(work: Work, definition: Definition, asset: str, days: int, episode: int) -> PastWords:
     """Return what a rule has said of an asset under one definition before an episode, judged after so many days."""
-    of = {"definition": definition.hash, "asset": asset, "episode": episode}
+    of = {"rule": definition.rule, "definition": definition.hash, "asset": asset, "episode": episode}
     rows = work.rows(SQL.record_before, days=days, **of)
     changes = [float(row["change"]) for row in rows if row["change"] is not None]
     return past_words(len(rows), days, changes)

@@ -715,6 +715,16 @@ def m020_own_rules(db: Any) -> None:
     db.execute("ALTER TABLE destinations ADD COLUMN rules_made INTEGER NOT NULL DEFAULT 0")
 
 
+def m021_own_states(db: Any) -> None:
+    """Keep where rules of one's own stand: one row a rule, for all assets at once.
+
+    `stands` is what signals/rules/many/keeping.py makes of it; it names an asset by its number in `own_assets`, in
+    which new ones come last.
+    """
+    db.execute("CREATE TABLE own_states (rule TEXT PRIMARY KEY, stands BLOB NOT NULL) STRICT")
+    db.execute("CREATE TABLE own_assets (number INTEGER PRIMARY KEY, asset TEXT NOT NULL UNIQUE) STRICT")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 SQL: Final = queries("storage.market")
-Value: TypeAlias = tuple[int, str, str, str, float]  # at in ms (a bar: its open), venue, asset, input, value
+StoredValue: TypeAlias = tuple[int, str, str, str, float]  # at in ms (a bar: its open), venue, asset, input, value
 _PAGE: Final = 2_000  # rows read at once
 
 
@@ -66,7 +66,7 @@ def parts(
 
 def values(
     store: Store, part: Part, *, start: datetime | None = None, end: datetime | None = None
-) -> Iterator[list[Value]]:
+) -> Iterator[list[StoredValue]]:
     """Read the known values of a part in [start, end), ascending, a page at a time; what is written meanwhile too.
 
     A page is a question of its own: no long reading keeps the write-ahead log from being emptied beside a running bot.

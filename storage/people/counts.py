@@ -18,5 +18,5 @@ def destinations(store: Store) -> dict[tuple[str, str], int]:
 
 
 def ordered(store: Store) -> dict[str, int]:
-    """Return how many subscriptions, digests, positions and addresses there are."""
+    """Return how many subscriptions, digests, positions, addresses and rules of their own there are."""
     return {row["what"]: int(row["count"]) for row in store.read(SQL.ordered_counts)}

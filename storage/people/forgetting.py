@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from signals.units import to_ms
+from storage.alerts import own
 from storage.alerts.episodes import PRIVATE
 from storage.engine.database import Store
 from storage.engine.sql import queries
@@ -83,6 +84,7 @@ def _forget_places(work: Work, places: list[int], platform: str, user: str | Non
     work.run(SQL.forget_messages, **here)
     work.run(SQL.forget_places, **here)
     work.run(SQL.forget_roles)
+    own.forget_traces(work)
     return Forgotten(len(places), subscriptions, positions, addresses, messages, rules)
 
 

@@ -488,4 +488,5 @@ FROM destinations GROUP BY platform, 2 ORDER BY platform, 2;
 SELECT 'subscriptions' AS what, count(*) AS count FROM subscriptions
 UNION ALL SELECT 'digests', count(*) FROM digests
 UNION ALL SELECT 'positions', count(*) FROM positions
-UNION ALL SELECT 'addresses', count(*) FROM followed;
+UNION ALL SELECT 'addresses', count(*) FROM followed
+UNION ALL SELECT 'rules', count(*) FROM own_rules;

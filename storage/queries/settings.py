@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from signals.wall_clock import midnight
-from storage.alerts import episodes, held
+from storage.alerts import episodes
+from storage.alerts.sending import held
 from storage.people import destinations, digests, switches
 from storage.people.switches import EPISODE
 

@@ -12,7 +12,8 @@ from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import DAY, from_ms
 from signals.venues import venue_order
-from storage.alerts import itself, outbox, refusals, rests
+from storage.alerts import itself, outbox
+from storage.alerts.sending import refusals, rests
 from storage.engine import clock_jump
 from storage.market import points
 from storage.queries.freshness import is_stale

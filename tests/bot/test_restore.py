@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage.alerts import announcing, episodes, restored
+from storage.alerts import announcing, episodes
+from storage.alerts.sending import restored
 from storage.engine.backup import restoring, writing
 from storage.engine.database import Store
 from tests.bot.test_run import ANN, World, quiet, turn, until

@@ -17,8 +17,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.delivery.dispatcher import IN_FLIGHT
-from storage.alerts import lease, outbox
+from storage.alerts import outbox
 from storage.alerts.outbox import Notice
+from storage.alerts.sending import lease
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch

@@ -7,13 +7,13 @@ turn, and the rest is told without a line of odds. The pasts of what is followed
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from signals.alerts.record import definition_of, outcomes, past_words
-from signals.alerts.rule import rules
+from signals.alerts.rule import OWN, rule_of, rules
 from signals.evidence import horizon_of
 from signals.inputs import MARKET
 from signals.metric import metrics
@@ -54,7 +54,7 @@ def proofs(store: Store, events: Iterable[Event]) -> dict[tuple[Key, datetime], 
     found: dict[tuple[Key, datetime], Proof] = {}
     for event in events:
         odds = None
-        if event.kind != "resolved" and event.rule in rules():
+        if event.kind != "resolved" and _declared(event.rule):
             new = not past.known(event.rule, event.asset)
             left -= new
             odds = odds_of(store, event) if left >= 0 or not new else None
@@ -85,7 +85,7 @@ def with_proof(work: Work, event: Event, episode: int, proof: Proof | None, now:
 
     What is told so late that its outcome has begun is no part of the record: it was not said in advance.
     """
-    if event.kind == "resolved" or event.rule not in rules():
+    if event.kind == "resolved" or not _declared(event.rule):
         return event
     past = record.before(work, _definition(event.rule), event.asset, _horizon(event.rule), episode)
     event = replace(event, evidence=proof.evidence if proof else None, record=past.to_json())
@@ -96,7 +96,7 @@ def with_proof(work: Work, event: Event, episode: int, proof: Proof | None, now:
 
 def freeze(work: Work, event: Event, episode: int, price: Newest | None, now: datetime) -> None:
     """Put a fire into the record as it is told."""
-    rule = rules()[event.rule]
+    rule = rule_of(event.rule)
     record.freeze(
         work,
         event.to_json(),
@@ -108,6 +108,7 @@ def freeze(work: Work, event: Event, episode: int, price: Newest | None, now: da
         price=price,
         sentences={"headline": rule.headline, "legs": list(rule.legs), "counter": rule.counter},
         now=now,
+        private=event.rule.startswith(OWN),
     )
 
 
@@ -136,12 +137,16 @@ def _replayed(store: Store, past: PastFires, event: Event, before: Sequence[date
 
 
 def _horizon(rule: str) -> int:
-    return horizon_of(rules()[rule], metrics()[rules()[rule].metrics[0]])
+    return horizon_of(rule_of(rule), metrics()[rule_of(rule).metrics[0]])
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _definition(rule: str) -> Definition:
-    return definition_of(rules()[rule], metrics())
+    return definition_of(rule_of(rule), metrics())
+
+
+def _declared(rule: str) -> bool:
+    return rule in rules() or rule.startswith(OWN)
 
 
 def priced(asset: str) -> str:

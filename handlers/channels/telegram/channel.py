@@ -416,6 +416,7 @@ class Telegram:
             may_change=may_change,
             managers=f"admins of this {'channel' if chat.type == Chat.CHANNEL else 'group'}",
             title=clean(clip(chat.title or "", 128)) or None,
+            link=f"https://t.me/{self._bot.username}?start={{}}",
         )
 
 

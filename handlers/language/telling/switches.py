@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
 from handlers.command import Refused
-from handlers.language.kinds import FILLERS, HOURS, TIME
+from handlers.language.kinds import FILLERS, TIME
 from handlers.language.spelling import chunks, shown
+from signals.language.spelling import HOURS
 from signals.units import DAY, HOUR, MINUTE
 from signals.wall_clock import instant, shown_next
 

@@ -12,7 +12,7 @@ from handlers.words.evidence.odds import later
 from handlers.words.subscriptions import title
 from signals.alerts.burst import BURST, Burst
 from signals.alerts.event import Event
-from signals.alerts.rule import rules
+from signals.alerts.rule import rule_of
 from signals.inputs import MARKET
 
 if TYPE_CHECKING:
@@ -64,10 +64,12 @@ def as_told(entry: Entry) -> str | None:
         return "\n".join(
             line.text for line in tell_burst(Burst.from_json(entry.event)).blocks if isinstance(line, Line)
         )
-    if entry.rule not in rules():
+    try:
+        rule = rule_of(entry.rule)
+    except KeyError:
         return None
     event = Event.from_json(entry.event)
-    told = replace(rules()[entry.rule], **_sentences(entry))
+    told = replace(rule, **_sentences(entry))
     values = words_of(event)
     legs = [text for leg in told.legs if (text := filled(leg, values))]
     said = [wording.template(told.headline, values), *legs, wording.template(told.counter, values)]

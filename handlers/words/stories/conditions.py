@@ -12,26 +12,17 @@ from signals.metric import metrics
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from handlers.charts.figures import Drawn
     from signals.alerts.condition import Condition
+    from signals.metric import Unit
 
-_LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
-# What the description of a value ends with (signals/metric.py, `values`), and the unit that it is said in.
-_UNITS: Final[dict[str, Drawn]] = {"fraction": "fraction", "USD": "usd", "coins": "coins", "ratio": "ratio"}
+LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
 
 
-def unit_of(name: str) -> Drawn:
-    """Return the unit of a value by its whole name; a plain number is said as one."""
+def unit_of(name: str) -> Unit:
+    """Return the unit of a value by its whole name; a plain number, such as how many legs hold, is said as one."""
     metric, _, value = name.partition(".")
     declared = metrics().get(metric)
-    if declared is None:
-        return "index"
-    if value == "value":
-        return declared.unit
-    described = declared.values.get(value, "")
-    if described.startswith(("z ", "the same")) and declared.unit == "z":
-        return "z"
-    return _UNITS.get(described.rpartition(", ")[2], "index")
+    return declared.values[value].unit if declared and value in declared.values else "count"
 
 
 def number(value: float, name: str) -> str:
@@ -42,7 +33,7 @@ def number(value: float, name: str) -> str:
 def against(compared: Iterable[tuple[Condition, float, float]]) -> str:
     """Say values with the lines that they are held against: −2.28 (line at most −2.00)."""
     return "; ".join(
-        f"{_apart(value, bound, one.name)} (line {_LINES[one.op]} {number(bound, one.name)})"
+        f"{_apart(value, bound, one.name)} (line {LINES[one.op]} {number(bound, one.name)})"
         for one, value, bound in compared
     )
 
@@ -58,4 +49,4 @@ def _apart(value: float, bound: float, name: str) -> str:
 def line(condition: Condition) -> str:
     """Say a condition: at most −0.75."""
     bound = condition.bound
-    return f"{_LINES[condition.op]} {'a line of its own' if isinstance(bound, str) else number(bound, condition.name)}"
+    return f"{LINES[condition.op]} {'a line of its own' if isinstance(bound, str) else number(bound, condition.name)}"

@@ -15,17 +15,26 @@ from typing import TYPE_CHECKING, Any, Final
 from storage.engine import migrations
 from storage.engine.database import StoreError
 from storage.engine.dialect import SQLITE
+from storage.engine.settings import setting
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from storage.engine.database import Store
+
 SQL: Final = queries("storage.engine")
 BACKED_UP: Final = "backed up"  # the setting that says when a copy was made, in the copy alone
 _DATABASE: Final = b"SQLite format 3\x00"
 _PACKED: Final = b"\x1f\x8b"
 _CHUNK: Final = 1 << 20
+
+
+def backed_up(store: Store) -> datetime | None:
+    """Return when a database was made as a backup of another one; None of one that is none."""
+    said = setting(store, BACKED_UP)
+    return datetime.fromisoformat(json.loads(said)) if said else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +118,9 @@ def contents(path: Path, *, called: Path) -> Contents:
         raise StoreError(f"{called} is no database of perpulse{named}.")
     if unknown := [name for name in steps if name not in migrations.NAMES]:
         raise StoreError(f"{called} was written by a newer perpulse ({unknown[-1]}). Update perpulse first.")
-    at = datetime.fromisoformat(json.loads(said[0])) if said else datetime.fromtimestamp(called.stat().st_mtime, UTC)
+    at = (
+        datetime.fromisoformat(json.loads(said[0]))
+        if said and said[0]
+        else datetime.fromtimestamp(called.stat().st_mtime, UTC)
+    )
     return Contents(at, steps[-1], older=set(steps) != set(migrations.NAMES))

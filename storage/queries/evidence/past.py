@@ -18,7 +18,7 @@ import numpy as np
 
 from signals.alerts import stepping
 from signals.alerts.episodes import State
-from signals.alerts.rule import rules
+from signals.alerts.rule import OWN, rule_of, rules
 from signals.evidence import DailyCloses, base_rate, horizon_of
 from signals.inputs import MARKET
 from signals.metric import metrics
@@ -109,7 +109,7 @@ class PastFires:
 
     def known(self, rule: str, asset: str) -> bool:
         """Tell whether a rule was looked at before, so that what is new takes a moment."""
-        return (rule, rules()[rule].asset_of(asset)) in self._kept
+        return (rule, rule_of(rule).asset_of(asset)) in self._kept
 
     def current(self, rule: str, asset: str, now: datetime) -> bool:
         """Tell whether a rule was looked at up to the last daily close."""
@@ -118,7 +118,7 @@ class PastFires:
 
     def of(self, rule: str, asset: str, now: datetime) -> Fires:
         """Return every fire of a rule up to the last daily close. KeyError for a rule that is not declared."""
-        declared, end = rules()[rule], floor(now, DAY)
+        declared, end = rule_of(rule), floor(now, DAY)
         with self._lock:
             kept, note = self._kept.get((rule, asset)), rewritten.newest(self._store)
             if kept is not None and self._past_changed(kept, declared, asset, note):
@@ -181,14 +181,23 @@ class _Stands:
     since: datetime | None = None
 
 
-def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime | None = None) -> Evidence | None:
+def read(
+    store: Store,
+    rule: str,
+    asset: str,
+    now: datetime,
+    *,
+    before: datetime | None = None,
+    after: datetime | None = None,
+) -> Evidence | None:
     """Return what is known of a rule and an asset at a time, and no later; None where it never could be judged.
 
-    before: only fires before it are cases, such as those before the episode that is told of. It may take some seconds
-    where it was not asked before. KeyError for a rule that is not declared.
+    before: only fires before it are cases, such as those before the episode that is told of. after: only what was from
+    then on counts, and any day likewise. It may take some seconds where it was not asked before. KeyError for a rule
+    that is not declared.
     """
     past = store.beside(PastFires)
-    declared = rules()[rule]
+    declared = rule_of(rule)
     judged_of = declared.asset_of(asset)
     price_of = PRICE_OF_THE_MARKET if asset == MARKET else asset
     fires = past.of(rule, judged_of, now)
@@ -198,6 +207,7 @@ def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime
     known = (fire.at for fire in fires.fires if before is None or fire.at < before)
     first = closes.until(now).first
     since = fires.since if first is None else max(fires.since, from_ms(first - DAY_MS))
+    since = since if after is None else max(since, after)
     rate = base_rate(known, closes, since=since, until=now)
     return Evidence(declared, judged_of, fires, closes.until(now), price_of, venues, rate, since)
 
@@ -207,7 +217,10 @@ def read(store: Store, rule: str, asset: str, now: datetime, *, before: datetime
 
 def _computed(store: Store, rule: AlertRule, asset: str, end: datetime) -> dict[str, _Kept]:
     """Step a rule, and those over the same metrics with it, over all that is stored up to a close."""
-    alike = [other for other in rules().values() if (other.metrics, other.needed) == (rule.metrics, rule.needed)]
+    own = rule.id.startswith(OWN)
+    alike = (
+        [rule] if own else [one for one in rules().values() if (one.metrics, one.needed) == (rule.metrics, rule.needed)]
+    )
     every = [metrics()[name] for name in rule.metrics]
     spans = {metric.id: _span(store, metric, asset) for metric in every}
     begun = {name: span[0] if span else None for name, span in spans.items()}
@@ -219,7 +232,7 @@ def _computed(store: Store, rule: AlertRule, asset: str, end: datetime) -> dict[
     steps = tuple(panels.step_for(store, metric, metric.asset_of(asset), first, end) for metric in every)
     settled, now = _stepped(store, alike, steps, asset, first, end, stand)
     hours = min((one.since for one in now.values() if one.since), default=end)
-    if max(steps) < DAY and hours - first > 2 * DAY:
+    if max(steps) < DAY and hours - first > 2 * DAY and all(other.fits(DAY) for other in alike):
         _, days = _stepped(store, alike, (DAY,) * len(steps), asset, first, floor(hours, DAY), stand)
         settled, now = (_joined(days, later, hours) for later in (settled, now))
     return _kept(asset, end, end - SETTLES, begun, steps, settled, now)
@@ -233,7 +246,7 @@ def _extended(store: Store, kept: _Kept, rule: AlertRule, asset: str, end: datet
     )
     if steps != kept.steps or any(one.since is None for one in kept.alike.values()):
         return None
-    alike = [rules()[name] for name in kept.alike]
+    alike = [rule_of(name) for name in kept.alike]
     settled, now = _stepped(store, alike, steps, asset, kept.settled, end, kept.alike)
     return _kept(asset, end, end - SETTLES, kept.fires.begun, steps, settled, now)
 
@@ -278,8 +291,11 @@ def _stepped(
     times = [begin + clock * i for i in range(round((end - begin) / clock) + 1)]
     if not times:
         return dict(stand), dict(stand)
+    lead = max(rule.lead(clock) for rule in alike)
+    behind = [begin - clock * i for i in range(lead, 0, -1)]
     computed = [
-        Computed.of(store, metric, step, (asset,), times, clock) for metric, step in zip(every, steps, strict=True)
+        Computed.of(store, metric, step, (asset,), behind + times, clock)
+        for metric, step in zip(every, steps, strict=True)
     ]
     values: dict[str, Array] = {}
     for of_metric in computed:
@@ -287,9 +303,10 @@ def _stepped(
     cut = bisect_right(times, last - SETTLES)
     then, now = dict(stand), dict(stand)
     for rule in alike:
+        judged = rule.judged_rows(values, clock, lead)
         for part, into in ((slice(0, cut), then), (slice(cut, len(times)), now)):
             before = then[rule.id]
-            of_part = rule.judged_by({name: array[part] for name, array in values.items()})
+            of_part = {name: array[part] for name, array in judged.items()}
             state, told = stepping.run(
                 rule.levels,
                 before.state,
@@ -301,7 +318,7 @@ def _stepped(
                 lasts=rule.lasts,
             )
             fires = [
-                Fire(change.at, _venues(computed, asset, round((change.at - begin) / clock)))
+                Fire(change.at, _venues(computed, asset, lead + round((change.at - begin) / clock)))
                 for _, change in told
                 if change.kind == "fired"
             ]

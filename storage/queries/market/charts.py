@@ -100,7 +100,7 @@ def read(
     at = (panel.at if metric.at_open else panel.closes)[len(panel) - rows :].to_pydatetime().tolist()
     if moment is not None:
         at[-1] = newest if live and newest else end
-    price, price_of = _price(store, asset, step, max(first, at[0]), end)
+    price, price_of = price_beside(store, asset, step, max(first, at[0]), end)
     known = [row for row, number in enumerate(values) if not math.isnan(number)]
     # A row that closed after the newest point says the same once more, at a later time.
     kept = [row for row in range(rows) if at[row] < at[-1]] + [rows - 1]
@@ -144,7 +144,7 @@ def _last(store: Store, metric: Metric, asset: str, panel: Panel, end: datetime)
     return min(found, default=None)
 
 
-def _price(
+def price_beside(
     store: Store, asset: str, step: timedelta, start: datetime, end: datetime
 ) -> tuple[list[tuple[datetime, float]], str | None]:
     """Return the closes beside the value, and the newest price; for a figure of the whole market those of bitcoin.

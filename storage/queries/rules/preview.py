@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from signals.alerts import stepping
-from signals.alerts.derived import with_derived
 from signals.alerts.episodes import State
 from signals.metric import metrics
 from signals.units import DAY, floor
@@ -42,7 +39,8 @@ class Span:
 class Looked:
     """What a rule would have said of one asset.
 
-    judged: the first close at which it could be, None: none. times: the closes that were looked at, rising, and
+    judged: the first close at which it could be, None: none. holds: at the last close; held_before: at the first one
+    already, so that nobody knows when it began. times: the closes that were looked at, rising, and
     values: what its conditions compare at them, NaN where not known. venues: whose figures they are at the newest one.
     """
 
@@ -53,11 +51,8 @@ class Looked:
     times: tuple[datetime, ...] = ()
     values: Mapping[str, Array] = field(default_factory=dict)
     venues: tuple[str, ...] = ()
-
-    @property
-    def holds(self) -> bool:
-        """Tell whether it holds at the last close."""
-        return bool(self.spans) and self.spans[-1].ended is None
+    holds: bool = False
+    held_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +74,10 @@ class Preview:
     def span(self) -> timedelta:
         """Return over how long it could be judged, of the asset that is known longest."""
         begun = [looked.judged for looked in self.found if looked.judged]
-        return self.until - min(begun) if begun else timedelta(0)
+        if not begun:
+            return timedelta(0)
+        whole = self.until - self.since  # a row that lies across the beginning is no reason to say 89 days
+        return whole if min(begun) - self.since <= 2 * max(one.step for one in self.found) else self.until - min(begun)
 
     @property
     def a_day(self) -> float:
@@ -96,9 +94,12 @@ class Preview:
 def read(store: Store, rule: AlertRule, assets: Sequence[str], now: datetime, *, days: int = DAYS) -> Preview:
     """Step a rule over the closes of the last days. It may take a second for many assets.
 
-    What held at the first close that could be judged is no fire, since nobody knows when it began.
+    What held at the first close that could be judged is no fire, since nobody knows when it began. Of history that
+    ended long ago its own last days are looked at.
     """
-    since, wanted = now - timedelta(days=days), tuple(dict.fromkeys(rule.asset_of(asset) for asset in assets))
+    wanted = tuple(dict.fromkeys(rule.asset_of(asset) for asset in assets))
+    now = min(now, _last(store, rule, wanted) or now)
+    since = now - timedelta(days=days)
     alike: dict[tuple[timedelta, ...], list[str]] = {}
     for asset in wanted:
         if steps := _steps(store, rule, asset, since, now):
@@ -116,6 +117,18 @@ def again(found: Preview, rule: AlertRule) -> Preview:
     """Step another rule over the values of the same metrics that were read for the first: nothing is read anew."""
     looked = tuple(_stepped(rule, one.asset, one.step, one.times, one.values, one.venues) for one in found.found)
     return Preview(rule, found.since, found.until, tuple(one for one in looked if one.judged), found.lacking)
+
+
+def _last(store: Store, rule: AlertRule, assets: Sequence[str]) -> datetime | None:
+    """Return when the newest figure of any asset is no longer current; None where nothing is stored."""
+    every = metrics()
+    spans = [
+        points.span(store, every[name].asset_of(asset), one)
+        for name in rule.needed
+        for one in every[name].needs
+        for asset in assets
+    ]
+    return max((span[1] + DAY for span in spans if span), default=None)
 
 
 def _steps(store: Store, rule: AlertRule, asset: str, since: datetime, now: datetime) -> tuple[timedelta, ...] | None:
@@ -164,9 +177,8 @@ def _stepped(
     venues: tuple[str, ...],
 ) -> Looked:
     """Step one asset. times: of the rows of values, among them those that derived values read before the first."""
-    known = rule.judged_by(with_derived(rule.derived, values, clock))
     lead = rule.lead(clock)
-    rows = {name: np.asarray(array)[lead:] for name, array in known.items()}
+    rows = rule.judged_rows(values, clock, lead)
     state, told = stepping.run(
         rule.levels,
         State(),
@@ -178,16 +190,20 @@ def _stepped(
         lasts=rule.lasts,
     )
     spans: list[Span] = []
+    held_before = counts = False
     for then, change in told:
-        if change.kind == "fired" and (then.first is None or change.since > then.first):
+        if change.kind == "fired":
+            counts = then.first is None or change.since > then.first
+            held_before = held_before or not counts
+        if counts and change.kind == "fired":
             spans.append(Span(change.at))
-        elif change.kind == "resumed" and spans:
+        elif counts and change.kind == "resumed":
             spans[-1] = Span(spans[-1].fired)
-        elif change.kind == "resolved" and spans:
+        elif counts and change.kind == "resolved":
             spans[-1] = Span(spans[-1].fired, change.at)
     named = {name for level in rule.levels for name in level.names()}
     kept = {name: array for name, array in values.items() if name in named or _is_read(rule, name)}
-    return Looked(asset, tuple(spans), state.first, clock, times, kept, venues)
+    return Looked(asset, tuple(spans), state.first, clock, times, kept, venues, state.rank > 0, held_before)
 
 
 def _is_read(rule: AlertRule, name: str) -> bool:

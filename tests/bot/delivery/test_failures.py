@@ -26,8 +26,9 @@ from handlers.channels.failure import (
     TokenRefused,
     Unreached,
 )
-from storage.alerts import lease, outbox
+from storage.alerts import outbox
 from storage.alerts.outbox import Claim, Notice
+from storage.alerts.sending import lease
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import HandClock

@@ -11,7 +11,8 @@ import pytest
 from bot.delivery.held import LISTED
 from handlers.reply import Button, Buttons
 from signals.units import to_ms
-from storage.alerts import episodes, held
+from storage.alerts import episodes
+from storage.alerts.sending import held
 from storage.people import destinations, switches
 from storage.people.switches import BUDGET, Switch
 from tests.bot.delivery.desk import HOUR, Desk, desk_at

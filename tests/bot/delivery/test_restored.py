@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from datetime import timedelta
@@ -12,7 +13,9 @@ import pytest
 from handlers.reply import plain_text
 from signals.due import WallTime
 from signals.wall_clock import midnight
-from storage.alerts import announcing, outbox, restored
+from storage.alerts import announcing, outbox
+from storage.alerts.sending import restored
+from storage.engine.backup.writing import write
 from storage.engine.database import Store
 from storage.people import destinations, digests
 from tests.bot.delivery.desk import DAY, HOUR, NOW, Desk, desk_at
@@ -112,6 +115,24 @@ async def test_a_message_of_before_the_backup_is_edited_and_none_is_sent_twice(d
     desk.happens(("price_drawdown", "resolved"))
     await desk.turns(10)
     assert desk.channel.said[1].edited == "m1"
+
+
+async def test_a_backup_that_was_unpacked_by_hand_is_known_as_one_too(desk: Desk) -> None:
+    desk.happens("oi_drawdown")
+    packed = write(desk.store.path, desk.store.path.with_name("one.db.gz"), now=NOW).file
+    await desk.turns(5)
+    assert len(said(desk)) == 1
+    desk.store.close()
+    desk.store.path.write_bytes(gzip.decompress(packed.read_bytes()))
+    desk.store = Store(desk.store.path)
+    desk.restart()
+    await desk.turns(2 * FIVE.total_seconds())
+    _, line = said(desk)
+    assert line.startswith("perpulse was restored from a backup of 15 January 12:00 UTC. 1 notice of the time until")
+    desk.restart()
+    desk.happens("price_drawdown")
+    await desk.turns(10)
+    assert len(said(desk)) == 3, "and goes on as ever, also after another start"
 
 
 async def test_who_is_not_concerned_hears_nothing(desk: Desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from handlers.channels.failure import RightsMissing, Throttled
-from storage.alerts import rests
+from storage.alerts.sending import rests
 from tests.bot.delivery.desk import DAY, HOUR, NOW, Desk, desk_at
 from tests.storage import beside
 

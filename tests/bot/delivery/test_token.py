@@ -10,7 +10,8 @@ import pytest
 
 from bot.delivery.dispatcher import Dispatcher
 from handlers.channels.failure import SendFailed, TokenRefused, Unreached
-from storage.alerts import outbox, refusals
+from storage.alerts import outbox
+from storage.alerts.sending import refusals
 from storage.people import destinations
 from tests.bot.delivery.desk import HOUR, NOW, Desk, desk_at
 from tests.fakes.channel import FakeChannel

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.delivery.owners import Owners
 from bot.doubting import DoubtingClock
 from bot.watch import vitals as vitals_module
 from bot.watch.alarms import OwnAlarms
 from bot.watch.backups import Backups
 from bot.watch.config import BackupSection
-from bot.watch.owners import Owners
 from handlers.channels.failure import TokenRefused
 from storage.alerts import itself, outbox
 from storage.people import access, destinations, switches

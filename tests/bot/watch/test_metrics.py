@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.watch import dashboard, exporter
 from bot.watch.measures import MEASURES
 from handlers.channels.failure import ChatGone, PerhapsSent, Throttled
-from storage.people import destinations, positions
+from storage.people import destinations
 from tests.bot.delivery.desk import NOW
 from tests.bot.watch.house import Watched, watched_at
 from tests.house import ROOT
@@ -107,12 +107,26 @@ async def test_an_input_has_one_number_however_many_assets_are_followed(watched:
 
 
 async def test_people_are_numbers(watched: Watched) -> None:
+    with watched.desk.store.write() as work:
+        work.connection.execute(
+            "INSERT INTO own_rules (destination, number, line, rule, scope, created) VALUES (?, 1, ?, ?, '[]', 0)",
+            (watched.desk.chat, "btc over my 4711 entry", "own btc over 4711"),
+        )
+        for rule in ("own btc over 4711", "position 4711", "oi_drawdown"):
+            work.connection.execute(
+                "INSERT INTO episodes (rule, asset, since, fired, rank, first_values, last_values) "
+                "VALUES (?, 'BTC', 0, 0, 'notice', '{}', '{}')",
+                (rule,),
+            )
     found = await values(watched)
     assert found["perpulse_destinations"] == {("telegram", "open"): 2.0}
     assert found["perpulse_ordered"] == {
-        ("subscriptions",): 1.0, ("digests",): 0.0, ("positions",): 0.0, ("addresses",): 0.0,
+        ("subscriptions",): 1.0, ("digests",): 0.0, ("positions",): 0.0, ("addresses",): 0.0, ("rules",): 1.0,
     }  # fmt: skip
-    assert positions  # each of them has its own tests
+    assert found["perpulse_episodes_open"] == {
+        ("notice", "oi_drawdown"): 1.0, ("notice", "own rule"): 1.0, ("notice", "position"): 1.0,
+    }  # fmt: skip
+    assert "4711" not in await rendered(watched)
 
 
 async def test_a_database_that_is_gone_costs_its_own_numbers_alone(watched: Watched) -> None:

@@ -31,7 +31,7 @@ from handlers.charts.sheet import WIDEST, spread, wrapped
 from handlers.reply import Picture, from_json, to_json
 from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.rule import AlertRule, rules_of
-from signals.metric import Chart, Metric, metrics
+from signals.metric import Chart, Metric, Value, metrics
 from signals.options import OptionExpiry, Strike
 from storage.queries.derivatives.option_chain import OptionsNow
 from storage.queries.freshness import Stamp
@@ -56,7 +56,7 @@ def rule(*levels):
 def metric(value="value"):
     chart = Chart("Drawdown", "from the peak", value=value)
     day = timedelta(days=1)
-    return Metric("m", "m", "", "fraction", (), day, day, "", chart, {})
+    return Metric("m", "m", "", (), day, day, "", chart, {"value": Value("fraction", "m")})
 
 
 def drawn(figure, gid):

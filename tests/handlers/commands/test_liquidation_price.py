@@ -12,9 +12,10 @@ import pytest
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody, usage
 from handlers.language.grammar import parse
-from handlers.language.spelling import plainly, split_command
+from handlers.language.spelling import split_command
 from handlers.reply import Buttons, Reply, plain_text
 from handlers.words.liquidation import ASSUMED, SAID_APART
+from signals.language.spelling import plainly
 from signals.liquidation import Assumption
 from storage.engine.database import Store
 

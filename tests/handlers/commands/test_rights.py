@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 # Written down by hand, and not read from the commands: a flag that is forgotten there is found here.
 OWNERS: Final = {"owners", "allow", "deny", "announce"}
 ADMINS: Final = {
-    "sub", "unsub", "tz", "venue", "digest", "mute", "unmute", "quiet", "only", "budget", "mention", "forgetme",
-    "export",
+    "sub", "unsub", "tz", "venue", "digest", "mute", "unmute", "quiet", "only", "budget", "mention", "alert",
+    "export", "share", "forgetme",
 }  # fmt: skip
 IN_PRIVATE: Final = {"watch", "unwatch", "positions", "owner"}
-EVERYBODY: Final = {"settings", "privacy", "status", "sources", "start", "help", "about"}
+EVERYBODY: Final = {"settings", "alerts", "privacy", "status", "sources", "start", "help", "about"}
 NOBODYS_OWN: Final = ("calculators", "market", "judgement")  # what is asked of these everybody may ask anywhere
 ROLES: Final = {
     "owner": Asker("telegram", Address("7"), "7", owner=True, may_change=False),

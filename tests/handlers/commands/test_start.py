@@ -33,7 +33,9 @@ def test_every_command_is_in_the_list_of_one_subject(empty: Any) -> None:
     assert sorted(said) == sorted(f"{one.example} – {one.help}" for one in commands().values() if not one.roles)
 
 
-@pytest.mark.parametrize(("word", "begins"), [("calc", "Calculators."), ("alerts", "Your messages."), ("admin", "For")])
+@pytest.mark.parametrize(
+    ("word", "begins"), [("calc", "Calculators."), ("messages", "Your messages."), ("admin", "For")]
+)
 def test_a_subject_is_known_by_other_words(empty: Any, word: str, begins: str) -> None:
     assert empty.text(f"/help {word}").startswith(begins)
 
@@ -47,7 +49,7 @@ def test_help_explains_each_command(empty: Any, name: str) -> None:
     assert len(said) > 2
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", [name for name in commands() if name != "alert"])  # its help is a whole language
 def test_help_on_a_command_is_twelve_rows_of_a_phone(empty: Any, name: str) -> None:
     said = [block.text for block in empty.ask(f"/help {name}").blocks if isinstance(block, Line)]
     buttons = [block for block in empty.ask(f"/help {name}").blocks if isinstance(block, Buttons)]

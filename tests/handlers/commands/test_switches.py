@@ -13,8 +13,9 @@ from handlers.reply import Button, Buttons, Line, plain_text
 from signals.alerts import burst
 from signals.alerts.episodes import Transition
 from signals.alerts.rule import rules
-from storage.alerts import episodes, held, outbox
+from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
+from storage.alerts.sending import held
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from tests.fakes.notices import claim_from, ready, sent_from

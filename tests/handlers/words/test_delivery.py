@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from handlers.words.delivery import resting_lines
-from storage.alerts.rests import Resting
+from storage.alerts.sending.rests import Resting
 
 NOW = datetime(2026, 1, 16, tzinfo=UTC)
 PLACES = [

@@ -51,8 +51,8 @@ def values_of(setup: Setup, **chosen: float) -> dict[str, float]:
     found: dict[str, float] = {}
     for metric in rules()[setup.id].metrics:
         for name, described in metrics()[metric].values.items():
-            unit = described.rpartition(", ")[2]
-            found[f"{metric}.{name}"] = {"fraction": -0.31, "USD": 9.1e10, "coins": 93_600.0}.get(unit, 2.34)
+            unit = described.unit
+            found[f"{metric}.{name}"] = {"fraction": -0.31, "usd": 9.1e10, "coins": 93_600.0}.get(unit, 2.34)
             if "price" in name or name in {"low", "close", "support"}:
                 found[f"{metric}.{name}"] = 95_131.0
     return found | chosen

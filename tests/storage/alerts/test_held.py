@@ -9,8 +9,9 @@ import pytest
 
 from signals.alerts.episodes import Transition
 from signals.units import to_ms
-from storage.alerts import episodes, held, lease, outbox
+from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
+from storage.alerts.sending import held, lease
 from storage.people import destinations
 from tests.fakes.notices import claim_from, ready, sent_from
 from tests.storage import beside

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, lease, outbox, rests
+from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
+from storage.alerts.sending import lease, rests
 from storage.engine.sql import Query
 from storage.people import destinations
 from tests.fakes.notices import claim_from, sent_from

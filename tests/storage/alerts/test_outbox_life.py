@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from signals.alerts.episodes import Transition
-from storage.alerts import episodes, lease, outbox
+from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Claim, Notice
+from storage.alerts.sending import lease
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.examples import examples

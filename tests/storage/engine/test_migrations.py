@@ -47,6 +47,7 @@ SHIPPED = {
     "m018_record": "35306b32042c89aa",
     "m019_options_told": "bda9613af14b7b8c",
     "m020_own_rules": "17248efb413d77b7",
+    "m021_own_states": "bf02291da2f3ca8c",
 }
 
 

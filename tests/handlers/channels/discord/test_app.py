@@ -13,11 +13,13 @@ from bot.config import Config, Market
 from storage.engine import settings
 from storage.people import destinations
 from tests.fakes.discord_wire import CHANNEL, TOKEN
+from tests.handlers.channels.discord.desk import discord_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.discord_wire import DiscordWire
+    from tests.handlers.channels.discord.desk import Desk
 
 
 async def test_the_program_answers_completes_and_keeps(fake: DiscordWire, tmp_path: Path) -> None:
@@ -72,3 +74,16 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, missing: str) -> None:
     given = {"token_file": where} if missing == "token_file" else {"webhooks": {"a": {"url_file": where}}}
     with pytest.raises(Exception, match="cannot be read"):
         Config(discord=given).secrets()
+
+
+async def test_the_direct_chat_of_a_person_is_asked_for_and_has_an_id_of_its_own(desk: Desk) -> None:
+    assert await desk.discord.private_chat("55") == "56"
+    assert await desk.discord.private_chat("somebody") is None
+    desk.fake.revoked = True
+    assert await desk.discord.private_chat("57") is None, "then the others are told"
+
+
+async def test_a_bot_that_is_not_logged_in_opens_no_chat(fake: DiscordWire) -> None:
+    asleep = discord_at(fake)
+    assert await asleep.private_chat("55") is None
+    await asleep.stop()

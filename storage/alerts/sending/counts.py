@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from signals.alerts.rule import OWN
 from signals.units import from_ms, to_ms
 from storage.alerts.episodes import PRIVATE
 from storage.engine.sql import queries
@@ -28,5 +29,6 @@ def due_longest(store: Store, now: datetime) -> dict[str, datetime]:
 
 
 def open_episodes(store: Store) -> dict[tuple[str, str], int]:
-    """Return how many episodes are open, by rule and rank; those of people's own positions are one rule together."""
-    return {(row["rule"], row["rank"]): int(row["count"]) for row in store.read(SQL.open_episodes, private=PRIVATE)}
+    """Return how many episodes are open, by rule and rank; those of people's own positions and rules are one each."""
+    rows = store.read(SQL.open_episodes, private=PRIVATE, own=OWN)
+    return {(row["rule"], row["rank"]): int(row["count"]) for row in rows}

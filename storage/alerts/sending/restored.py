@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from signals.units import from_ms, to_ms
 from storage.engine import settings
+from storage.engine.backup.reading import BACKED_UP, backed_up
 from storage.engine.sql import queries
 from storage.people import digests
 
@@ -70,13 +71,22 @@ def mark(store: Store, backup: datetime, *, now: datetime) -> int:
             if ordered.due <= now:
                 digests.plan(work, ordered, ordered.next_after(now))
         _keep(work, Restored(backup, now))
+        settings.keep_setting(work, BACKED_UP, "")  # from here on it is no copy any more
     return waited
 
 
-def begun(work: Work, now: datetime) -> None:
-    """Learn that perpulse runs on this database from now on."""
-    if (found := read(work)) and found.until is None:
-        _keep(work, replace(found, until=now + SETTLES))
+def begun(store: Store, now: datetime) -> None:
+    """Learn that perpulse runs on this database from now on.
+
+    A copy says of itself that it is one, so that a backup which was unpacked by hand is known as well.
+    """
+    with store.write() as work:
+        found, copied = read(work), backed_up(store)
+        if copied:
+            mark(store, copied, now=now)
+            found = read(work)
+        if found and found.until is None:
+            _keep(work, replace(found, until=now + SETTLES))
 
 
 def silence(work: Work, notice: Notice, number: int, now: datetime) -> None:

@@ -1,0 +1,1 @@
+"""Many rules judged at once: arrays of rules and assets, stepped like the one machine of all alarms."""

@@ -1,0 +1,297 @@
+"""/alert, /alerts, /backtest and /share, as they are typed and as they are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from handlers.channels.channel import Address
+from handlers.charts import pictures
+from handlers.command import Asker, Refused
+from handlers.limits import RuleLimits
+from handlers.reply import Buttons, Line, Picture
+from signals.units import DAY
+from storage.panels import panels
+from storage.people import rules as kept
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from handlers.reply import Reply
+    from tests.handlers.conftest import Desk
+
+MORNING = "2026-02-06"
+TELEGRAM = Asker("telegram", Address("7"), "7", link="https://t.me/pulse_bot?start={}")
+
+
+@pytest.fixture
+def winter(desk: Callable[..., Desk]) -> Desk:
+    """Return a desk on the morning after the fall of 5 February 2026."""
+    return desk("bundled", MORNING)
+
+
+def lines(reply: Reply) -> list[str]:
+    return [block.text for block in reply.blocks if isinstance(block, Line)]
+
+
+def buttons(reply: Reply) -> dict[str, str]:
+    every = (button for block in reply.blocks if isinstance(block, Buttons) for button in block.buttons)
+    return {button.label: button.command for button in every}
+
+
+# --- looking before it is kept ----------------------------------------------------------------------------------------
+
+
+def test_a_rule_is_looked_at_and_nothing_is_kept(winter: Desk) -> None:
+    reply = winter.ask("/alert btc price -5% in 24h")
+    assert lines(reply)[0] == "BTC: price down 5 % or more in 24 h; over when back down less than 2.5 % in 24 h."
+    fires = reply.values["fires"]
+    assert lines(reply)[1].startswith("Would have fired once in 90 days; on 4 February")
+    assert {fire["asset"] for fire in fires} == {"BTC"}
+    assert [fire["at"][:10] for fire in fires][-1] >= "2026-02-0"
+    assert buttons(reply) == {
+        "Save": "/alert save btc price <= -5% in 24h",
+        "Cancel": "/alert cancel",
+    }
+    assert winter.ask("/alerts").values == {"rules": []}
+    assert lines(winter.ask("/alert cancel")) == ["Nothing was saved."]
+
+
+def test_a_rule_that_speaks_daily_comes_with_a_stricter_one(winter: Desk) -> None:
+    reply = winter.ask("/alert btc eth price change > 0.1% in 1d")
+    stricter = reply.values["stricter"]
+    if len(reply.values["fires"]) <= reply.values["days"]:
+        assert stricter is None
+    else:
+        again = winter.ask(buttons(reply)["Stricter"])
+        assert 1 <= len(again.values["fires"]) <= 13
+        assert again.values["line"] == stricter
+
+
+def test_what_held_all_the_time_is_said(winter: Desk) -> None:
+    reply = winter.ask("/alert btc price > 1000")
+    assert "Would not have fired in 90 days." in lines(reply)
+    assert any(
+        line.startswith("Now it holds: ") and line.endswith("as it has for all of that time.") for line in lines(reply)
+    )
+    assert reply.values["holds"] == ["BTC"]
+
+
+def test_what_cannot_be_judged_says_what_is_lacking(winter: Desk) -> None:
+    reply = winter.ask("/alert eth depth z < -1")
+    assert lines(reply)[1] == "It could not be judged for ETH: too little is stored of depth of the order book."
+    assert "Save" in buttons(reply), "data may come"
+
+
+def test_the_picture_shows_the_line_and_the_times(winter: Desk) -> None:
+    reply = winter.ask("/alert btc crosses 80k")
+    (picture,) = [block for block in reply.blocks if isinstance(block, Picture)]
+    full = pictures.resolve(winter.store, picture.chart)
+    assert full is not None
+    assert full["title"] == "price crosses 80,000"
+    assert full["lines"] == [["$80,000", 80_000.0]]
+    assert len(full["episodes"]) == len(reply.values["fires"])
+    assert (
+        picture.alt
+        == f"price crosses 80,000 of BTC: {len(full['episodes'])} time{'s' * (len(full['episodes']) != 1)} in 90 days"
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        pytest.param("/alert btc fundng > 30% apr", "“fundng” is no figure I know; did you mean funding", id="word"),
+        pytest.param("/alert btc funding > 30", "30 of what: 30% a year or 30% per 8 h?", id="unit"),
+        pytest.param("/alert doge funding > 30% apr", "doge", id="not followed"),
+        pytest.param("/alert my position 9 within 5%", "You watch no position 9.", id="position"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_would_be_right(winter: Desk, typed: str, said: str) -> None:
+    with pytest.raises(Refused) as refused:
+        replace(winter, asker=TELEGRAM).ask(typed)
+    assert said in str(refused.value)
+    assert all(command.startswith("/alert ") for _, command in refused.value.offers)
+
+
+def test_without_words_it_says_how(winter: Desk) -> None:
+    assert lines(winter.ask("/alert"))[1] == "/alert btc funding > 30% apr for 2h"
+    assert "/alert btc funding > 30% apr for 2h – above it at every close of two hours" in lines(
+        winter.ask("/help alert")
+    )
+    told = lines(winter.ask("/help alert more"))
+    assert "/alert btc funding flips – at the close that changes its sign" in told
+    assert all("  " not in line for line in told)
+
+
+def test_what_it_would_have_said_is_what_the_prices_say(winter: Desk) -> None:
+    """Counted by a loop of its own: told at a close of −5 % or less, over at one above −2.5 %."""
+    panel = panels.panel(winter.store, ["close"], ["BTC"], step=DAY, start=winter.now - 95 * DAY, end=winter.now)
+    price = panel.values["close"][:, 0]
+    fires, on = [], True
+    for row in range(1, len(price)):
+        change = price[row] / price[row - 1] - 1
+        if not on and change <= -0.05:
+            fires.append(panel.closes[row].isoformat()[:10])
+        on = change <= -0.05 or (on and change <= -0.025)
+    shown = winter.ask("/alert btc price -5% in 24h").values["fires"]
+    assert [fire["at"][:10] for fire in shown] == [at for at in fires if at > str(winter.now - 90 * DAY)]
+    assert shown
+
+
+# --- keeping, listing, changing ---------------------------------------------------------------------------------------
+
+
+def test_it_is_saved_listed_paused_changed_and_deleted(winter: Desk) -> None:
+    saved = winter.ask("/alert save btc drawdown < -30% at most every 4h")
+    assert (saved.values["number"], saved.values["line"]) == (1, "btc drawdown < -30% at most every 4h")
+    assert buttons(saved)["Undo"] == "/alerts delete 1"
+    listed = lines(winter.ask("/alerts"))
+    assert listed[:2] == ["1 rule of this chat's own.", "1 · btc drawdown < -30% at most every 4h"]
+    assert listed[2].startswith("calm · now ")
+    assert "(line below −30.0 %) · never fired" in listed[2]
+    one = winter.ask("/alerts 1")
+    assert lines(one)[0].startswith("Rule 1. BTC: open interest against its 365-day peak below −30 %")
+    assert "It is told every 4 h at most." in lines(one)
+    assert lines(winter.ask("/alerts pause 1")) == ["Rule 1 is paused: btc drawdown < -30% at most every 4h"]
+    assert lines(winter.ask("/alerts"))[2].startswith("paused since 6 February")
+    looked = winter.ask("/alerts edit 1 btc drawdown < -20%")
+    assert buttons(looked)["Save"] == "/alerts edit 1 save btc drawdown < -20%"
+    assert lines(winter.ask("/alerts"))[1] == "1 · btc drawdown < -30% at most every 4h", "nothing is changed by a look"
+    winter.ask(buttons(looked)["Save"])
+    assert lines(winter.ask("/alerts"))[1:3][0] == "1 · btc drawdown < -20%"
+    assert winter.ask("/alerts").values["rules"][0]["paused"] is None
+    assert lines(winter.ask("/alerts delete #1")) == ["Rule 1 is deleted: btc drawdown < -20%"]
+    with pytest.raises(Refused, match="This chat has no rule of its own yet"):
+        winter.ask("/alerts 1")
+
+
+def test_the_answer_to_a_question_goes_first(winter: Desk) -> None:
+    """What is typed after "which one?" and "what should it say?" is put before the words of the command."""
+    winter.ask("/alert save btc drawdown < -30%")
+    assert winter.ask("/alerts btc drawdown < -10% edit 1").values["number"] == 1
+    assert lines(winter.ask("/alerts 1 pause"))[0].startswith("Rule 1 is paused")
+    for line, question in (("/alerts edit 1", "What should it say?"), ("/alerts delete", "Which rule?")):
+        with pytest.raises(Refused) as refused:
+            winter.ask(line)
+        assert refused.value.wanted is not None
+        assert question in refused.value.wanted.question
+
+
+def test_the_same_rule_is_not_kept_twice(winter: Desk) -> None:
+    winter.ask("/alert save btc drawdown < -30%")
+    with pytest.raises(Refused, match="That is rule 1 of this chat already"):
+        winter.ask("/alert save BTC oi drawdown below -30 %")
+
+
+def test_limits_say_what_to_do(winter: Desk) -> None:
+    tight = replace(winter)
+    deps = replace(tight.deps, limits=RuleLimits(of_a_chat=1))
+    from handlers.commands.alert import check_room  # noqa: PLC0415 - for this alone
+
+    check_room(deps)
+    winter.ask("/alert save btc drawdown < -30%")
+    with pytest.raises(Refused, match="This chat has 1 rules, as many"):
+        check_room(deps)
+    with pytest.raises(Refused, match="as many as one person may"):
+        check_room(replace(tight.deps, limits=RuleLimits(of_an_owner=0)))
+    with pytest.raises(Refused, match=r"\[rules\] in_all"):
+        check_room(replace(tight.deps, limits=RuleLimits(in_all=1)))
+
+
+def test_what_costs_too_much_is_refused_before_it_is_computed(winter: Desk) -> None:
+    from handlers.commands.alert import check_cost  # noqa: PLC0415 - for this alone
+    from handlers.language.telling.own_rules import own_line  # noqa: PLC0415 - as above
+
+    line = own_line("any lead > 0.5", winter.deps)
+    check_cost(winter.deps, line)
+    with pytest.raises(Refused, match="of 2 coins, and one rule may read 10"):
+        check_cost(replace(winter.deps, limits=RuleLimits(figures=10)), line)
+
+
+def test_members_read_the_list_and_change_nothing(winter: Desk) -> None:
+    group = Address("-100", kind="group")
+    admin = replace(winter, asker=Asker("telegram", group, "8"))
+    member = replace(winter, asker=Asker("telegram", group, "9", may_change=False))
+    admin.ask("/alert save btc drawdown < -30%")
+    assert lines(member.ask("/alerts"))[1] == "1 · btc drawdown < -30%"
+    for line in ("/alerts delete 1", "/alerts pause 1", "/alerts edit 1 btc funding flips", "/alert btc funding flips"):
+        with pytest.raises(Refused, match="Only admins of this chat"):
+            member.ask(line)
+
+
+# --- handing on -------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_shows_the_rule_to_others_and_nothing_of_the_chat(winter: Desk) -> None:
+    mine = replace(winter, asker=TELEGRAM)
+    mine.ask("/alert save btc drawdown < -30%")
+    shared = mine.ask("/share 1")
+    assert lines(shared)[1] == "/alert btc drawdown < -30%"
+    link = shared.values["link"]
+    head, _, word = link.partition("start=")
+    assert head == "https://t.me/pulse_bot?"
+    assert len(word) <= 64
+    assert set(word) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+    other = replace(winter, asker=Asker("telegram", Address("8"), "8"))
+    seen = other.ask(f"/start {word}")
+    assert buttons(seen)["Save"] == "/alert save btc drawdown < -30%"
+    assert other.ask("/alerts").values == {"rules": []}, "only a press saves it"
+    with pytest.raises(Refused, match="leads to no rule any more"):
+        other.ask("/start rule_nothing")
+    mine.ask("/forgetme")
+    with pytest.raises(Refused, match="leads to no rule any more"):
+        other.ask(f"/start {word}")
+
+
+def test_where_there_are_no_links_the_line_is_enough(winter: Desk) -> None:
+    winter.ask("/alert save btc drawdown < -30%")
+    shared = winter.ask("/share 1")
+    assert shared.values["link"] is None
+    assert not any("http" in line for line in lines(shared))
+
+
+# --- what followed ----------------------------------------------------------------------------------------------------
+
+
+def test_backtest_is_the_evidence_of_the_same_rule_by_line_and_by_number(winter: Desk) -> None:
+    typed = winter.ask("/backtest btc price -5% in 24h")
+    assert lines(typed)[0].startswith("BTC: price down 5 % or more in 24 h")
+    assert typed.values["n_7d"] >= 1
+    winter.ask("/alert save btc price -5% in 24h")
+    numbered = winter.ask("/backtest 1")
+    assert numbered.values["cases"] == typed.values["cases"]
+    assert buttons(typed)["Make it a rule"] == "/alert btc price <= -5% in 24h"
+    with pytest.raises(Refused, match="Which rule"):
+        winter.ask("/backtest")
+
+
+def test_who_tries_many_is_told_that_one_is_good_by_chance(winter: Desk) -> None:
+    mine = replace(winter, asker=TELEGRAM)
+    mine.ask("/alert save btc drawdown < -30%")  # a chat that is known
+    for number in range(2, 6):
+        assert "tried" not in " ".join(lines(mine.ask(f"/backtest btc price -{number}% in 24h"))) or number == 5
+    last = mine.ask("/backtest btc price -8% in 24h")
+    assert last.values["tried"] >= 5
+    assert any("by chance" in line and f"tried {last.values['tried']} rules" in line for line in lines(last))
+
+
+def test_a_rule_of_a_chat_is_in_what_is_kept_of_it(winter: Desk) -> None:
+    mine = replace(winter, asker=TELEGRAM)
+    mine.ask("/alert save btc drawdown < -30%")
+    assert len(kept.every(winter.store)) == 1
+    later = mine.later(timedelta(days=1))
+    assert lines(later.ask("/forgetme"))[0].startswith("Forgotten")
+    assert kept.every(winter.store) == []
+
+
+def test_a_position_is_told_at_one_more_line(winter: Desk) -> None:
+    mine = replace(winter, asker=TELEGRAM)
+    mine.ask("/watch btc long 60000 3x 0.5btc binance")
+    looked = mine.ask("/alert my position 1 within 5%")
+    assert "told at" in lines(looked)[1]
+    assert 0.05 in looked.values["lines"]
+    saved = mine.ask(buttons(looked)["Save"])
+    assert any("5 %" in line for line in lines(saved))

@@ -7,8 +7,8 @@
 SELECT * FROM destinations WHERE platform = :platform AND chat = :chat AND topic = :topic;
 
 -- name: ensure_destination
-INSERT INTO destinations (platform, chat, topic, kind, title, server, person, created)
-VALUES (:platform, :chat, :topic, :kind, :title, :server, :person, :now)
+INSERT INTO destinations (platform, chat, topic, kind, title, server, person, zone, created)
+VALUES (:platform, :chat, :topic, :kind, :title, :server, :person, :zone, :now)
 ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL,
     rests_until = CASE WHEN gone_reason IS NULL THEN rests_until END, kind = excluded.kind, title = excluded.title,
     server = coalesce(excluded.server, server), person = coalesce(excluded.person, person);

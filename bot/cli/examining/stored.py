@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
 from handlers.words import wording
-from storage.alerts import rests
+from storage.alerts.sending import rests
 from storage.engine.database import StoreError
 from storage.market import points
 from storage.people import destinations

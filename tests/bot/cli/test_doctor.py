@@ -12,7 +12,7 @@ from bot.cli import doctor
 from bot.cli.doctor import examine
 from bot.cli.examining import machine
 from bot.config import load
-from storage.alerts import rests
+from storage.alerts.sending import rests
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.bot_api import TOKEN, BotApi

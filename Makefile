@@ -64,7 +64,8 @@ mutate:
 
 lock:
 	@command -v uv >/dev/null || { echo "perpulse: make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) --extra postgres pyproject.toml \
+		-o requirements.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(ARGS) -c requirements.txt \
 		--group dev pyproject.toml -o requirements-dev.txt
 

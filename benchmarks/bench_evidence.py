@@ -72,7 +72,7 @@ def prepare(path: Path) -> None:
             Points("alternative.me", "MARKET", None, times[::24], {"fear_greed": fear[::24]}),
         ],
     )
-    store.empty_log()
+    store.purge()
     store.close()
 
 

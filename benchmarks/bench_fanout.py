@@ -74,7 +74,7 @@ def seconds(work: Callable[[Store], int], store: Store) -> float:
     assert written >= CHATS - 1, written
     with store.write() as unit:
         unit.connection.execute("DELETE FROM outbox")
-    store.empty_log()
+    store.purge()
     return took
 
 

@@ -42,7 +42,7 @@ def prepare(folder: Path) -> int:
     every = batches()
     store = Store(folder / "store.db")
     count = points.write(store, every)
-    store.empty_log()
+    store.purge()
     store.close()
     with closing(sqlite3.connect(folder / "plain.db")) as plain:
         plain.execute(PLAIN)

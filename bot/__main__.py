@@ -25,7 +25,8 @@ tiers_app = typer.Typer(no_args_is_help=True, help="Leverage tiers: renew them f
 app.add_typer(tiers_app, name="tiers")
 
 Db = Annotated[
-    Path | None, typer.Option("--db", help="The database file (default: data/perpulse.db, or the config's).")
+    Path | None,
+    typer.Option("--db", help="The database: a file, or postgresql://… (default: data/perpulse.db, or the config's)."),
 ]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="The configuration (default: config.toml if it is here).")
@@ -251,6 +252,20 @@ def doctor(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> N
     from bot.cli import doctor
 
     doctor.doctor(config, db, as_json=as_json)
+
+
+@app.command()
+def move(
+    source: Annotated[Path, typer.Argument(metavar="FROM", help="A file, or the address of a server.")],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="TO", help="The other one, empty; without it that of the config.")
+    ] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Copy everything from a file into PostgreSQL or back, and compare both; stopped, it goes on where it was."""
+    from bot.cli import move
+
+    move.move(source, target, config)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     SecretStr,
     ValidationError,
     create_model,
@@ -32,6 +33,7 @@ from handlers.language.kinds import zone_named
 from handlers.limits import RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
+from storage.engine.place import Server, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -215,6 +217,15 @@ def _zone(text: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
+def _database(given: Any) -> Path | Server:
+    if not isinstance(given, str | Path | Server) or not str(given):
+        raise ValueError("write a path, or an address like postgresql://user:password@host/perpulse")
+    return place_of(given)
+
+
+Database = Annotated[Path | Server, PlainValidator(_database)]
+
+
 class _Environment(EnvSettingsSource):
     """Settings of the environment: JSON, or what people type there (`PERPULSE_ASSETS=BTC,ETH`)."""
 
@@ -240,7 +251,10 @@ class _Config(BaseSettings):
     assets: tuple[Asset, ...] = Field(
         ("BTC", "ETH", "SOL"), min_length=1, max_length=1000, description="what to follow"
     )
-    database: Path = Field(Path("data/perpulse.db"), description="the one file that perpulse remembers in")
+    database: Database = Field(
+        Path("data/perpulse.db"),
+        description="the one file that perpulse remembers in, or a server: postgresql://user:password@host/perpulse",
+    )
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
     time_zone: Zone = Field("UTC", description="the clock of chats that have not chosen theirs with /tz")
     market: Market = Market()
@@ -294,6 +308,7 @@ class _Config(BaseSettings):
         return (
             *(secret for channel in self.channels for secret in channel.secrets()),
             *(key.get_secret_value() for key in keys if key),
+            *(self.database.secrets if isinstance(self.database, Server) else ()),
         )
 
 

@@ -125,20 +125,23 @@ class Machine:
             self._replaced()
 
     def _save_what_is_lost(self) -> bool:
-        """Save it, and tell whether that was the end of this database."""
-        loss = self._store.loss()
+        """Save it, and tell whether that was the end of this database. A server looks after its files itself."""
+        file = self._store.file
+        if file is None:
+            return False
+        loss = file.loss()
         before, self._suspected = self._suspected, loss
         # Once more where it seems replaced: some network file systems number a file anew while nothing has happened.
         if loss is None or not self._again.passed or (loss == "replaced" and before != "replaced"):
             return False
-        path = self._store.path
+        path = file.path
         saved = saved_name(path, self._clock.now())
         try:
-            self._store.save(saved)
+            file.save(saved)
             if loss == "replaced":
-                self._store.leave_log()
+                file.leave_log()
             else:
-                self._store.put_back(saved)
+                file.put_back(saved)
         except StoreError as error:
             if loss != self._complained:
                 log.error(words.not_saved(loss, path, str(error)))  # noqa: TRY400 - as above

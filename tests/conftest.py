@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from hypothesis import Phase, settings
 
-from storage.engine import database, migrations
-from storage.engine.dialect import SQLITE
+from storage.engine.sqlite import file, migrations
+from storage.engine.sqlite.dialect import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ def _copied(path: Path) -> None:
 
 # No test pulls the plug, and waiting for the disk at each commit was a third of all their time. Programs that tests
 # start wait as ever, and so does `test_durability_is_what_was_promised`.
-database.SQLITE = replace(SQLITE, settings=(*SQLITE.settings, "PRAGMA synchronous = OFF"))
+file.SQLITE = replace(SQLITE, settings=(*SQLITE.settings, "PRAGMA synchronous = OFF"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -13,28 +13,38 @@ from storage.alerts import announcing
 from storage.alerts.sending import restored
 from storage.engine.backup import restoring, writing
 from storage.engine.database import Store
+from storage.engine.place import Server
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bot.config import Config
 
 
 def backup(file: Path | None, config: Path | None, db: Path | None) -> None:
     """Write a backup and say what it holds; into the folder of the configuration where no file is named."""
     with plain_errors():
         settings, now = settings_of(config, db), SystemClock().now()
+        database = _file(settings)
         if file is not None:
-            made = writing.write(settings.database, file, now=now)
+            made = writing.write(database, file, now=now)
         elif settings.backup.folder is None:
             raise Refused("Name a file, as perpulse backup perpulse.db.gz, or set backup.folder in config.toml.")
         else:
-            writing.refuse_without(settings.database)
-            store = Store(settings.database)
+            writing.refuse_without(database)
+            store = Store(database)
             made = Backups(store, settings.backup, SystemClock()).make(now)
             store.close()
     out(
         f"{made.file}: {_size(made.size)} in {_size(made.packed)}, read again and sound. "
         f"To put it back: perpulse restore {made.file}"
     )
+
+
+def _file(settings: Config) -> Path:
+    if isinstance(settings.database, Server):
+        raise Refused(f"{settings.database} is a server: back it up with pg_dump, and put it back with pg_restore.")
+    return settings.database
 
 
 def _size(count: int) -> str:
@@ -44,7 +54,7 @@ def _size(count: int) -> str:
 def restore(file: Path, config: Path | None, db: Path | None) -> None:
     """Put a backup in the place of the database, and say what follows from it."""
     with plain_errors():
-        target, now = settings_of(config, db).database, SystemClock().now()
+        target, now = _file(settings_of(config, db)), SystemClock().now()
         with restoring.prepared(file, target) as (fresh, known):
             store = Store(fresh)
             try:

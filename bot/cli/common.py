@@ -15,6 +15,7 @@ from handlers.command import Refused
 from signals.assets import UnreadableSymbol
 from signals.units import DAY
 from storage.engine.database import StoreError
+from storage.engine.place import PlaceError, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,10 @@ def settings_of(config: Path | None, db: Path | None = None) -> Config:
     """Read the configuration that was named, or config.toml if it is here, or the defaults; --db wins."""
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = load(path)
-    return settings.model_copy(update={"database": db}) if db else settings
+    try:
+        return settings.model_copy(update={"database": place_of(db)}) if db else settings
+    except PlaceError as error:
+        raise Refused(f"--db: {error}.") from None
 
 
 def day(text: str, *, last: bool = False) -> datetime:

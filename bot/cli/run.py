@@ -17,6 +17,7 @@ from handlers.channels.local import local
 from handlers.command import Refused
 from handlers.words import wording
 from signals.venues import venue_title
+from storage.engine import moving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,8 +47,8 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
         )
         recorder = _recorder(record, settings) if record else None
         app = build(settings, edge=recorder)
-        with app.store.write():
-            """Raise StoreError before anything is promised."""
+        if half := moving.unfinished(app.store):  # raises StoreError, in words, before anything is promised
+            raise Refused(f"{app.store.place} is half of a move from {half}: finish it with `perpulse move`.")
         out(_beginning(settings))
         sys.stdout.flush()
         try:

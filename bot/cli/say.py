@@ -137,7 +137,7 @@ def _built(settings: Config | None, store: Store, clock: Clock) -> App:
     market = config.market.model_copy(
         update={"timeout_seconds": min(config.market.timeout_seconds, PATIENCE_SECONDS / 2)}
     )
-    return build(config.model_copy(update={"database": store.path, "market": market}), clock=clock, channels=())
+    return build(config.model_copy(update={"database": store.place, "market": market}), clock=clock, channels=())
 
 
 async def _left(app: App, done: Awaitable[Glance | NoGlance]) -> Glance | NoGlance:

@@ -165,6 +165,13 @@ class Dispatcher:
 
         ended: called when every platform has refused its token for good.
         """
+        loop = asyncio.get_running_loop()
+
+        def heard(_: str) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._wake.set)
+
+        end = self._store.listen(heard)  # of what other processes put in
         try:
             while not self._stopped.is_set():
                 self._wake.clear()
@@ -185,6 +192,7 @@ class Dispatcher:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._until_next(started))
         finally:
+            await asyncio.to_thread(end)
             await self._landed()
 
     async def turn(self) -> int:

@@ -48,11 +48,13 @@ class Lease:
         if not handed_over and seen != self.seen:
             self.seen, self.since = seen, now
         elif handed_over or now - self.since >= DEAD_AFTER:
-            log.warning(
-                "this perpulse sends from now on", why="the other one " + ("ended" if handed_over else "is silent")
-            )
-            self.held, self.since = True, now
-            return lease.take(store)
+            taken = lease.take(store) if seen is None else lease.take_over(store, seen)
+            if taken is not None:  # else another one who stood by was faster
+                log.warning(
+                    "this perpulse sends from now on", why="the other one " + ("ended" if handed_over else "is silent")
+                )
+                self.held, self.since = True, now
+                return taken
         return epoch
 
     def release(self, store: Store, epoch: int) -> None:

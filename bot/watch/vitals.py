@@ -157,6 +157,8 @@ class Vitals:
             return Stored(str(error))
 
     def _disk(self) -> tuple[int | None, int | None]:
+        if self.store.file is None:  # the disk of a server is none of ours
+            return None, None
         try:
             return self.store.path.stat().st_size, shutil.disk_usage(self.store.path.parent).free
         except OSError:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from handlers.command import Deps
 
+# What is said of the last traces, in a file and on a server.
+_TRACES: Final = {
+    False: "Another program is reading the file; the last traces go when it has finished.",
+    True: "The server writes over the last traces in its own files in time.",
+}
 _OF_WHAT: Final[Mapping[str, tuple[str, str | None]]] = {
     "subscriptions": ("subscription", None),
     "switches": ("switch", "switches"),
@@ -141,7 +146,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         return Reply((Line("Nothing is stored about this chat.", "headline"),), values)
     parts = _counted(removed)
     kept_out = deps.access.kept_out(deps.store, deps.asker) is not None
-    left = "" if found.clean else " Another program is reading the file; the last traces go when it has finished."
+    left = "" if found.clean else f" {_TRACES[deps.store.file is None]}"
     return Reply(
         (
             Line("Forgotten: everything that was stored about this chat.", "headline"),

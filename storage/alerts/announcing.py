@@ -73,6 +73,7 @@ def write(store: Store, text: str, code: str, *, now: datetime) -> None:
 def drop(store: Store) -> bool:
     """Drop the draft; False if there was none."""
     with store.write() as work:
+        work.alone(_DRAFT)
         if not settings.setting(store, _DRAFT):
             return False
         settings.keep_setting(work, _DRAFT, "")
@@ -95,6 +96,7 @@ def send(store: Store, code: str, *, now: datetime) -> int | None:
     The draft goes in the same transaction: pressed twice, it is sent once.
     """
     with store.write() as work:
+        work.alone(_DRAFT)
         found = draft(store, now=now)
         if found is None or found.code != code:
             return None

@@ -40,6 +40,7 @@ MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and 
 # Spelt as in the index of live rows, or SQLite searches every row ever sent.
 LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
+WAITING: Final = "outbox"  # hinted where something was put in
 Kind = Literal[
     "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner",
     "self",
@@ -183,19 +184,13 @@ def _overtake(work: Work, notice: Notice, number: int, now: datetime) -> None:
 
 def write_notice(work: Work, notice: Notice) -> int:
     """Write a notice and return its number; twice is harmless where it has an episode."""
-    known = work.one(SQL.known_notice, episode=notice.episode, kind=notice.kind, at=to_ms(notice.at))
-    if known is not None:
+    about = {"episode": notice.episode, "kind": notice.kind, "at": to_ms(notice.at)}
+    if (known := work.one(SQL.known_notice, **about)) is not None:
         return int(known["id"])
-    return work.insert(
-        SQL.write_notice,
-        episode=notice.episode,
-        kind=notice.kind,
-        rule=notice.rule,
-        asset=notice.asset,
-        rank=notice.rank,
-        at=to_ms(notice.at),
-        payload=json.dumps(notice.payload),
-    )
+    more = {"rule": notice.rule, "asset": notice.asset, "rank": notice.rank, "payload": json.dumps(notice.payload)}
+    number = work.insert(SQL.write_notice, **about, **more)
+    work.hint(WAITING)
+    return number or write_notice(work, notice)  # another process wrote it in between
 
 
 def claim(

@@ -1,14 +1,14 @@
 -- --- episodes.py
 
 -- name: rule_states
-SELECT rule, asset, state, episode FROM rule_states;
+SELECT rule, asset, state, episode FROM rule_states ORDER BY rule, asset;
 
 -- name: states_of_rule
-SELECT asset, state, episode FROM rule_states WHERE rule = :rule;
+SELECT asset, state, episode FROM rule_states WHERE rule = :rule ORDER BY asset;
 
 -- name: save_rule_state
 INSERT INTO rule_states (rule, asset, state, episode) VALUES (:rule, :asset, :state, :episode)
-ON CONFLICT DO UPDATE SET state = excluded.state, episode = excluded.episode;
+ON CONFLICT (rule, asset) DO UPDATE SET state = excluded.state, episode = excluded.episode;
 
 -- name: begin_episode
 INSERT INTO episodes (rule, asset, since, fired, ended, rank, first_values, last_values)
@@ -59,15 +59,16 @@ ORDER BY id;
 
 -- name: episodes_named
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
-WHERE id IN ({elements}(:ids));
+WHERE id IN ({numbers}(:ids));
 
 -- --- own.py
 
 -- name: own_states
-SELECT rule, stands FROM own_states;
+SELECT rule, stands FROM own_states ORDER BY rule;
 
 -- name: save_own_state
-INSERT INTO own_states (rule, stands) VALUES (:rule, :stands) ON CONFLICT DO UPDATE SET stands = excluded.stands;
+INSERT INTO own_states (rule, stands) VALUES (:rule, :stands)
+ON CONFLICT (rule) DO UPDATE SET stands = excluded.stands;
 
 -- name: own_assets
 SELECT asset FROM own_assets ORDER BY number;
@@ -78,16 +79,16 @@ INSERT INTO own_assets (number, asset) VALUES (:number, :asset);
 -- name: own_told_of
 -- The chats that were to be told of some episodes.
 SELECT DISTINCT n.episode, o.destination FROM notices n JOIN outbox o ON o.notice = n.id
-WHERE n.episode IN ({elements}(:episodes));
+WHERE n.episode IN ({numbers}(:episodes));
 
 -- name: own_fired
 -- A rule that speaks once is switched off by it.
-UPDATE own_rules SET told = :at, paused = CASE WHEN once THEN :now ELSE paused END,
-    paused_for = CASE WHEN once THEN 'once' ELSE paused_for END
+UPDATE own_rules SET told = :at, paused = CASE WHEN once = 1 THEN :now ELSE paused END,
+    paused_for = CASE WHEN once = 1 THEN 'once' ELSE paused_for END
 WHERE id = :id;
 
 -- name: own_states_unused
-SELECT rule FROM own_states WHERE rule NOT IN (SELECT rule FROM own_rules);
+SELECT rule FROM own_states WHERE rule NOT IN (SELECT rule FROM own_rules) ORDER BY rule;
 
 -- name: drop_own_state
 DELETE FROM own_states WHERE rule = :rule;
@@ -140,7 +141,9 @@ ON CONFLICT DO NOTHING;
 
 -- name: record_of
 SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
-WHERE private = 0 AND (:rule IS NULL OR rule = :rule) AND (:asset IS NULL OR asset = :asset) ORDER BY at, id;
+WHERE private = 0 AND (CAST(:rule AS TEXT) IS NULL OR rule = :rule)
+    AND (CAST(:asset AS TEXT) IS NULL OR asset = :asset)
+ORDER BY at, id;
 
 -- name: record_of_own
 -- Of one rule that people wrote, whose record is nobody else's.
@@ -154,20 +157,20 @@ WHERE private = 0 AND at > :since AND at <= :until ORDER BY at, id;
 -- name: record_unjudged
 -- The outcome is that of so many days after the midnight that follows the fire; what has none by then is looked at.
 SELECT id, rule, asset, definition, at, written, rank, price, venue, event, sentences FROM record
-WHERE EXISTS (SELECT 1 FROM ({elements}(:after)) AS horizon
+WHERE EXISTS (SELECT 1 FROM ({numbers}(:after)) AS horizon
     WHERE (record.at / 86400000 + 1 + horizon.value) * 86400000 <= :now
         AND NOT EXISTS (SELECT 1 FROM outcomes WHERE entry = record.id AND days = horizon.value))
 ORDER BY at, id;
 
 -- name: outcomes_of
 SELECT id, entry, days, entry_at, entry_price, at, price, change, worst, best, venue, written, corrects, reason
-FROM outcomes WHERE entry IN ({elements}(:entries)) ORDER BY id;
+FROM outcomes WHERE entry IN ({numbers}(:entries)) ORDER BY id;
 
 -- name: record_before
 -- What was said under one definition before an episode, each with its outcome as it was corrected last.
 SELECT (SELECT change FROM outcomes WHERE entry = record.id AND days = :days ORDER BY id DESC LIMIT 1) AS change
 FROM record
-WHERE rule = :rule AND asset = :asset AND definition = :definition AND episode IS NOT :episode ORDER BY at, id;
+WHERE rule = :rule AND asset = :asset AND definition = :definition AND episode IS DISTINCT FROM :episode ORDER BY at, id;
 
 -- name: definitions
 SELECT hash, definition FROM definitions WHERE private = 0 ORDER BY since, hash;
@@ -179,7 +182,8 @@ SELECT id FROM notices WHERE episode = :episode AND kind = :kind AND at = :at;
 
 -- name: write_notice
 INSERT INTO notices (episode, kind, rule, asset, rank, at, payload)
-VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload);
+VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload)
+ON CONFLICT DO NOTHING;
 
 -- name: announce
 -- One row for each destination that asked; what is of the market is of every asset. What is due later is new then.
@@ -187,8 +191,9 @@ INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, s
 SELECT :notice, d.id, {random_hex}, :priority, :due, :expires, 'queued', :due FROM destinations d
 WHERE d.gone IS NULL AND EXISTS (
     SELECT 1 FROM subscriptions s WHERE s.destination = d.id
-        AND (s.rule = :rule OR (s.rule = '*' AND NOT :only_asked))
+        AND (s.rule = :rule OR (s.rule = '*' AND :only_asked = 0))
         AND (s.asset IN ('*', :asset) OR :asset = 'MARKET'))
+ORDER BY d.id {kept}
 ON CONFLICT DO NOTHING;
 
 -- name: announce_to_one
@@ -207,11 +212,12 @@ WITH told AS NOT MATERIALIZED (
         OR d.id IN (SELECT destination FROM digests) OR d.id IN (SELECT destination FROM positions)
         OR d.id IN (SELECT destination FROM followed)
         OR d.id IN (SELECT destination FROM own_rules WHERE paused IS NULL))
-    AND (:muted_too OR NOT EXISTS (
+    AND (:muted_too = 1 OR NOT EXISTS (
         SELECT 1 FROM switches w WHERE w.destination = d.id AND w.kind = 'mute' AND w.what = '*'
             AND (w.until IS NULL OR w.until > :now)
             AND (w.hours IS NULL OR EXISTS (
-                SELECT 1 FROM episodes e WHERE e.id = CAST(substr(w.hours, 9) AS INTEGER) AND e.ended IS NULL)))))
+                SELECT 1 FROM episodes e WHERE e.ended IS NULL
+                    AND e.id = CASE WHEN w.kind = 'mute' THEN CAST(substr(w.hours, 9) AS BIGINT) END)))))
 SELECT t.id, t.platform FROM told t
 WHERE t.topic = '' OR NOT EXISTS (
     SELECT 1 FROM told o WHERE o.platform = t.platform AND o.chat = t.chat AND (o.topic = '' OR o.id < t.id));
@@ -221,7 +227,7 @@ SELECT t.platform, count(*) AS count FROM ({told_places}) t GROUP BY t.platform 
 
 -- name: announce_to_places
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, t.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM ({told_places}) t;
+SELECT :notice, t.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM ({told_places}) t ORDER BY t.id;
 
 -- name: last_announcement
 SELECT n.at, n.payload, o.state, count(*) AS count FROM notices n JOIN outbox o ON o.notice = n.id
@@ -242,7 +248,7 @@ WHERE id = :id AND state = 'queued' AND EXISTS (
     WHERE mine.id = outbox.notice AND o.state IN ('queued', 'sending', 'uncertain', 'sent'));
 
 -- name: told_there
-SELECT DISTINCT episode FROM messages WHERE destination = :destination AND episode IN ({elements}(:episodes));
+SELECT DISTINCT episode FROM messages WHERE destination = :destination AND episode IN ({numbers}(:episodes));
 
 -- name: due
 -- The most urgent rows first, in the order of the index of live rows, which is searched only where its condition is
@@ -262,9 +268,9 @@ WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
     AND (d.rests_until IS NULL OR d.rests_until <= :now OR d.rests_until > :longest_rest)
     AND o.destination NOT IN (SELECT destination FROM outbox WHERE state = 'sending')
-    AND o.destination NOT IN ({elements}(:resting))
-    AND o.destination NOT IN ({elements}(:taken))
-ORDER BY o.priority DESC, o.id LIMIT :most;
+    AND o.destination NOT IN ({numbers}(:resting))
+    AND o.destination NOT IN ({numbers}(:taken))
+ORDER BY o.priority DESC, o.id LIMIT :most {claimed};
 
 -- name: waiting_beside
 -- Rows for the same destination of the same rule that belong to no episode, also those that wait for others.
@@ -274,7 +280,7 @@ SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND n.rule = :rule AND n.episode IS NULL AND o.id <> :id
     AND o.state IN ('queued', 'uncertain') AND o.held_for IS NULL AND (o.held_until IS NULL OR o.held_until <= :now)
-ORDER BY o.id;
+ORDER BY o.id {claimed};
 
 -- name: due_beside
 -- Rows for the same destination about the same asset and close, the oldest first.
@@ -288,7 +294,7 @@ WHERE n.asset = :asset AND n.at = :at AND n.episode IS NOT NULL AND o.id <> :id 
     AND (o.not_before <= :now OR o.not_before > :longest_pause)
     AND (o.held_for IS NULL OR o.held_for = 'told')
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
-ORDER BY n.id;
+ORDER BY n.id {claimed};
 
 -- name: told_beside
 -- What a message says of its episodes: of each the newest notice that it has shown.
@@ -307,11 +313,11 @@ UPDATE outbox SET state = :state, reason = :reason, settled = :now, message = :m
 -- name: remember_message
 -- Asked of the row, not of the claim: a group may have become another destination meanwhile.
 INSERT INTO messages (episode, destination, message) SELECT :episode, destination, :message FROM outbox WHERE id = :id
-ON CONFLICT DO UPDATE SET message = excluded.message;
+ON CONFLICT (episode, destination) DO UPDATE SET message = excluded.message;
 
 -- name: put_back
 UPDATE outbox SET state = :state, not_before = :until, reason = :reason, attempts = attempts + :counts,
-    plain = CASE WHEN :plain THEN 1 ELSE plain END
+    plain = CASE WHEN :plain = 1 THEN 1 ELSE plain END
 WHERE id = :id AND state = 'sending';
 
 -- name: hold
@@ -321,7 +327,7 @@ UPDATE outbox SET state = 'queued', held_until = :until, held_for = :held_for, r
 WHERE id = :id AND state = 'sending';
 
 -- name: wait_for_platform
-UPDATE outbox SET state = 'uncertain', held_until = min(coalesce(:until, expires), :latest), reason = :reason,
+UPDATE outbox SET state = 'uncertain', held_until = {least}(coalesce(:until, expires), :latest), reason = :reason,
     attempts = attempts + 1
 WHERE id = :id AND state = 'sending';
 
@@ -437,7 +443,8 @@ ORDER BY o.id;
 -- name: tell_of
 -- What has a message is edited there, in silence; for the rest the line that tells of it is all.
 UPDATE outbox SET held_for = 'told', held_until = :now, reason = :reason,
-    state = CASE WHEN :edited THEN 'queued' ELSE 'merged' END, settled = CASE WHEN :edited THEN NULL ELSE :now END
+    state = CASE WHEN :edited = 1 THEN 'queued' ELSE 'merged' END,
+    settled = CASE WHEN :edited = 1 THEN NULL ELSE CAST(:now AS BIGINT) END
 WHERE id = :id AND state = 'queued';
 
 -- name: let_go
@@ -469,7 +476,8 @@ SELECT min(next) AS next FROM digests WHERE destination = :destination AND next 
 -- --- sending/lease.py
 
 -- name: raise_epoch
-INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0) ON CONFLICT DO UPDATE SET epoch = epoch + 1, beat = 0;
+INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0)
+ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + 1, beat = 0;
 
 -- name: release_lease
 -- A beat below zero: whoever stands by need not wait until it has stood still for long enough.
@@ -477,6 +485,10 @@ UPDATE leases SET beat = -1 WHERE name = :name AND epoch = :epoch;
 
 -- name: lease
 SELECT epoch, beat FROM leases WHERE name = :name;
+
+-- name: lease_kept
+-- Nobody takes it over until this transaction has ended.
+SELECT epoch, beat FROM leases WHERE name = :name {locked};
 
 -- name: doubt_earlier
 UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending'

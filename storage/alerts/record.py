@@ -1,7 +1,7 @@
 """The record: what was told, frozen in the transaction that tells it, and what became of it, appended later.
 
-Nothing of it is ever edited; triggers of the database refuse it (storage/engine/migrations.py). What turns out to be
-wrong is corrected by another outcome that names the one it corrects, and both are shown.
+Nothing of it is ever edited; triggers of the database refuse it (storage/engine/sqlite/migrations.py). What turns out
+to be wrong is corrected by another outcome that names the one it corrects, and both are shown.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The database itself: connection, unit of work, migrations."""
+"""The database itself, in a file or on a server: the store, the unit of work, named queries, moving between both."""

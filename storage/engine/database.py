@@ -1,66 +1,108 @@
-"""The database file: opened late, one writer, WAL, and clear words when it cannot be used.
+"""The database, in a file or on a server: opened late, and whoever reads and writes here knows neither.
 
-sqlite3 of the standard library is used for reading and for batches; sqlite-utils makes and migrates the schema, and is
-imported only when there is something to migrate, because it costs half a second.
+What both can do is `Engine`; each has a folder of its own beside this module, with its words for the queries and its
+steps of the schema. What only a file can do is asked of `Store.file`.
 """
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
-import threading
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
-from storage.engine import migrations
-from storage.engine.backup import copying
-from storage.engine.dialect import SQLITE
-from storage.engine.presence import presence, saved_copies
-from storage.engine.work import Work
+from storage.engine.place import PlaceError, Server, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from storage.engine.dialect import Trouble
-    from storage.engine.presence import Loss, Presence
     from storage.engine.sql import Query
-    from storage.engine.work import Row
+    from storage.engine.sqlite.file import DatabaseFile
+    from storage.engine.work import Row, Work
 
 Kept = TypeVar("Kept")
-BUSY_MS = 10_000
+_BESIDE_SERVER: Final = Path("data")  # tables of tiers lie there, which people read and edit
 
 
 class StoreError(Exception):
     """The database cannot be used; the text says why and what to do."""
 
 
-@dataclass(slots=True)
-class _Line:
-    """A connection and who uses it now: closed under a running query, SQLite takes the whole program down."""
+class Broken(Exception):  # noqa: N818 - it is the rule that is broken
+    """What was to be written is not allowed by the tables: a key twice, or nothing where there must be something."""
 
-    connection: sqlite3.Connection
-    busy: AbstractContextManager[object]
-    closed: bool = False
+
+class Engine(Protocol):
+    """What a database does for the store. Everything may raise StoreError."""
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether there is something to read, without making anything."""
+        ...
+
+    @property
+    def in_unit_of_work(self) -> bool:
+        """Tell whether this thread is inside `write()`."""
+        ...
+
+    def read(self, query: Query, values: dict[str, Any]) -> list[Row]:
+        """Read rows with names; inside `write()` what it has written is seen."""
+        ...
+
+    def read_plain(self, query: Query, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Read rows by place alone."""
+        ...
+
+    def write(self) -> AbstractContextManager[Work]:
+        """Open a unit of work, or join the one that this thread is in."""
+        ...
+
+    def purge(self) -> bool:
+        """Take the last copies of what was deleted out of what is kept. False: some of them stay for a while."""
+        ...
+
+    def drop_before(self, before: int) -> int:
+        """Drop market data that ends before a time (ms), as far as that is done at once; return how many rows went."""
+        ...
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Have the hints of other processes heard, in a thread of its own; return what ends it."""
+        ...
+
+    def numbers(self) -> dict[str, int]:
+        """Return the highest number that each table has given to a row, of those tables that give any."""
+        ...
+
+    def go_on_after(self, numbers: Mapping[str, int]) -> None:
+        """Give no number again that was given elsewhere: rows that went may be known by theirs."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections; the next use opens it again."""
+        ...
 
 
 class Store:
-    """One database file. Nothing is opened before the first use, so a calculator never touches the disk.
+    """One database. Nothing is opened before the first use, so a calculator never touches the disk.
 
-    Reading uses one connection a thread; writing goes through `write()`, one transaction at a time.
+    place: a path, or the address of a server as `place_of` reads it. Writing goes through `write()`, one transaction
+    at a time in this process.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self._local = threading.local()
-        self._writing = threading.RLock()
-        self._opening = threading.RLock()  # taken after the one above, where both are
-        self._writer: _Line | None = None
-        self._opened: list[_Line] = []
-        self._seen: Presence | None = None  # the files that are open
-        self._ready = False
+    def __init__(self, place: Path | Server | str) -> None:
+        try:
+            self.place = place_of(place)
+        except PlaceError as error:
+            raise StoreError(f"This is no database: {error}.") from None
+        self.file: DatabaseFile | None = None
+        self.engine: Engine  # for storage/engine alone
+        if isinstance(self.place, Server):
+            from storage.engine.postgres.server import DatabaseServer  # noqa: PLC0415 - only where it is asked for
+
+            self.engine = DatabaseServer(self.place)
+        else:
+            from storage.engine.sqlite.file import DatabaseFile  # noqa: PLC0415 - it raises the errors of this module
+
+            self.engine = self.file = DatabaseFile(self.place)
         self._beside: dict[Any, Any] = {}
 
     def beside(self, kind: Callable[[Store], Kept]) -> Kept:
@@ -70,288 +112,74 @@ class Store:
         return cast("Kept", self._beside[kind])
 
     @property
+    def path(self) -> Path:
+        """Return the path of the file. StoreError where it is a server."""
+        if self.file is None:
+            raise StoreError(f"{self.place} is a server and has no file. Back it up there, as with pg_dump.")
+        return self.file.path
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder for what is kept in files beside the database."""
+        return _BESIDE_SERVER if self.file is None else self.file.path.parent
+
+    @property
     def in_unit_of_work(self) -> bool:
         """Tell whether this thread is inside `write()`, where it sees what may yet be undone."""
-        return self._writer is not None and getattr(self._local, "line", None) is self._writer
+        return self.engine.in_unit_of_work
 
     @property
     def exists(self) -> bool:
-        """Tell whether there is a file already."""
-        return self.path.exists()
+        """Tell whether there is a database already. StoreError where that cannot be known."""
+        return self.engine.exists
 
     def read(self, query: Query, **values: Any) -> list[Row]:
         """Read the rows of a named query; inside `write()` what it has written is seen."""
-        with self._reading() as connection:
-            return connection.execute(query.text, values).fetchall()
+        return self.engine.read(query, values)
 
     def read_one(self, query: Query, **values: Any) -> Row | None:
         """Read one row of a named query, or None."""
-        found = self.read(query, **values)
+        found = self.engine.read(query, values)
         return found[0] if found else None
 
     def read_plain(self, query: Query, **values: Any) -> list[tuple[Any, ...]]:
         """Read rows by place alone, for thousands of them: names cost a third of the time."""
-        with self._reading() as connection:
-            cursor = connection.cursor()
-            cursor.row_factory = None
-            return cursor.execute(query.text, values).fetchall()
+        return self.engine.read_plain(query, values)
 
-    @contextmanager
-    def write(self) -> Iterator[Work]:
+    def write(self) -> AbstractContextManager[Work]:
         """Open a unit of work: all of it is kept, or nothing. A nested call joins the outer one."""
-        with self._writing:
-            try:
-                self._prepare()
-                line = self._writing_line()
-                writer = line.connection
-                if writer.in_transaction:
-                    yield Work(writer)
-                    return
-                writer.execute(SQLITE.begin)
-                before, self._local.line = getattr(self._local, "line", None), line
-                try:
-                    yield Work(writer)
-                    writer.commit()
-                except BaseException:
-                    writer.rollback()  # of a failed commit too: left open, it would swallow all that follows
-                    raise
-                finally:
-                    self._local.line = before
-            except sqlite3.IntegrityError:
-                raise
-            except sqlite3.DatabaseError as error:
-                raise self._explained(error) from error
+        return self.engine.write()
 
-    def empty_log(self) -> bool:
-        """Move everything from the write-ahead log into the file and cut the log to nothing: old pages live on in it.
+    @property
+    def saved(self) -> tuple[Path, ...]:
+        """Return the copies beside a file that were saved when it had gone, oldest first; a server has none."""
+        return self.file.saved if self.file else ()
 
-        False when another program reads at this moment, so that the log stays a little longer.
+    def drop_before(self, before: int) -> int:
+        """Drop market data that ends before a time (ms), as far as that is done at once; return how many rows went.
+
+        A file has no parts that could be dropped: its rows go one by one, whoever asks for it.
         """
-        with self._writing:
-            self._prepare()
-            try:
-                busy = self._writing_line().connection.execute(SQLITE.empty_log).fetchone()[0]
-            except sqlite3.DatabaseError as error:
-                raise self._explained(error) from error
-            return not busy
+        return self.engine.drop_before(before)
+
+    def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
+        """Have the hints of other processes heard (Work.hint), in a thread of its own; return what ends it.
+
+        What is heard is that there is something to look at; in a file nobody hints, and one looks from time to time.
+        """
+        return self.engine.listen(heard)
+
+    def purge(self) -> bool:
+        """Take the last copies of what was deleted out of what is kept: old pages live on in a log.
+
+        False when some of them stay a little longer, as when another program reads at this moment.
+        """
+        return self.engine.purge()
 
     def close(self) -> None:
         """Close every connection, each after the query that runs on it; safe to call twice, and not the end.
 
         A thread that the event loop no longer waits for may still be at work when the program stops: its next query
-        opens the file again.
+        opens the database again.
         """
-        with self._writing, self._opening:
-            lines, self._opened, self._writer, self._seen = self._opened, [], None, None
-            for line in lines:
-                with line.busy:
-                    line.connection.close()
-                    line.closed = True
-
-    # --- when the file goes away under it
-
-    @property
-    def saved(self) -> tuple[Path, ...]:
-        """Return the copies beside the file that were saved when it had gone, oldest first."""
-        return saved_copies(self.path)
-
-    def loss(self) -> Loss | None:
-        """Tell whether the file that is open is no longer the one at its path, or has lost its log."""
-        with self._opening:  # not in the middle of it
-            seen = self._seen
-        return seen.loss(presence(self.path)) if seen else None
-
-    def save(self, target: Path) -> None:
-        """Copy everything that is open into a new file, whatever became of its own, and look whether it can be read.
-
-        Nothing can be written meanwhile. StoreError where the copy cannot be made, and then nothing of it is left, or
-        where it is not sound.
-        """
-        with self._writing:
-            line = self._writer or next((line for line in self._opened if not line.closed), None)
-            if line is None:
-                raise StoreError(f"{self.path} is not open, so there is nothing to save.")
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.touch(mode=0o600, exist_ok=False)  # what is there already is not ours to write into
-            except OSError as error:
-                raise self._explained(error, target) from error
-            try:
-                with line.busy:
-                    found = copying.copy(line.connection, target)
-                if self._seen and self._seen.file:
-                    target.chmod(self._seen.file.mode)
-            except (sqlite3.DatabaseError, OSError) as error:
-                with suppress(OSError):
-                    _remove(target)
-                raise self._explained(error, target) from error
-            if found != SQLITE.sound:
-                raise StoreError(f"{target} was written and is not sound: {found}.")
-
-    def leave_log(self) -> None:
-        """Take away the log of a file that another one has taken the place of; call it when all is saved.
-
-        Left there, SQLite would write its pages into the other file as soon as that one is opened. What is open stays
-        so, and no new connection is made to the other file until this store is closed.
-        """
-        with self._writing, self._opening:
-            mine = dict(self._seen.beside) if self._seen else {}
-            for suffix, mark in presence(self.path).beside:
-                if suffix in mine and mine[suffix].is_same(mark):
-                    self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-
-    def put_back(self, saved: Path) -> None:
-        """Let a copy of `saved` take the place of the file, and go on in it. StoreError where that cannot be done.
-
-        A log that is left there belongs to another file: SQLite would write its pages into this one.
-        """
-        with self._writing, self._opening:
-            fresh = self.path.with_name(f"{self.path.name}.new")
-            try:
-                shutil.copy(saved, fresh)
-                self.close()
-                _remove(self.path, keep=True)
-                fresh.replace(self.path)
-            except OSError as error:
-                with suppress(OSError):
-                    _remove(fresh)
-                raise self._explained(error, fresh) from error
-
-    # --- within
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """Lend this thread's connection for one query."""
-        try:
-            while True:
-                line: _Line | None = getattr(self._local, "line", None)
-                if line is None:
-                    self._prepare()
-                    line = self._local.line = self._connect(threading.Lock())
-                with line.busy:
-                    if not line.closed:
-                        yield line.connection
-                        return
-                self._local.line = None
-        except sqlite3.DatabaseError as error:
-            raise self._explained(error) from error
-
-    def _writing_line(self) -> _Line:
-        if self._writer is None:
-            self._writer = self._connect(self._writing)
-            for statement in SQLITE.writer_settings:
-                self._writer.connection.execute(statement)
-        return self._writer
-
-    def _connect(self, busy: AbstractContextManager[object]) -> _Line:
-        with self._opening:  # the first one says for all which files are open
-            if self._seen and (loss := self._seen.loss(presence(self.path))):
-                raise StoreError(_LOST[loss].format(path=self.path))
-            # Without mode=rw SQLite makes an empty file where there is none any more. Connections are closed by another
-            # thread than their own at shutdown, hence check_same_thread.
-            connection = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                isolation_level=None,
-                check_same_thread=False,
-                timeout=BUSY_MS / 1000,
-            )
-            connection.row_factory = sqlite3.Row
-            for statement in (*SQLITE.settings, SQLITE.first_look):
-                connection.execute(statement)
-            line = _Line(connection, busy)
-            self._opened.append(line)
-            self._seen = self._seen or presence(self.path)
-            return line
-
-    def _prepare(self) -> None:
-        """Make the file and bring its schema up to date, once per process."""
-        with self._writing:
-            if self._ready:
-                return
-            try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                applied = self._applied()
-                unknown = [name for name in applied if name not in migrations.NAMES]
-                if unknown:
-                    raise StoreError(
-                        f"{self.path} was written by a newer perpulse ({unknown[-1]}). Update perpulse, or choose "
-                        "another file with --db."
-                    )
-                if set(applied) != set(migrations.NAMES):
-                    if applied:
-                        self._back_up(applied[-1])
-                    migrations.migrate(self.path)
-                self._ready = True
-            except (sqlite3.DatabaseError, OSError) as error:
-                raise self._explained(error) from error
-
-    def _applied(self) -> tuple[str, ...]:
-        if not self.path.exists() or self.path.stat().st_size == 0:
-            return ()
-        with closing(sqlite3.connect(self.path, timeout=BUSY_MS / 1000)) as connection:
-            tables = [row[0] for row in connection.execute(SQLITE.tables)]
-            if SQLITE.steps_table not in tables:
-                if tables:
-                    raise StoreError(
-                        f"{self.path} is a database of another program (it has the table {tables[0]!r}). "
-                        "Choose another file with --db."
-                    )
-                return ()
-            return tuple(row[0] for row in connection.execute(SQLITE.steps, {"set": migrations.SET}))
-
-    def _back_up(self, last: str) -> None:
-        """Copy the file before changing its schema: the way back when an update goes wrong, by `perpulse restore`."""
-        target = self.path.with_name(f"{self.path.name}.after-{last}.bak")
-        fresh = target.with_name(f"{target.name}.new")
-        _remove(fresh)
-        try:
-            with closing(sqlite3.connect(self.path)) as source:
-                found = copying.copy(source, fresh)
-            if found == SQLITE.sound:
-                fresh.replace(target)
-        finally:
-            with suppress(OSError):
-                _remove(fresh)
-        if found != SQLITE.sound:  # a step that changes what is damaged makes it worse
-            raise StoreError(_SAID["damaged"].format(path=self.path, name=self.path.name))
-
-    def _explained(self, error: Exception, file: Path | None = None) -> StoreError:
-        """Say what is the matter with the database, or with a file beside it that could not be written."""
-        if file:
-            text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            return StoreError(f"{file} cannot be written: {text}.")
-        text = str(error)
-        if self.path.is_dir():
-            return StoreError(f"{self.path} is a folder: give --db the name of a file in it, such as perpulse.db.")
-        if isinstance(error, PermissionError):
-            text = "readonly"
-        elif isinstance(error, OSError):
-            return StoreError(f"{self.path} cannot be used: {error.strerror or text}. Give another file with --db.")
-        trouble = SQLITE.trouble(text)
-        if trouble:
-            return StoreError(_SAID[trouble].format(path=self.path, name=self.path.name))
-        return StoreError(f"{self.path}: {text}")
-
-
-def _remove(path: Path, *, keep: bool = False) -> None:
-    """Remove a database with what lies beside it; keep: only that. OSError where it cannot be removed."""
-    for suffix in (*SQLITE.beside, *(() if keep else ("",))):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-_LOST: Mapping[Loss, str] = {
-    "deleted": "{path} was deleted while perpulse runs. A running bot puts it back within a moment.",
-    "replaced": "{path} was replaced by another file while perpulse runs. Start perpulse again.",
-    "log": "the log of {path} was taken away while perpulse runs. A running bot mends it within a moment.",
-}
-_SAID: Mapping[Trouble, str] = {
-    "rights": "{path} cannot be written: check the rights of the folder, or give --db PATH.",
-    "damaged": (
-        "{path} is damaged or no database. Move it away, or put a copy back: perpulse restore FILE, with a backup or "
-        "one of {name}.*.bak beside it."
-    ),
-    "busy": "{path} is in use by another program that does not let go. Stop it and try again.",
-    "full": "the disk that holds {path} is full. Make room; nothing stored was lost.",
-    "disk": "the disk that holds {path} does not work: {name} could not be read or written. Look at the disk.",
-}
+        self.engine.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from storage.engine.dialect import SQLITE
+from storage.engine.sqlite.dialect import SQLITE
 
 if TYPE_CHECKING:
     from datetime import datetime

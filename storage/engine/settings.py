@@ -24,6 +24,11 @@ def keep_setting(work: Work, name: str, value: str) -> None:
     work.run(SQL.keep_setting, name=name, value=value)
 
 
+def drop_setting(work: Work, name: str) -> None:
+    """Keep nothing under a name any more."""
+    work.run(SQL.drop_setting, name=name)
+
+
 def settings_of(store: Store, prefix: str) -> dict[str, str]:
     """Return the settings whose name begins with a prefix, by what follows it."""
     return {name.removeprefix(prefix): value for name, value in store.read_plain(SQL.settings_of, prefix=prefix)}

@@ -1,10 +1,11 @@
 """Named queries: SQL lives in `queries.sql` beside the modules that use it, and is asked for by name.
 
 A file is a row of queries, each under a line `-- name: <name>`; comment lines below it say what it is for. Parameters
-are written `:name`. What is not the same in every database is written `{word}` and filled in by the dialect; what the
-caller fills in (columns of inputs) is written `{word}` too and given to `filled`. A part that is repeated for each of
-these names is written `{word|part}`, with `*` where the name stands; `{word| OR |part}` says what stands in between. A
-word that names an earlier query of the file stands for its text, so that a rule of who is meant is written once.
+are written `:name`. What is not the same in every database is written `{word}` and said by the dialect of the engine
+that runs it (`worded`); what the caller fills in (columns of inputs) is written `{word}` too and given to `filled`. A
+part that is repeated for each of these names is written `{word|part}`, with `*` where the name stands;
+`{word| OR |part}` says what stands in between. A word that names an earlier query of the file stands for its text, so
+that a rule of who is meant is written once.
 """
 
 from __future__ import annotations
@@ -14,8 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
-
-from storage.engine.dialect import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +84,7 @@ def parse(text: str) -> dict[str, Query]:
         statement = _COMMENT.sub("", body).strip().rstrip(";")
         if name in found or not statement:
             raise ValueError(f"query {name} stands twice" if name in found else f"query {name} has no statement")
-        found[name] = Query(name, _filled_in(statement, {**_texts(found), **SQLITE.words}))
+        found[name] = Query(name, worded(statement, _texts(found)))
     return found
 
 
@@ -93,5 +92,6 @@ def _texts(found: Mapping[str, Query]) -> dict[str, str]:
     return {name: query.text for name, query in found.items()}
 
 
-def _filled_in(statement: str, known: Mapping[str, str]) -> str:
+def worded(statement: str, known: Mapping[str, str]) -> str:
+    """Return a statement with the words that are known; others stay."""
     return _WORD.sub(lambda word: known.get(word[1], word[0]), statement)

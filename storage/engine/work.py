@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from storage.engine.sql import Query
@@ -27,31 +26,43 @@ class Row(Protocol):
         ...
 
 
-class Work:
-    """One open transaction. Made by Store.write(); what it has written is seen by its own reading at once."""
+class Work(Protocol):
+    """One open transaction. Made by Store.write(); what it has written is seen by its own reading at once.
 
-    __slots__ = ("connection",)
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection  # for storage/engine alone
+    Broken is raised where the tables do not allow what is to be written.
+    """
 
     def run(self, query: Query, **values: Any) -> int:
         """Run a statement and return how many rows it changed."""
-        return self.connection.execute(query.text, values).rowcount
+        ...
 
     def insert(self, query: Query, **values: Any) -> int:
-        """Insert one row and return its number."""
-        return int(self.connection.execute(query.text, values).lastrowid or 0)
+        """Insert one row and return its number, which is called `id`."""
+        ...
 
-    def many(self, query: Query, rows: Iterable[Sequence[Any] | Mapping[str, Any]]) -> int:
+    def many(self, query: Query, rows: Iterable[Mapping[str, Any]]) -> int:
         """Run a statement once for each row and return how many rows were changed in all."""
-        return self.connection.executemany(query.text, rows).rowcount
+        ...
 
     def rows(self, query: Query, **values: Any) -> list[Row]:
         """Read rows."""
-        return self.connection.execute(query.text, values).fetchall()
+        ...
 
     def one(self, query: Query, **values: Any) -> Row | None:
         """Read one row, or None."""
-        found: Row | None = self.connection.execute(query.text, values).fetchone()
-        return found
+        ...
+
+    def alone(self, what: str) -> None:
+        """Wait until no other transaction does `what`, and keep all others from it until this one has ended.
+
+        For what is read first and then written by what was found, and no key of a table forbids twice. In a file
+        there is one writer at a time, and it is alone already.
+        """
+        ...
+
+    def hint(self, what: str) -> None:
+        """Tell other programs on the same database, when all is written, that there is `what` to look at.
+
+        A hint may get lost, and nobody hears it in a file: whoever waits looks by himself as well.
+        """
+        ...

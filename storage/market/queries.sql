@@ -15,15 +15,15 @@ ON CONFLICT (asset, venue, at) DO UPDATE SET {columns|* = coalesce(excluded.*, l
 -- name: write_series
 INSERT INTO series (asset, input, venue, step, first, last) VALUES (:asset, :input, :venue, :step, :first, :last)
 ON CONFLICT (asset, input, venue, step) DO UPDATE SET
-    first = min(series.first, excluded.first), last = max(series.last, excluded.last);
+    first = {least}(series.first, excluded.first), last = {greatest}(series.last, excluded.last);
 
 -- name: all_series
-SELECT asset, input, venue, step, first, last FROM series;
+SELECT asset, input, venue, step, first, last FROM series ORDER BY asset, input, venue, step;
 
 -- name: move_on
 -- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
 -- assets: a JSON list.
-UPDATE series SET last = :last
+UPDATE series SET last = {greatest}(last, :last)
 WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset IN ({elements}(:assets)) AND :count = (
     SELECT count(*) FROM series AS before
     WHERE before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
@@ -37,13 +37,13 @@ SELECT asset, input, min(first) FROM series GROUP BY asset, input;
 SELECT count(*) AS n FROM series;
 
 -- name: series_of_asset
-SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset;
+SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset ORDER BY input, venue, step;
 
 -- name: series_of_input
-SELECT venue, step, first, last FROM series WHERE asset = :asset AND input = :input;
+SELECT venue, step, first, last FROM series WHERE asset = :asset AND input = :input ORDER BY venue, step;
 
 -- name: series_of_input_anywhere
-SELECT asset, venue, step, first, last FROM series WHERE input = :input;
+SELECT asset, venue, step, first, last FROM series WHERE input = :input ORDER BY asset, venue, step;
 
 -- name: bar_at
 SELECT {input} AS value FROM bars WHERE asset = :asset AND venue = :venue AND step = :step AND at = :at;
@@ -84,7 +84,7 @@ WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND {inpu
 
 -- name: bars_between
 SELECT at, step, {columns} FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
+WHERE asset = :asset AND venue = :venue AND step IN ({numbers}(:steps)) AND at >= :start AND at < :end
 ORDER BY at;
 
 -- name: levels_between
@@ -153,7 +153,8 @@ ORDER BY at;
 
 -- name: closes_of_hours
 SELECT at + step * 1000 AS closed, close FROM bars
-WHERE asset = :asset AND venue = :venue AND step = 3600 AND at >= :start AND at <= :end AND close IS NOT NULL;
+WHERE asset = :asset AND venue = :venue AND step = 3600 AND at >= :start AND at <= :end AND close IS NOT NULL
+ORDER BY at;
 
 -- name: last_rates_of_hours
 -- What was last announced in each hour: a live feed writes sixty times as many.
@@ -171,7 +172,7 @@ ORDER BY at;
 -- Bars that began in a stretch and were closed by its end. The lengths are named, because the key has them before the
 -- time.
 SELECT at, step, low, high FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at <= :end
+WHERE asset = :asset AND venue = :venue AND step IN ({numbers}(:steps)) AND at >= :start AND at <= :end
     AND at + step * 1000 <= :end AND low IS NOT NULL AND high IS NOT NULL
 ORDER BY at;
 
@@ -191,7 +192,7 @@ WHERE asset = :asset AND venue = :venue AND at >= :start AND at + step * 1000 <=
 -- name: busy_windows
 SELECT at / :window AS part FROM levels
 WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end
-GROUP BY part HAVING count(*) > count(DISTINCT at / :bucket);
+GROUP BY at / :window HAVING count(*) > count(DISTINCT at / :bucket) ORDER BY at / :window;
 
 -- name: thin_levels
 -- Of each bucket the rows stay that carry the last known value of an input.
@@ -206,11 +207,12 @@ WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND at NO
 );
 
 -- name: levels_before
-SELECT asset, venue, min(first) FROM series WHERE step = 0 AND first < :end GROUP BY asset, venue;
+SELECT asset, venue, min(first) FROM series WHERE step = 0 AND first < :end GROUP BY asset, venue
+ORDER BY asset, venue;
 
 -- name: levels_begun
 SELECT input FROM series
-WHERE asset = :asset AND venue = :venue AND step = 0 AND first >= :start AND first < :end;
+WHERE asset = :asset AND venue = :venue AND step = 0 AND first >= :start AND first < :end ORDER BY input;
 
 -- name: first_bar
 SELECT min(at) AS at FROM bars
@@ -245,7 +247,8 @@ DELETE FROM options WHERE asset = :asset AND venue = :venue AND at = :at;
 SELECT DISTINCT asset, venue, step FROM series WHERE first < :end ORDER BY asset, venue, step;
 
 -- name: series_begun
-SELECT input FROM series WHERE asset = :asset AND venue = :venue AND step = :step AND first <= :last;
+SELECT input FROM series WHERE asset = :asset AND venue = :venue AND step = :step AND first <= :last
+ORDER BY input;
 
 -- name: oldest_bars
 SELECT max(at) AS last FROM (
@@ -278,7 +281,8 @@ WHERE at < :end AND (episode IS NULL OR episode IN (SELECT id FROM episodes WHER
     AND NOT EXISTS (
         SELECT 1 FROM outbox
         WHERE notice = notices.id AND (state IN ('queued', 'sending', 'uncertain') OR settled >= :end)
-    );
+    )
+ORDER BY id;
 
 -- name: drop_old_outbox
 DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE notice = :notice LIMIT :most);
@@ -332,13 +336,14 @@ ORDER BY at, announced LIMIT :most;
 
 -- name: note_late
 -- Notes values of an input where it has one at or after the first of them already.
-INSERT INTO rewritten (asset, venue, first, last)
-SELECT :asset, :venue, :first, :last FROM series
+INSERT INTO rewritten (id, asset, venue, first, last)
+SELECT (SELECT coalesce(max(id), 0) FROM rewritten) + 1, :asset, :venue, :first, :last FROM series
 WHERE asset = :asset AND input = :input AND venue = :venue AND step = :step AND last >= :first
 ON CONFLICT (asset, venue, first, last) DO UPDATE SET id = (SELECT max(id) FROM rewritten) + 1;
 
 -- name: note_rewritten
-INSERT INTO rewritten (asset, venue, first, last) VALUES (:asset, :venue, :first, :last)
+INSERT INTO rewritten (id, asset, venue, first, last)
+VALUES ((SELECT coalesce(max(id), 0) FROM rewritten) + 1, :asset, :venue, :first, :last)
 ON CONFLICT (asset, venue, first, last) DO UPDATE SET id = (SELECT max(id) FROM rewritten) + 1;
 
 -- name: forget_rewritten
@@ -364,7 +369,7 @@ DELETE FROM liquidation_hours WHERE at < :kept OR (at < :recent AND whole = 1);
 
 -- name: liquidation_hours
 SELECT asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole FROM liquidation_hours
-WHERE at >= :since AND (:asset IS NULL OR asset = :asset) ORDER BY at, venue, asset;
+WHERE at >= :since AND (CAST(:asset AS TEXT) IS NULL OR asset = :asset) ORDER BY at, venue, asset;
 
 -- name: most_open_interest
 SELECT max(open_interest_usd) AS most FROM levels

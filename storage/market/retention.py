@@ -223,6 +223,8 @@ def _drop_chain(store: Store, asset: str, venue: str, at: int) -> int:
 
 def _history(store: Store, end: int) -> Iterator[Gone]:
     """Drop what is older than the limit, the oldest first."""
+    if rows := store.drop_before(end):
+        yield Gone("history", rows)
     for asset, venue, step in store.read_plain(SQL.series_before, end=end):
         tables = ("bars",) if step else ("levels", "settlements")
         for table in tables:
@@ -248,12 +250,15 @@ def _drop_oldest(store: Store, table: str, asset: str, venue: str, step: int, en
     key = {"asset": asset, "venue": venue} | ({"step": step} if step else {})
     with store.write() as work:
         row = work.one(find, **key, end=end, most=_ROWS)
-        if row is None or row["last"] is None:
-            return 0
-        gone = work.run(drop, **key, last=row["last"])
-        rewritten.note(work, asset, venue, first=0, last=row["last"])
-        for begun in work.rows(SQL.series_begun, asset=asset, venue=venue, step=step, last=row["last"]):
-            _begin_anew(work, asset, venue, step, begun["input"])
+        gone, last = 0, end - 1  # where none is left, the directory may still begin with those that went before
+        if row is not None and row["last"] is not None:
+            last = row["last"]
+            gone = work.run(drop, **key, last=last)
+        begun = work.rows(SQL.series_begun, asset=asset, venue=venue, step=step, last=last)
+        if gone or begun:
+            rewritten.note(work, asset, venue, first=0, last=last)
+        for one in begun:
+            _begin_anew(work, asset, venue, step, one["input"])
     return gone
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
 SQL: Final = queries("storage.market")
+_NUMBERING: Final = "rewritten"  # a number must not be seen before a lower one: who has read it looks for higher ones
 KEPT: Final = 20_000  # notes; who has read none for longer reads everything anew
 
 
@@ -38,12 +39,17 @@ def note_late(work: Work, ends: Iterable[Mapping[str, object]]) -> None:
 
     ends: what is about to be written of each series: asset, venue, input, step (seconds, 0 for instants), first, last.
     """
-    if work.many(SQL.note_late, ends) > 0:
+    given = list(ends)
+    if not given:
+        return
+    work.alone(_NUMBERING)
+    if work.many(SQL.note_late, given) > 0:
         work.run(SQL.forget_rewritten, kept=KEPT)
 
 
 def note(work: Work, asset: str, venue: str, *, first: int, last: int) -> None:
     """Note that a stretch of a venue is no longer what it was, as when its oldest rows are dropped."""
+    work.alone(_NUMBERING)
     work.run(SQL.note_rewritten, asset=asset, venue=venue, first=first, last=last)
     work.run(SQL.forget_rewritten, kept=KEPT)
 

@@ -23,7 +23,7 @@ FOLDER = "tiers"
 
 def folder_of(store: Store) -> Path:
     """Return where the tables of a database stand; the folder may not exist."""
-    return store.path.parent / FOLDER
+    return store.folder / FOLDER
 
 
 def renewed(store: Store) -> RenewedTables | None:

@@ -4,7 +4,9 @@
 
 -- name: last_levels_of_rows
 -- The last value of each row: a search a row, where reading them all would read sixty points for one.
-WITH RECURSIVE steps(start) AS (SELECT :start UNION ALL SELECT start + :step FROM steps WHERE start + :step < :end)
+WITH RECURSIVE steps(start) AS (
+    SELECT CAST(:start AS BIGINT) UNION ALL SELECT start + :step FROM steps WHERE start + :step < :end
+)
 SELECT {names|(
     SELECT * FROM levels
     WHERE asset = :asset AND venue = :venue AND at >= steps.start AND at < steps.start + :step AND * IS NOT NULL
@@ -34,16 +36,16 @@ ORDER BY at DESC LIMIT 1;
 -- name: last_bar
 -- The newest bar, of those that begin together the longest. Lengths are named, because the key has them before the time.
 SELECT at, step, {name} AS value FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
+WHERE asset = :asset AND venue = :venue AND step IN ({numbers}(:steps)) AND at >= :start AND at < :end
     AND {name} IS NOT NULL
 ORDER BY at DESC, step DESC LIMIT 1;
 
 -- name: last_close
 SELECT max(at + step * 1000) AS at FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
+WHERE asset = :asset AND venue = :venue AND step IN ({numbers}(:steps)) AND at >= :start AND at < :end
     AND at + step * 1000 <= :end AND {name} IS NOT NULL;
 
 -- name: bars_of_rows
 SELECT at, step, {names} FROM bars
-WHERE asset = :asset AND venue = :venue AND step IN ({elements}(:steps)) AND at >= :start AND at < :end
+WHERE asset = :asset AND venue = :venue AND step IN ({numbers}(:steps)) AND at >= :start AND at < :end
 ORDER BY at;

@@ -41,7 +41,7 @@ class Forgotten:
 def forget(store: Store, platform: str, chat: str, user: str | None = None) -> Forgotten:
     """Forget a chat with all its topics, and the positions of a person where one is named.
 
-    Connections delete securely (storage/engine/database.py), so rows are overwritten where they stood; emptying the
+    Connections delete securely (storage/engine/sqlite), so rows are overwritten where they stood; emptying the
     log afterwards takes their earlier copies. What perpulse has saved of a file that was lost is forgotten in too;
     copies made by others are not reached.
     """
@@ -69,7 +69,7 @@ def _forget(store: Store, platform: str, chat: str, user: str | None) -> Forgott
     with store.write() as work:
         places = [row["id"] for row in work.rows(SQL.places_of_chat, platform=platform, chat=chat)]
         forgotten = _forget_places(work, places, platform, user)
-    return replace(forgotten, clean=store.empty_log())
+    return replace(forgotten, clean=store.purge())
 
 
 def _forget_places(work: Work, places: list[int], platform: str, user: str | None) -> Forgotten:

@@ -144,6 +144,7 @@ def add(
     TooMany where the person watches as many as one may.
     """
     with store.write() as work:
+        work.alone(_numbering(owner))
         known = work.one(SQL.same_position, platform=owner.platform, owner=owner.user, **_said(holding))
         if known is not None:
             return int(known["number"]), False
@@ -232,6 +233,7 @@ def follow(
 ) -> tuple[int, bool]:
     """Follow an address and return (its number, whether it is new). TooMany as for `add`."""
     with store.write() as work:
+        work.alone(_numbering(owner))
         every = work.rows(SQL.followed_of, platform=owner.platform, owner=owner.user)
         for row in every:
             if row["address"] == address:
@@ -251,6 +253,11 @@ def follow(
             begun=to_ms(at),
         )
         return number, True
+
+
+def _numbering(owner: Owner) -> str:
+    """Name what is done for a person at one place at a time: counting what there is and giving the next number."""
+    return f"positions of {owner.platform} {owner.user}"
 
 
 def is_followed(work: Work, followed: int) -> bool:

@@ -9,9 +9,10 @@ SELECT * FROM destinations WHERE platform = :platform AND chat = :chat AND topic
 -- name: ensure_destination
 INSERT INTO destinations (platform, chat, topic, kind, title, server, person, zone, created)
 VALUES (:platform, :chat, :topic, :kind, :title, :server, :person, :zone, :now)
-ON CONFLICT DO UPDATE SET gone = NULL, gone_reason = NULL,
-    rests_until = CASE WHEN gone_reason IS NULL THEN rests_until END, kind = excluded.kind, title = excluded.title,
-    server = coalesce(excluded.server, server), person = coalesce(excluded.person, person);
+ON CONFLICT (platform, chat, topic) DO UPDATE SET gone = NULL, gone_reason = NULL,
+    rests_until = CASE WHEN destinations.gone_reason IS NULL THEN destinations.rests_until END,
+    kind = excluded.kind, title = excluded.title, server = coalesce(excluded.server, destinations.server),
+    person = coalesce(excluded.person, destinations.person);
 
 -- name: destinations
 SELECT * FROM destinations ORDER BY id;
@@ -46,7 +47,7 @@ UPDATE destinations SET zone = :zone WHERE id = :destination;
 UPDATE destinations SET venue = :venue WHERE id = :destination;
 
 -- name: topics_of_chat
-SELECT id, topic FROM destinations WHERE platform = :platform AND chat = :chat;
+SELECT id, topic FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
 
 -- name: rename_chat
 UPDATE destinations SET chat = :chat WHERE id = :destination;
@@ -96,7 +97,7 @@ WHERE platform = :platform AND ((kind = 'person' AND name = :person) OR (kind = 
 
 -- name: permit
 INSERT INTO permits (platform, kind, name, allowed, since) VALUES (:platform, :kind, :name, :allowed, :now)
-ON CONFLICT DO UPDATE SET allowed = excluded.allowed, since = excluded.since;
+ON CONFLICT (platform, kind, name) DO UPDATE SET allowed = excluded.allowed, since = excluded.since;
 
 -- name: move_permits
 UPDATE permits SET name = :new WHERE platform = :platform AND kind = 'chat' AND name = :old AND NOT EXISTS (
@@ -119,7 +120,7 @@ SELECT g.*, d.zone FROM digests g JOIN destinations d ON d.id = g.destination OR
 -- name: order_digest
 INSERT INTO digests (destination, kind, days, at, assets, next)
 VALUES (:destination, :kind, :days, :at, :assets, :due)
-ON CONFLICT DO UPDATE SET days = excluded.days, at = excluded.at, assets = excluded.assets, next = excluded.next;
+ON CONFLICT (destination, kind) DO UPDATE SET days = excluded.days, at = excluded.at, assets = excluded.assets, next = excluded.next;
 
 -- name: plan_digest
 UPDATE digests SET next = :due WHERE id = :id;
@@ -142,7 +143,7 @@ UPDATE digests SET destination = :new WHERE destination = :old AND NOT EXISTS (
 -- name: switch
 -- The column is called as what it held first.
 INSERT INTO switches (destination, kind, what, until, hours) VALUES (:destination, :kind, :what, :until, :value)
-ON CONFLICT DO UPDATE SET until = excluded.until, hours = excluded.hours;
+ON CONFLICT (destination, kind, what) DO UPDATE SET until = excluded.until, hours = excluded.hours;
 
 -- name: switch_back
 DELETE FROM switches WHERE destination = :destination AND kind = :kind AND what = :what;
@@ -158,7 +159,7 @@ DELETE FROM switches WHERE destination = :destination AND kind = 'mute' AND hour
 
 -- name: call_role
 INSERT INTO server_roles (platform, server, role, rank) VALUES (:platform, :server, :role, :rank)
-ON CONFLICT DO UPDATE SET role = excluded.role, rank = excluded.rank;
+ON CONFLICT (platform, server) DO UPDATE SET role = excluded.role, rank = excluded.rank;
 
 -- name: call_no_role
 DELETE FROM server_roles WHERE platform = :platform AND server = :server;
@@ -176,12 +177,12 @@ DELETE FROM server_roles WHERE NOT EXISTS (
 -- What ends with an episode (`episode 42`) is over when that has ended, or is not known any more.
 SELECT s.destination, s.kind, s.what, s.until, s.hours AS value,
     s.kind = 'mute' AND s.hours IS NOT NULL AND (e.id IS NULL OR e.ended IS NOT NULL) AS ended
-FROM switches s LEFT JOIN episodes e ON e.id = CASE WHEN s.kind = 'mute' THEN CAST(substr(s.hours, 9) AS INTEGER) END
-WHERE s.destination IN ({elements}(:destinations))
+FROM switches s LEFT JOIN episodes e ON e.id = CASE WHEN s.kind = 'mute' THEN CAST(substr(s.hours, 9) AS BIGINT) END
+WHERE s.destination IN ({numbers}(:destinations))
 UNION ALL
-SELECT d.id, 'mention', r.role, NULL, r.rank, 0
+SELECT d.id, 'mention', r.role, NULL, r.rank, FALSE
 FROM destinations d JOIN server_roles r ON r.platform = d.platform AND r.server = d.server
-WHERE d.id IN ({elements}(:destinations))
+WHERE d.id IN ({numbers}(:destinations))
 ORDER BY 1, 2, 3;
 
 -- --- positions.py: what people watch for themselves ----------------------------------------------------------------
@@ -335,7 +336,7 @@ UPDATE own_rules SET paused = NULL, paused_for = NULL WHERE destination = :desti
 DELETE FROM own_rules WHERE destination = :destination AND number = :number;
 
 -- name: forget_own_rules
-DELETE FROM own_rules WHERE destination IN ({elements}(:places));
+DELETE FROM own_rules WHERE destination IN ({numbers}(:places));
 
 -- name: move_own_rules
 -- The numbers go on behind those that the other place has given.
@@ -372,10 +373,10 @@ UPDATE shared_rules SET destination = :new WHERE destination = :old AND NOT EXIS
     SELECT 1 FROM shared_rules known WHERE known.destination = :new AND known.line = shared_rules.line);
 
 -- name: kept_shared_rules
-SELECT * FROM shared_rules WHERE destination IN ({elements}(:places)) ORDER BY created;
+SELECT * FROM shared_rules WHERE destination IN ({numbers}(:places)) ORDER BY created;
 
 -- name: kept_own_rules
-SELECT * FROM own_rules WHERE destination IN ({elements}(:places)) ORDER BY destination, number;
+SELECT * FROM own_rules WHERE destination IN ({numbers}(:places)) ORDER BY destination, number;
 
 -- --- exporting.py: all that is kept of a chat and of a person --------------------------------------------------------
 
@@ -383,17 +384,17 @@ SELECT * FROM own_rules WHERE destination IN ({elements}(:places)) ORDER BY dest
 SELECT * FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
 
 -- name: kept_subscriptions
-SELECT * FROM subscriptions WHERE destination IN ({elements}(:places)) ORDER BY destination, rule, asset;
+SELECT * FROM subscriptions WHERE destination IN ({numbers}(:places)) ORDER BY destination, rule, asset;
 
 -- name: kept_switches
-SELECT * FROM switches WHERE destination IN ({elements}(:places)) ORDER BY destination, kind, what;
+SELECT * FROM switches WHERE destination IN ({numbers}(:places)) ORDER BY destination, kind, what;
 
 -- name: kept_roles
 SELECT DISTINCT r.* FROM server_roles r JOIN destinations d ON d.platform = r.platform AND d.server = r.server
-WHERE d.id IN ({elements}(:places));
+WHERE d.id IN ({numbers}(:places));
 
 -- name: kept_digests
-SELECT * FROM digests WHERE destination IN ({elements}(:places)) ORDER BY id;
+SELECT * FROM digests WHERE destination IN ({numbers}(:places)) ORDER BY id;
 
 -- name: kept_positions
 SELECT * FROM positions WHERE platform = :platform AND owner = :owner ORDER BY id;
@@ -412,15 +413,15 @@ SELECT o.id, o.destination, n.kind, n.rule, n.asset, n.rank, n.at, o.state, o.re
     o.held_until, o.held_for, o.expires, o.settled, o.message,
     CASE WHEN n.rule IS NULL OR substr(n.rule, 1, length(:private)) = :private THEN n.payload END AS payload
 FROM outbox o JOIN notices n ON n.id = o.notice
-WHERE o.destination IN ({elements}(:places))
-    AND (:owner IS NOT NULL OR n.rule IS NULL OR substr(n.rule, 1, length(:private)) <> :private)
+WHERE o.destination IN ({numbers}(:places))
+    AND (CAST(:owner AS TEXT) IS NOT NULL OR n.rule IS NULL OR substr(n.rule, 1, length(:private)) <> :private)
 ORDER BY o.id;
 
 -- name: kept_shown
 -- By which message of a chat an episode is told, as long as it may be edited.
 SELECT m.* FROM messages m JOIN episodes e ON e.id = m.episode
-WHERE m.destination IN ({elements}(:places))
-    AND (:owner IS NOT NULL OR substr(e.rule, 1, length(:private)) <> :private)
+WHERE m.destination IN ({numbers}(:places))
+    AND (CAST(:owner AS TEXT) IS NOT NULL OR substr(e.rule, 1, length(:private)) <> :private)
 ORDER BY m.episode;
 
 -- name: kept_permits
@@ -433,34 +434,34 @@ SELECT * FROM owners WHERE platform = :platform AND person = :owner;
 -- --- forgetting.py: forgetting a chat ------------------------------------------------------------------------------
 
 -- name: places_of_chat
-SELECT id FROM destinations WHERE platform = :platform AND chat = :chat;
+SELECT id FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
 
 -- name: gone_before
 SELECT id FROM destinations WHERE gone < :before;
 
 -- name: positions_to_forget
 SELECT id FROM positions
-WHERE destination IN ({elements}(:places)) OR (platform = :platform AND owner = :owner);
+WHERE destination IN ({numbers}(:places)) OR (platform = :platform AND owner = :owner);
 
 -- name: forget_positions
 DELETE FROM positions
-WHERE destination IN ({elements}(:places)) OR (platform = :platform AND owner = :owner);
+WHERE destination IN ({numbers}(:places)) OR (platform = :platform AND owner = :owner);
 
 -- name: forget_followed
 DELETE FROM followed
-WHERE destination IN ({elements}(:places)) OR (platform = :platform AND owner = :owner);
+WHERE destination IN ({numbers}(:places)) OR (platform = :platform AND owner = :owner);
 
 -- name: forget_subscriptions
-DELETE FROM subscriptions WHERE destination IN ({elements}(:places));
+DELETE FROM subscriptions WHERE destination IN ({numbers}(:places));
 
 -- name: forget_outbox
-DELETE FROM outbox WHERE destination IN ({elements}(:places));
+DELETE FROM outbox WHERE destination IN ({numbers}(:places));
 
 -- name: forget_messages
-DELETE FROM messages WHERE destination IN ({elements}(:places));
+DELETE FROM messages WHERE destination IN ({numbers}(:places));
 
 -- name: forget_places
-DELETE FROM destinations WHERE id IN ({elements}(:places));
+DELETE FROM destinations WHERE id IN ({numbers}(:places));
 
 -- name: notices_for_one
 -- Notices that went to one place and to nobody else, if they are no news of the market: late ones and private ones.

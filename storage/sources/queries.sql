@@ -8,7 +8,8 @@ ON CONFLICT (path) DO UPDATE SET
     state = excluded.state, checksum = excluded.checksum, row_count = excluded.row_count, asked = excluded.asked;
 
 -- name: archive_files
-SELECT path, state, checksum, row_count, asked FROM archive_files WHERE substr(path, 1, length(:prefix)) = :prefix;
+SELECT path, state, checksum, row_count, asked FROM archive_files WHERE substr(path, 1, length(:prefix)) = :prefix
+ORDER BY path;
 
 -- name: drop_gaps
 DELETE FROM gaps
@@ -36,8 +37,8 @@ UPDATE gaps SET start = :at WHERE asset = :asset AND venue = :venue AND start < 
 
 -- name: gaps
 SELECT venue, input_group, start, until, reason FROM gaps
-WHERE asset = :asset AND (:venue IS NULL OR venue = :venue) AND (:group IS NULL OR input_group = :group)
-    AND until > :since
+WHERE asset = :asset AND (CAST(:venue AS TEXT) IS NULL OR venue = :venue)
+    AND (CAST(:group AS TEXT) IS NULL OR input_group = :group) AND until > :since
 ORDER BY venue, input_group, start;
 
 -- name: drop_gaps_within
@@ -45,7 +46,7 @@ DELETE FROM gaps
 WHERE asset = :asset AND venue = :venue AND input_group = :group AND start >= :start AND until <= :end;
 
 -- name: owed
-SELECT venue, topic, asset, since FROM history_owed;
+SELECT venue, topic, asset, since FROM history_owed ORDER BY venue, topic, asset;
 
 -- name: keep_owed
 INSERT INTO history_owed (venue, topic, asset, since) VALUES (:venue, :topic, :asset, :since)

@@ -106,10 +106,11 @@ def closed_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def write_config(folder: Path, *, exchange: str, fear_greed: str) -> Path:
+def write_config(folder: Path, *, exchange: str, fear_greed: str, database: str = "data/perpulse.db") -> Path:
     """Write a config.toml that asks servers of this machine."""
     path = folder / "config.toml"
     path.write_text(
+        f'database = "{database}"\n'
         'assets = ["BTC"]\n[market]\nvenues = ["binance"]\noptions = false\nstablecoins = false\ntimeout_seconds = 2\n'
         f'exchange_url = "{exchange}"\nfear_greed_url = "{fear_greed}"\n',
         encoding="utf-8",

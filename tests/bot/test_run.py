@@ -13,6 +13,7 @@ import termios
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ from handlers.command import Asker, commands
 from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.people import destinations
+from tests import postgres
 from tests.bot.commandline import PROGRAM, child, environment, running, write_config
 from tests.fakes.bot_api import BotApi
 from tests.fakes.exchange import FakeExchange
@@ -39,7 +41,6 @@ from tests.storage import beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.slow
 
@@ -93,7 +94,7 @@ class World:
 
     exchange: Stage
     clock: Shifted
-    folder: Path
+    database: str
     telegram: BotApi | None = None
     running: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -111,7 +112,7 @@ class World:
             fear_greed_url=url,
             timeout_seconds=2,
         )
-        config = Config(assets=("BTC",), database=self.folder / "run.db", telegram=telegram, market=market)
+        config = Config(assets=("BTC",), database=self.database, telegram=telegram, market=market)
         sources = [
             # paced=False: the loopback exchange counts no request weights, and a real one makes every round slow
             CcxtVenue(
@@ -180,11 +181,25 @@ def waiting(store: Store) -> int:
     return int(row["n"])
 
 
+@pytest.fixture(params=["a file", "a server"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where the bot remembers: it is the same bot on both."""
+    if request.param == "a file":
+        yield str(tmp_path / "data" / "perpulse.db")
+        return
+    server = postgres.databases()
+    if server is None:
+        pytest.skip(postgres.MISSING)
+    taken = server.take()
+    yield taken
+    server.give_back(taken)
+
+
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
+async def world(database: str) -> AsyncIterator[World]:
     clock = Shifted()
     async with Stage(clock=clock.now) as exchange:
-        yield World(exchange, clock, tmp_path)
+        yield World(exchange, clock, database)
 
 
 async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_is_over(
@@ -288,15 +303,26 @@ async def test_an_exchange_that_is_down_at_the_start_is_said(world: World, capsy
 async def test_a_turn_that_fails_does_not_end_the_bot(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     async with world.runs() as app:
         app.store.close()
-        moved = world.folder / "away.db"
-        (world.folder / "run.db").rename(moved)
-        (world.folder / "run.db").mkdir()
-        await app.turn()
-        (world.folder / "run.db").rmdir()
-        moved.rename(world.folder / "run.db")
+        with away(world.database):
+            await app.turn()
         app.store.close()
         await app.turn()
         assert not app.stopping.is_set()
+
+
+@contextlib.contextmanager
+def away(database: str) -> Iterator[None]:
+    """Take a database away for a while."""
+    if "://" in database:
+        with postgres.closed(database):
+            yield
+        return
+    file, moved = Path(database), Path(f"{database}.away")
+    file.rename(moved)
+    file.mkdir()
+    yield
+    file.rmdir()
+    moved.rename(file)
 
 
 def terminal() -> Asker:
@@ -424,9 +450,9 @@ def exchange() -> Iterator[Stage]:
         yield stage
 
 
-def settled(folder: Path) -> None:
+def settled(database: str) -> None:
     """Wait until nothing is left in the outbox: what was shown is also known to have been shown."""
-    store = Store(folder / "data" / "perpulse.db")
+    store = Store(database)
     end = time.monotonic() + PATIENCE
     while waiting(store):
         assert time.monotonic() < end, "messages wait in the outbox"
@@ -460,12 +486,12 @@ def test_it_starts_without_a_token_says_so_and_stops_when_told(tmp_path: Path, e
     assert (tmp_path / "err").read_text(encoding="utf-8") == ""
 
 
-def test_killed_it_comes_back_tells_what_happened_meanwhile_and_tells_it_once(tmp_path: Path) -> None:
+def test_killed_it_comes_back_tells_what_happened_meanwhile_and_tells_it_once(tmp_path: Path, database: str) -> None:
     lag = timedelta(days=3)
     with Stage(clock=lambda: datetime.now(UTC) - lag).in_thread() as exchange:
         assert isinstance(exchange, Stage)
         exchange.moves.append((datetime.now(UTC) - timedelta(days=2), 0.85))
-        write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)
+        write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url, database=database)
         # The exchange lives three days ago, before the fall: alarms begin silently, and the kill takes no leave.
         with running(tmp_path) as process:
             printed(tmp_path, "Market data is coming in")
@@ -475,13 +501,13 @@ def test_killed_it_comes_back_tells_what_happened_meanwhile_and_tells_it_once(tm
             out = printed(tmp_path, "BTC: price is well below its high of the past 16 days.")
             assert out.count("while perpulse was not running") == out.count("── message")
             printed(tmp_path, "Market data is coming in")
-            settled(tmp_path)  # killed between a message and its outcome, it would be sent again, marked
+            settled(database)  # killed between a message and its outcome, it would be sent again, marked
         with running(tmp_path) as process:
             printed(tmp_path, "Market data is coming in")
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE) == 0
         assert "── " not in (tmp_path / "out").read_text(encoding="utf-8")
-    store = Store(tmp_path / "data" / "perpulse.db")
+    store = Store(database)
     assert len(episodes.of(store, "price_drawdown", "BTC")) == 1
     assert waiting(store) == 0
     assert destinations.find(store, "terminal", "screen")

@@ -24,9 +24,9 @@ from signals.alerts.event import Event
 from signals.alerts.rule import rules
 from signals.metric import metrics
 from storage.alerts import episodes, outbox
-from storage.engine import migrations
 from storage.engine.database import Store
 from storage.engine.settings import setting
+from storage.engine.sqlite import migrations
 from storage.people import destinations, switches
 from tests.faults.bench import Bench, bench_at, on_each
 from tests.faults.programs import broadcast, configure

@@ -1,10 +1,13 @@
-"""Ask a database beside its store, in SQL that the tests write themselves."""
+"""Ask a database beside its store, in SQL that the tests write themselves and both kinds of database speak."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+
+from storage.engine.place import Server
+from tests import postgres
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -22,16 +25,24 @@ class Row(tuple[Any, ...]):  # noqa: SLOT001 -- a tuple has no room for slots, a
         return self.names
 
 
-def _named(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
+def _named(cursor: Any, values: tuple[Any, ...]) -> Row:
     row = Row(values)
     row.names = [column[0] for column in cursor.description]
     return row
 
 
 def rows(store: Store, sql: str, *values: object) -> list[Row]:
-    """Run one statement in a transaction of its own and return its rows; none where there is no database yet."""
+    """Run one statement in a transaction of its own and return its rows; none where there is no database yet.
+
+    A parameter is a question mark.
+    """
     if not store.exists:
         return []
+    if isinstance(store.place, Server):
+        cursor = postgres.connection(store.place.url).execute(
+            sql.replace("%", "%%").replace("?", "%s").encode(), values
+        )
+        return [_named(cursor, row) for row in cursor] if cursor.description else []
     with closing(sqlite3.connect(f"file:{store.path}?mode=rw", uri=True)) as file, file:
         file.row_factory = _named
         return file.execute(sql, values).fetchall()

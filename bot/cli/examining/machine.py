@@ -19,6 +19,7 @@ from bot.watch.config import place_of
 from handlers.charts import content
 from handlers.charts.process import ChartRenderer
 from signals.metric import metrics
+from storage.engine.place import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,8 @@ def configuration(path: Path | None, settings: Config) -> Examined:
 def room(settings: Config) -> Examined:
     """Look at the room that is left where the database lies, or will lie."""
     database, least = settings.database, settings.watch.disk_free_mb
+    if isinstance(database, Server):
+        return Examined("disk", "open", f"the disk of {database} is the server's, and not looked at from here")
     folder = next(parent for parent in (database.absolute(), *database.absolute().parents) if parent.is_dir())
     free = shutil.disk_usage(folder).free
     if free < least * 1_000_000:

@@ -29,7 +29,7 @@ def database(store: Store) -> Iterator[Examined]:
     except StoreError as error:
         yield Examined("database", "mend", str(error))
         return
-    yield Examined("database", "good", f"database {store.path}, holds {', '.join(stored) or 'nothing yet'}")
+    yield Examined("database", "good", f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}")
     for chat in resting[:_NAMED]:
         where = f"{chat.platform} chat {chat.chat}" + (f" ({chat.title})" if chat.title else "")
         yield Examined("rights", "mend", f"{where} gets nothing: {chat.reason}", "Give the bot that right there.")

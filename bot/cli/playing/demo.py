@@ -49,7 +49,7 @@ def demo(db: Path | None, *, prompt: bool, as_json: bool) -> None:
 
 async def _demo(store: Store, *, prompt: bool, as_json: bool) -> None:
     if store.exists and points.assets(store):
-        raise Refused(f"{store.path} holds data already. The demo wants a file of its own: give another --db, or none.")
+        raise Refused(f"{store.place} holds data already. The demo wants one of its own: give another --db, or none.")
     log.set_up(quiet=True)
     keep(store, read_file(bundled.path(), now=SystemClock().now()))
     span = engine.bounds(store, ["BTC", MARKET])

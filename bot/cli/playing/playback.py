@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bot.config import Config
     from handlers.channels.channel import Channel
     from handlers.channels.local import LocalChannel
+    from storage.engine.place import Server
 
 _ADDRESSES: Final = ("exchange_url", "stream_url", "fear_greed_url", "stablecoins_url")
 _FOLLOWED: Final = {"venues", "options", "liquidations", "fear_greed", "stablecoins", *_ADDRESSES}
@@ -64,7 +65,7 @@ def followed(market: Market) -> dict[str, Any]:
     return found | {name: lines.address(found[name]) for name in _ADDRESSES if name in found}
 
 
-def settings_for(settings: Config, tape: Tape, database: Path) -> Config:
+def settings_for(settings: Config, tape: Tape, database: Path | Server) -> Config:
     """Return settings under which the same questions are asked as on the tape, and nothing leaves the terminal."""
     if tape.about is None:  # the head of the tape is lost: whoever plays it must know what was followed
         market, assets = settings.market, settings.assets
@@ -131,7 +132,7 @@ def run(at: Path, config: Path | None, db: Path | None) -> None:
             with opened(store) as place:
                 tapes = Tape.read(at)
                 for tape in tapes:
-                    chosen = settings_for(settings, tape, store.path)
+                    chosen = settings_for(settings, tape, store.place)
                     out(_beginning(tape, chosen))
                     sys.stdout.flush()
                     result = play(tape, chosen, place)

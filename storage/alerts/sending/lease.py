@@ -17,11 +17,17 @@ SENDER = "sender"
 def take(store: Store) -> int:
     """Become the holder: the epoch rises, and every row that an earlier holder was sending is in doubt from now on."""
     with store.write() as work:
-        work.run(SQL.raise_epoch, name=SENDER)
-        held = work.one(SQL.lease, name=SENDER)
-        epoch = int(held["epoch"]) if held else 0
-        work.run(SQL.doubt_earlier, epoch=epoch)
-        return epoch
+        return _raised(work)
+
+
+def take_over(store: Store, from_: tuple[int, int]) -> int | None:
+    """Become the holder in place of one that was seen with (epoch, beat); None where it has moved since.
+
+    Of two who stand by and see the same, one takes over: what it sends from then on is not in doubt for the other.
+    """
+    with store.write() as work:
+        row = work.one(SQL.lease_kept, name=SENDER)
+        return _raised(work) if row is not None and (row["epoch"], row["beat"]) == from_ else None
 
 
 def beat(store: Store, epoch: int) -> bool:
@@ -46,6 +52,14 @@ def seen(store: Store) -> tuple[int, int] | None:
 
 
 def held(work: Work, epoch: int) -> bool:
-    """Tell whether this epoch still holds the lease, as seen by the transaction that is about to claim."""
-    row = work.one(SQL.lease, name=SENDER)
+    """Tell whether this epoch still holds the lease, and keeps it until the transaction that is about to claim ends."""
+    row = work.one(SQL.lease_kept, name=SENDER)
     return row is not None and row["epoch"] == epoch
+
+
+def _raised(work: Work) -> int:
+    work.run(SQL.raise_epoch, name=SENDER)
+    held = work.one(SQL.lease, name=SENDER)
+    epoch = int(held["epoch"]) if held else 0
+    work.run(SQL.doubt_earlier, epoch=epoch)
+    return epoch

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from storage.engine.dialect import SQLITE
+from storage.engine.sqlite.dialect import SQLITE
 
 if TYPE_CHECKING:
     from pathlib import Path

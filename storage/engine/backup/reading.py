@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from storage.engine import migrations
 from storage.engine.database import StoreError
-from storage.engine.dialect import SQLITE
 from storage.engine.settings import setting
 from storage.engine.sql import queries
+from storage.engine.sqlite import migrations
+from storage.engine.sqlite.dialect import SQLITE
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

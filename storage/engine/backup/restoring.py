@@ -8,11 +8,11 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from storage.engine import migrations
 from storage.engine.backup.reading import Contents, begins_well, contents, unpacked
 from storage.engine.database import StoreError
-from storage.engine.dialect import SQLITE
 from storage.engine.presence import saved_name
+from storage.engine.sqlite import migrations
+from storage.engine.sqlite.dialect import SQLITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

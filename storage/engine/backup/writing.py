@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from storage.engine.backup.copying import copy
 from storage.engine.backup.reading import BACKED_UP, Contents, contents, is_backup, unpacked
 from storage.engine.database import StoreError
-from storage.engine.dialect import SQLITE
 from storage.engine.sql import queries
+from storage.engine.sqlite.dialect import SQLITE
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -31,8 +31,8 @@ from handlers.channels.failure import (
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.engine import database
 from storage.engine.database import Store
+from storage.engine.sqlite import file
 from storage.people import destinations, switches
 from storage.people.switches import Switch
 from tests.bot.delivery.desk import work
@@ -561,7 +561,7 @@ async def test_an_outcome_waits_for_a_database_that_is_held(bench: Bench, monkey
     bench.place()
     bench.tell()
     bench.store.close()
-    monkeypatch.setattr(database, "BUSY_MS", 20)
+    monkeypatch.setattr(file, "BUSY_MS", 20)
     holder = sqlite3.connect(bench.store.path, isolation_level=None, check_same_thread=False)
 
     def hold(_: Any) -> None:

@@ -168,12 +168,12 @@ def test_status_says_what_is_wrong_with_the_bot_itself(desk: Callable[..., Any])
 def test_status_names_what_was_saved_of_a_lost_database(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     assert here.ask("/status").values["saved_copies"] == []
-    here.store.save(first := saved_name(here.store.path, here.now))
+    here.store.file.save(first := saved_name(here.store.path, here.now))
     assert lines(here)[-2] == (
         "Beside the database lies a copy, saved when its file was lost or another one put back: "
         f"{first.name}. Delete it when you need it no more."
     )
-    here.store.save(second := saved_name(here.store.path, here.now + timedelta(minutes=1)))
+    here.store.file.save(second := saved_name(here.store.path, here.now + timedelta(minutes=1)))
     assert lines(here)[-2].startswith("Beside the database lie 2 copies")
     assert here.ask("/status").values["saved_copies"] == [first.name, second.name]
 

@@ -46,7 +46,7 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not (DATA / name).exists():
             pytest.skip(f"the recording {name} is not beside this checkout (../shared/data)")
         keep(store, read_file(DATA / name, now=datetime(2026, 11, 1, tzinfo=UTC), asset="BTC"))
-    store.empty_log()
+    store.purge()
     store.close()
     return path
 

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from signals.inputs import MARKET
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
-from storage.engine.database import Store
 from storage.people import destinations
 from storage.people.destinations import ANY
+from tests.storage import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
 RULES = st.sampled_from(["*", "oi_drawdown", "taker_ratio", "sources"])
@@ -27,10 +29,8 @@ CHATS = st.lists(st.tuples(st.frozensets(st.tuples(RULES, ASSETS), max_size=3), 
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    made = Store(_path(tmp_path_factory))
-    yield made
-    made.close()
+def store(module_stores: Stores) -> Store:
+    return module_stores()
 
 
 def route(rule: str, asset: str, asked: frozenset[tuple[str, str]], *, gone: bool, only_asked: bool) -> bool:
@@ -66,9 +66,8 @@ def test_route(asked: tuple[str, str], rule: str, asset: str, only_asked: bool, 
 def test_the_query_chooses_whom_the_rule_would(
     store: Store, only_asked: bool, chats: list[tuple[frozenset[tuple[str, str]], bool]], rule: str, asset: str
 ) -> None:
-    with store.write() as work:
-        for table in ("outbox", "notices", "subscriptions", "destinations"):
-            work.connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+    for table in ("outbox", "notices", "subscriptions", "destinations"):
+        beside.rows(store, f"DELETE FROM {table}")  # noqa: S608 - our own names
     meant = set()
     for number, (asked, gone) in enumerate(chats):
         one = destinations.ensure(store, "telegram", str(number), None, kind="private", title=None, now=NOW)
@@ -81,5 +80,5 @@ def test_the_query_chooses_whom_the_rule_would(
     with store.write() as work:
         notice = Notice("fired", "notice", NOW, {}, None, rule, asset)
         assert outbox.announce(work, notice, now=NOW, expires=NOW, only_asked=only_asked) == len(meant)
-        chosen = work.connection.execute("SELECT destination FROM outbox").fetchall()
+    chosen = beside.rows(store, "SELECT destination FROM outbox")
     assert {row["destination"] for row in chosen} == meant

@@ -85,10 +85,10 @@ def test_what_is_counted_are_new_messages_with_news(store: Store) -> None:
     assert (count(store, here, since), count(store, there, since), count(store, there, NOW + HOUR)) == (2, 1, 0)
 
 
-def test_the_count_looks_at_one_destination_and_at_its_day_alone(store: Store) -> None:
-    place(store)
+def test_the_count_looks_at_one_destination_and_at_its_day_alone(file_store: Store) -> None:
+    place(file_store)
     said = beside.rows(
-        store, f"EXPLAIN QUERY PLAN {held.SQL.sent_since.text}".replace(":destination", "1").replace(":since", "1")
+        file_store, f"EXPLAIN QUERY PLAN {held.SQL.sent_since.text}".replace(":destination", "1").replace(":since", "1")
     )
     plan = [row[3] for row in said]
     assert any("SEARCH o USING INDEX outbox_settled (destination=? AND settled>?)" in step for step in plan), plan

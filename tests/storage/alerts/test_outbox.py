@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.alerts.sending import lease, rests
+from storage.engine.database import Broken
 from storage.engine.sql import Query
 from storage.people import destinations
 from tests.fakes.notices import claim_from, sent_from
@@ -305,15 +305,15 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
 
 
 def test_a_row_names_a_destination_that_exists(store: Store) -> None:
-    with pytest.raises(sqlite3.IntegrityError), store.write() as work:
+    with pytest.raises(Broken), store.write() as work:
         outbox.announce_to(work, 99, notice("late"), now=NOW, expires=SOON)
 
 
-def test_claiming_reads_no_settled_row(store: Store) -> None:
+def test_claiming_reads_no_settled_row(file_store: Store) -> None:
     """Settled rows soon are the many, so every step of the claim must go by an index that leaves them out."""
     due = dict.fromkeys(("now", "longest_pause", "longest_hold", "longest_rest", "most"), 0)
     lists = dict.fromkeys(("platforms", "resting", "taken"), "[]")
-    plan = store.read(Query("plan", f"EXPLAIN QUERY PLAN {outbox.SQL.due.text}"), **due, **lists)
+    plan = file_store.read(Query("plan", f"EXPLAIN QUERY PLAN {outbox.SQL.due.text}"), **due, **lists)
     told = [row["detail"] for row in plan]
     assert "SCAN o USING INDEX outbox_live" in told
     assert not [step for step in told if "B-TREE" in step]

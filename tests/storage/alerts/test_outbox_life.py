@@ -7,23 +7,31 @@ again only with a mark.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Claim, Notice
 from storage.alerts.sending import lease
-from storage.engine.database import Store
 from storage.people import destinations
 from tests.examples import examples
 from tests.fakes.notices import claim_from, sent_from
 from tests.storage import beside
+
+if TYPE_CHECKING:
+    from tests.storage.stores import Stores
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LIFE = timedelta(hours=1)
@@ -43,10 +51,12 @@ class Model:
 
 
 class Life(RuleBasedStateMachine):
+    stores: ClassVar[Stores]
+
     @initialize()
     def begin(self) -> None:
-        self.folder = tempfile.TemporaryDirectory()
-        self.store = Store(Path(self.folder.name) / "perpulse.db")
+        self.lent = self.stores.one()
+        self.store = self.lent.__enter__()
         self.now, self.model, self.names = NOW, Model(), 0
         for chat in CHATS:
             self.start(chat)
@@ -54,8 +64,7 @@ class Life(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
-            self.store.close()
-            self.folder.cleanup()
+            self.lent.__exit__(None, None, None)
 
     def start(self, chat: str) -> None:
         one = destinations.ensure(self.store, "telegram", chat, None, kind="group", title=None, now=self.now)
@@ -202,5 +211,6 @@ class Life(RuleBasedStateMachine):
         assert not lost
 
 
-Life.TestCase.settings = examples(60, stateful_step_count=50)
-TestLife = Life.TestCase
+def test_life(stores: Stores) -> None:
+    Life.stores = stores
+    run_state_machine_as_test(Life, settings=examples(60, stateful_step_count=50))

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from storage.engine import migrations
+from storage.engine.sqlite import migrations
 
 SCHEMAS = Path(__file__).parent / "schemas"
 

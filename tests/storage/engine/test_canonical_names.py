@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from signals.assets import coin
-from storage.engine import migrations
+from storage.engine.sqlite import migrations
 from tests.storage.engine.dumping import restore
 
 if TYPE_CHECKING:

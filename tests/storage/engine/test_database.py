@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from signals.units import from_ms, to_ms
-from storage.engine import database, migrations
-from storage.engine.database import Store, StoreError
-from storage.engine.dialect import SQLITE
+from storage.engine.database import Broken, Store, StoreError
 from storage.engine.sql import queries
+from storage.engine.sqlite import file, migrations
+from storage.engine.sqlite.dialect import SQLITE
 from tests.storage import beside
 
 SQL = queries("storage.engine")
@@ -123,19 +123,18 @@ def test_a_transaction_reads_what_it_has_written_and_others_do_not(store: Store)
     with store.write() as work:
         work.run(SQL.keep_setting, name="mine", value="1")
         assert names(store) == ["mine"]
-        with closing(sqlite3.connect(store.path)) as other:
-            assert other.execute("SELECT count(*) FROM settings").fetchone() == (0,)
+        assert beside.one(store, "SELECT count(*) FROM settings") == (0,)
     assert names(store) == ["mine"]
 
 
-def test_a_commit_that_fails_leaves_no_transaction_open(store: Store) -> None:
+def test_a_commit_that_fails_leaves_no_transaction_open(file_store: Store) -> None:
     """A foreign key that is checked at the commit makes the commit itself fail."""
-    with pytest.raises(sqlite3.IntegrityError), store.write() as work:  # noqa: PT012 - the end of `with` raises
+    with pytest.raises(Broken), file_store.write() as work:  # noqa: PT012 - the end of `with` raises
         work.connection.execute("PRAGMA defer_foreign_keys = ON")
         work.connection.execute("INSERT INTO subscriptions VALUES (99, '*', '*')")
-    with store.write() as work:
+    with file_store.write() as work:
         work.run(SQL.keep_setting, name="kept", value="1")
-    with closing(sqlite3.connect(store.path)) as other:
+    with closing(sqlite3.connect(file_store.path)) as other:
         assert other.execute("SELECT name FROM settings").fetchall() == [("kept",)]
         assert other.execute("SELECT count(*) FROM subscriptions").fetchone() == (0,)
 
@@ -210,7 +209,7 @@ def test_a_folder_without_rights_is_named() -> None:
     """Root may write everywhere, so a child process gives up root first, in a place that is not root's own."""
     program = (
         "import os, sys, sqlite_utils\n"
-        "from storage.engine.database import Store, StoreError\n"
+        "from storage.engine.database import Broken, Store, StoreError\n"
         "os.getuid() or os.setuid(65534)\n"
         "try:\n    Store(sys.argv[1]).write().__enter__()\n"
         "except StoreError as error:\n    print(error)\n"
@@ -228,18 +227,18 @@ def test_a_folder_without_rights_is_named() -> None:
     assert "cannot be written: check the rights of the folder, or give --db PATH." in done.stdout, done.stderr
 
 
-def test_a_file_that_another_program_holds_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "BUSY_MS", 50)
-    names(store)
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+def test_a_file_that_another_program_holds_is_named(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "BUSY_MS", 50)
+    names(file_store)
+    with closing(sqlite3.connect(file_store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="in use by another program that does not let go"), store.write():
+        with pytest.raises(StoreError, match="in use by another program that does not let go"), file_store.write():
             pass
-        assert names(store) == []  # reading goes on
+        assert names(file_store) == []  # reading goes on
         other.execute("ROLLBACK")
-    with store.write() as work:
+    with file_store.write() as work:
         work.run(SQL.keep_setting, name="a", value="1")
-    assert names(store) == ["a"]
+    assert names(file_store) == ["a"]
 
 
 # -- migrations -----------------------------------------------------------------------------------------------------
@@ -299,18 +298,18 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(older: Path, monkeypatch: p
     store.close()
 
 
-def test_a_file_that_is_up_to_date_is_not_copied(store: Store) -> None:
-    names(store)
-    store.close()
-    again = Store(store.path)
+def test_a_file_that_is_up_to_date_is_not_copied(file_store: Store) -> None:
+    names(file_store)
+    file_store.close()
+    again = Store(file_store.path)
     names(again)
     again.close()
-    assert [path.name for path in store.path.parent.glob("*.bak")] == []
+    assert [path.name for path in file_store.path.parent.glob("*.bak")] == []
 
 
-def test_durability_is_what_was_promised(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "SQLITE", SQLITE)  # the other tests do not wait for the disk
-    with store.write() as work:
+def test_durability_is_what_was_promised(file_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "SQLITE", SQLITE)  # the other tests do not wait for the disk
+    with file_store.write() as work:
         assert work.connection.execute("PRAGMA synchronous").fetchone()[0] == 2  # FULL
         assert work.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         assert work.connection.execute("PRAGMA foreign_keys").fetchone()[0] == 1

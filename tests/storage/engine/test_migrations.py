@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage.engine import migrations
 from storage.engine.database import Store
+from storage.engine.sqlite import migrations
 from tests.storage.engine.dumping import SCHEMAS, restore
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def test_an_input_is_added_without_touching_a_shipped_step(tmp_path: Path) -> No
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))
     for name, before, more in (
         ("signals/inputs.py", "\n)\n\nINPUTS", DECLARED),
-        ("storage/engine/migrations.py", "\n# The functions above", STEP),
+        ("storage/engine/sqlite/migrations.py", "\n# The functions above", STEP),
     ):
         file = tmp_path / name
         text = file.read_text(encoding="utf-8")

@@ -86,12 +86,12 @@ GONE = [
 def test_a_loss_is_noticed_and_what_was_open_is_saved_with_what_was_written_since(
     store: Store, befall: Callable[[Path], None], loss: str
 ) -> None:
-    assert store.loss() is None
+    assert store.file.loss() is None
     befall(store.path)
-    assert store.loss() == loss
+    assert store.file.loss() == loss
     place(store, "after")
     saved = saved_name(store.path, NOW)
-    store.save(saved)
+    store.file.save(saved)
     assert chats(Store(saved)) == {"before", "after"}
     assert store.saved == (saved,)
 
@@ -103,9 +103,9 @@ def test_what_was_saved_is_put_back_and_the_program_goes_on_in_it(
     befall(store.path)
     place(store, "after")
     saved = saved_name(store.path, NOW)
-    store.save(saved)
-    store.put_back(saved)
-    assert store.loss() is None
+    store.file.save(saved)
+    store.file.put_back(saved)
+    assert store.file.loss() is None
     place(store, "later")
     assert chats(store) == {"before", "after", "later"}
     store.close()
@@ -137,18 +137,18 @@ def test_a_thread_that_comes_later_makes_no_new_file_and_reads_no_other(
 def test_a_store_that_is_closed_has_lost_nothing(store: Store) -> None:
     store.close()
     store.path.unlink()
-    assert store.loss() is None
+    assert store.file.loss() is None
     with pytest.raises(StoreError, match="nothing to save"):
-        store.save(saved_name(store.path, NOW))
+        store.file.save(saved_name(store.path, NOW))
 
 
 def test_who_else_opens_and_closes_the_file_takes_nothing_away(store: Store) -> None:
     other = Store(store.path)
     assert chats(other) == {"before"}
     other.close()
-    assert store.loss() is None
-    assert store.empty_log()
-    assert store.loss() is None
+    assert store.file.loss() is None
+    assert store.purge()
+    assert store.file.loss() is None
 
 
 def test_a_copy_that_cannot_be_made_leaves_nothing_behind_and_says_why(store: Store, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_copy_that_cannot_be_made_leaves_nothing_behind_and_says_why(store: St
     store.path.unlink()
     target = tmp_path / "a file" / "perpulse.saved.db"
     with pytest.raises(StoreError, match="cannot be written"):
-        store.save(target)
+        store.file.save(target)
     assert chats(store) == {"before"}, "what is open stays open"
     assert not target.exists()
 
@@ -167,10 +167,10 @@ def test_a_saved_copy_is_as_private_as_its_file_was(store: Store) -> None:
     place(store, "after")
     before = os.umask(0o022)
     try:
-        store.save(saved := saved_name(store.path, NOW))
+        store.file.save(saved := saved_name(store.path, NOW))
         assert saved.stat().st_mode & 0o777 == 0o600
         store.path.unlink()
-        store.put_back(saved)
+        store.file.put_back(saved)
         assert store.path.stat().st_mode & 0o777 == 0o600
     finally:
         os.umask(before)
@@ -182,16 +182,16 @@ def test_the_log_of_a_file_that_was_replaced_is_not_written_into_the_other_one(s
     other.close()
     other.path.replace(store.path)
     place(store, "after")
-    store.save(saved_name(store.path, NOW))
-    store.leave_log()
-    assert store.loss() == "replaced", "no connection is made to the other file"
+    store.file.save(saved_name(store.path, NOW))
+    store.file.leave_log()
+    assert store.file.loss() == "replaced", "no connection is made to the other file"
     place(store, "what is open stays open")
     assert chats(Store(store.path)) == {"of the backup"}
 
 
 def test_a_chat_is_forgotten_in_what_was_saved_too(store: Store) -> None:
     place(store, "-100987654321")
-    store.save(saved := saved_name(store.path, NOW))
+    store.file.save(saved := saved_name(store.path, NOW))
     assert b"-100987654321" in saved.read_bytes()
     assert forget(store, "telegram", "-100987654321").clean
     assert b"-100987654321" not in saved.read_bytes()

@@ -7,22 +7,13 @@ import pandas as pd
 import pytest
 
 from signals.units import HOUR
-from storage.engine.database import Store
 from storage.market import liquidations, points
 from storage.market.liquidations import KEPT, RECENT, Hour
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from storage.engine.database import Store
 
 NOW = datetime(2026, 11, 20, 14, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "perpulse.db")
-    yield store
-    store.close()
 
 
 def hour(back: timedelta, asset: str = "BTC", *, whole: bool = False) -> Hour:

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 from signals.options import Chain, Option, summary
 from signals.units import to_ms
-from storage.engine.database import Store
 from storage.market import options, points
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from storage.engine.database import Store
 
 AT = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
 DEC = datetime(2026, 12, 25, 8, tzinfo=UTC)
@@ -20,8 +19,7 @@ TWO = (
 )
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    store = Store(tmp_path / "a.db")
+def test_what_is_written_is_read(store: Store) -> None:
     assert options.newest(store, "BTC") is None
     chain = Chain("deribit", "BTC", AT, TWO)
     assert options.write(store, [chain, chain]) == 6
@@ -32,11 +30,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert options.newest(store, "BTC", AT + timedelta(minutes=29)) == chain
     assert options.times(store, "BTC") == [AT, later.at]
     assert options.newest(store, "ETH") is None
-    store.close()
 
 
-def test_what_metrics_read_of_a_chain_lies_beside_it(tmp_path: Path) -> None:
-    store = Store(tmp_path / "a.db")
+def test_what_metrics_read_of_a_chain_lies_beside_it(store: Store) -> None:
     chain = Chain("deribit", "BTC", AT, TWO, 87_000.0)
     options.write(store, [chain])
     assert options.newest(store, "BTC") == chain
@@ -44,12 +40,10 @@ def test_what_metrics_read_of_a_chain_lies_beside_it(tmp_path: Path) -> None:
     assert {name: point.value for name, point in told.items() if point} == summary(chain)
     assert {point.at for point in told.values() if point} == {AT}
     assert summary(chain)["options_wall_above"] == 90_000
-    store.close()
 
 
-def test_the_index_of_a_chain_outlives_the_thinning_of_prices(tmp_path: Path) -> None:
+def test_the_index_of_a_chain_outlives_the_thinning_of_prices(store: Store) -> None:
     """Where the price of the very moment is gone, the one before it stands in, but none of an hour ago."""
-    store = Store(tmp_path / "a.db")
     options.write(store, [Chain("deribit", "BTC", AT, TWO)])
     for before, price in ((timedelta(minutes=70), 1.0), (timedelta(minutes=4), 87_000.0)):
         columns = {"index_price": [price]}
@@ -57,4 +51,3 @@ def test_the_index_of_a_chain_outlives_the_thinning_of_prices(tmp_path: Path) ->
         found = options.newest(store, "BTC")
         assert found is not None
         assert found.index == (None if price == 1.0 else price)
-    store.close()

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signals.units import to_ms
-from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from tests.storage import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -166,10 +166,8 @@ batch = st.builds(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    made = Store(tmp_path_factory.mktemp("points") / "perpulse.db")
-    yield made
-    made.close()
+def shared(module_stores: Stores) -> Store:
+    return module_stores()
 
 
 @given(st.lists(batch, max_size=6))

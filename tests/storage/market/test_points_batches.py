@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
@@ -12,11 +13,14 @@ from hypothesis import strategies as st
 
 from signals.inputs import LEVELS
 from signals.units import to_ms
-from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from tests.examples import examples
 from tests.storage import beside
+
+if TYPE_CHECKING:
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -109,36 +113,35 @@ def given_points(draw: st.DrawFn) -> Points:
 
 
 @given(st.lists(st.lists(given_points(), min_size=1, max_size=6), min_size=1, max_size=4))
-@examples(60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_rows_directory_and_notes_are_those_of_the_definition(
-    tmp_path_factory: pytest.TempPathFactory, writes: list[list[Points]]
-) -> None:
-    store = Store(tmp_path_factory.mktemp("store") / "perpulse.db")
-    rows: dict[tuple[str, str, str, int], dict[str, float]] = {}
-    series: dict[tuple[str, str, str, int], tuple[int, int]] = {}
-    notes: set[tuple[str, str, int, int]] = set()
-    for batches in writes:
-        assert points.write(store, batches) == sum(one.count() for one in batches)
-        written: dict[tuple[str, str, str, int], list[int]] = {}
-        for one in batches:
-            step = 3600 if one.step else 0
-            for place, at in enumerate(one.times):
-                for name, value in one.row(place).items():
-                    if not math.isnan(value):
-                        rows.setdefault(("bars" if step else "levels", one.asset, one.venue, at), {})[name] = value
-                        written.setdefault((one.asset, name, one.venue, step), []).append(at)
-        for key, times in written.items():
-            first, last = min(times), max(times)
-            before = series.get(key)
-            if before and before[1] >= first:
-                notes.add((key[0], key[2], first, last))
-            series[key] = (min(first, before[0]), max(last, before[1])) if before else (first, last)
-    for table, names in COLUMNS.items():
-        query = f"SELECT asset, venue, at, {', '.join(names)} FROM {table}"  # noqa: S608 - ours
-        found = {(table, *row[:3]): dict(zip(names, row[3:], strict=True)) for row in beside.rows(store, query)}
-        known = {key: {n: v for n, v in row.items() if v is not None} for key, row in found.items()}
-        assert known == {key: row for key, row in rows.items() if key[0] == table}
-    stored = beside.rows(store, "SELECT asset, input, venue, step, first, last FROM series")
-    assert {tuple(row[:4]): tuple(row[4:]) for row in stored} == series
-    assert {tuple(row) for row in beside.rows(store, "SELECT asset, venue, first, last FROM rewritten")} == notes
-    store.close()
+@examples(
+    60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+)
+def test_rows_directory_and_notes_are_those_of_the_definition(stores: Stores, writes: list[list[Points]]) -> None:
+    with stores.one() as store:
+        rows: dict[tuple[str, str, str, int], dict[str, float]] = {}
+        series: dict[tuple[str, str, str, int], tuple[int, int]] = {}
+        notes: set[tuple[str, str, int, int]] = set()
+        for batches in writes:
+            assert points.write(store, batches) == sum(one.count() for one in batches)
+            written: dict[tuple[str, str, str, int], list[int]] = {}
+            for one in batches:
+                step = 3600 if one.step else 0
+                for place, at in enumerate(one.times):
+                    for name, value in one.row(place).items():
+                        if not math.isnan(value):
+                            rows.setdefault(("bars" if step else "levels", one.asset, one.venue, at), {})[name] = value
+                            written.setdefault((one.asset, name, one.venue, step), []).append(at)
+            for key, times in written.items():
+                first, last = min(times), max(times)
+                before = series.get(key)
+                if before and before[1] >= first:
+                    notes.add((key[0], key[2], first, last))
+                series[key] = (min(first, before[0]), max(last, before[1])) if before else (first, last)
+        for table, names in COLUMNS.items():
+            query = f"SELECT asset, venue, at, {', '.join(names)} FROM {table}"  # noqa: S608 - ours
+            found = {(table, *row[:3]): dict(zip(names, row[3:], strict=True)) for row in beside.rows(store, query)}
+            known = {key: {n: v for n, v in row.items() if v is not None} for key, row in found.items()}
+            assert known == {key: row for key, row in rows.items() if key[0] == table}
+        stored = beside.rows(store, "SELECT asset, input, venue, step, first, last FROM series")
+        assert {tuple(row[:4]): tuple(row[4:]) for row in stored} == series
+        assert {tuple(row) for row in beside.rows(store, "SELECT asset, venue, first, last FROM rewritten")} == notes

@@ -19,7 +19,7 @@ from storage.market.recent import RecentValues
 from tests.examples import examples
 
 if TYPE_CHECKING:
-    import pytest
+    from tests.storage.stores import Stores
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def do(store: Store, change: Write | Drop) -> None:
             points.write(store, change.points())
             raise ZeroDivisionError
     elif change.how == "elsewhere":
-        other = Store(store.path)
+        other = Store(store.place)
         points.write(other, change.points())
         other.close()
     else:
@@ -81,22 +81,19 @@ def do(store: Store, change: Write | Drop) -> None:
 @example([(Write((0,), 10, (1.0, 2.0)), 20), (Write((0,), 11, (3.0,)), 21)])  # corrected
 @example([(Write((0, 2), 10, (1.0,)), 100), (Write((0,), 12, (2.0,)), 20)])  # the clock is set back
 @examples(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_it_is_what_would_be_read_anew(
-    tmp_path_factory: pytest.TempPathFactory, story: list[tuple[Write | Drop, int]]
-) -> None:
-    store = Store(tmp_path_factory.mktemp("store") / "perpulse.db")
-    kept = RecentValues(store, NAME, BACK)
-    for change, minute in story:
-        do(store, change)
-        now = START + minute * MINUTE
-        kept.read(now)
-        every = {asset: points.stored(store, asset, NAME) for asset in ("BTC", "ETH")}
-        assert kept.series == {asset: found for asset, found in every.items() if found}
-        for asset, venue in SERIES:
-            first, end = now - BACK, now + MINUTE
-            times, _, columns = points.columns(store, asset, venue, [NAME], start=first, end=END)
-            known = [(at, value) for at, value in zip(times, columns[NAME], strict=True) if value is not None]
-            tail = kept.of(asset, venue)
-            assert tail.within(to_ms(first), to_ms(end)) == [tick for tick in known if tick[0] < to_ms(end)]
-            assert tail.since(to_ms(first)).tolist() == [value for _, value in known]
-    store.close()
+def test_it_is_what_would_be_read_anew(stores: Stores, story: list[tuple[Write | Drop, int]]) -> None:
+    with stores.one() as store:
+        kept = RecentValues(store, NAME, BACK)
+        for change, minute in story:
+            do(store, change)
+            now = START + minute * MINUTE
+            kept.read(now)
+            every = {asset: points.stored(store, asset, NAME) for asset in ("BTC", "ETH")}
+            assert kept.series == {asset: found for asset, found in every.items() if found}
+            for asset, venue in SERIES:
+                first, end = now - BACK, now + MINUTE
+                times, _, columns = points.columns(store, asset, venue, [NAME], start=first, end=END)
+                known = [(at, value) for at, value in zip(times, columns[NAME], strict=True) if value is not None]
+                tail = kept.of(asset, venue)
+                assert tail.within(to_ms(first), to_ms(end)) == [tick for tick in known if tick[0] < to_ms(end)]
+                assert tail.since(to_ms(first)).tolist() == [value for _, value in known]

@@ -20,7 +20,6 @@ from signals.options import Chain, Option
 from signals.units import from_ms, to_ms
 from storage.alerts import episodes, outbox
 from storage.engine import settings
-from storage.engine.database import Store
 from storage.market import options, points, retention, settlements
 from storage.market.points import Points
 from storage.panels import panels
@@ -28,7 +27,8 @@ from storage.people import destinations
 from tests.storage import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 MINUTE, FIVE, HOUR, DAY = timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1), timedelta(days=1)
 NOW = datetime(2026, 6, 1, 4, 30, tzinfo=UTC)
@@ -159,10 +159,8 @@ tables = st.lists(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    made = Store(tmp_path_factory.mktemp("retention") / "perpulse.db")
-    yield made
-    made.close()
+def shared(module_stores: Stores) -> Store:
+    return module_stores()
 
 
 @given(tables, st.sampled_from([retention.FIVE_MINUTES, retention.HOUR]))

@@ -19,17 +19,20 @@ from bot.archive.importing import read_file
 from bot.archive.importing.tables import keep
 from signals.liquidation.funding import PastRate
 from signals.units import HOUR_MS, MINUTE_MS, from_ms, to_ms
-from storage.engine import migrations, settings
-from storage.engine.database import Store
+from storage.engine import settings
+from storage.engine.sqlite import migrations
 from storage.market import history, points, settlements
 from storage.market.points import Points
 from storage.market.settlements import Settled
 from storage.panels.panels import panel
+from tests.storage import beside
 from tests.storage.engine.dumping import restore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 HOUR = timedelta(hours=1)
 EIGHT = datetime(2026, 11, 22, 8, tzinfo=UTC)
@@ -56,8 +59,7 @@ def test_what_is_settled_is_no_level_and_what_is_announced_no_settlement(store: 
     late = EIGHT + timedelta(milliseconds=7)
     points.write(store, [rates((late, 1e-4, 8.0), settled=True), rates((EIGHT + 3 * HOUR, 2e-4, 8.0), mark=9e4)])
     assert kept(store) == [(late, 1e-4, 8.0)]
-    with closing(sqlite3.connect(store.path)) as file:
-        assert file.execute("SELECT at FROM levels").fetchall() == [(to_ms(EIGHT + 3 * HOUR),)]
+    assert beside.rows(store, "SELECT at FROM levels") == [(to_ms(EIGHT + 3 * HOUR),)]
 
 
 def test_a_settlement_that_comes_again_is_one(store: Store) -> None:
@@ -79,12 +81,8 @@ rows_of_rates = st.lists(
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Store]]:
-    folder = tmp_path_factory.mktemp("settlements")
-    pair = Store(folder / "apart.db"), Store(folder / "together.db")
-    yield pair
-    for made in pair:
-        made.close()
+def shared(module_stores: Stores) -> tuple[Store, Store]:
+    return module_stores(), module_stores()
 
 
 @given(rows_of_rates)
@@ -95,9 +93,8 @@ def test_reading_is_the_same_wherever_a_rate_stands(
     apart, together = shared
     for made in shared:
         settings.settings_of(made, "")  # made
-        with closing(sqlite3.connect(made.path)) as file, file:
-            for table in ("levels", "settlements", "series"):
-                file.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+        for table in ("levels", "settlements", "series"):
+            beside.rows(made, f"DELETE FROM {table}")  # noqa: S608 - ours
     for place, settled, rate, hours in rows:
         at = EIGHT + place * timedelta(minutes=20)
         points.write(apart, [rates((at, rate, hours), settled=settled)])

@@ -27,6 +27,7 @@ from storage.panels.reader import PanelReader
 
 if TYPE_CHECKING:
     from signals.series import Panel
+    from tests.storage.stores import Stores
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -149,7 +150,7 @@ def change(store: Store, what: Write | Thin | Drop, beside: Read) -> None:
             for _ in retention.clean(store, rule, START + what.before + DAY):
                 pass
         case Write(how="elsewhere"):
-            other = Store(store.path)
+            other = Store(store.place)
             points.write(other, [what.points()])
             other.close()
         case Write(how="undone"):
@@ -182,17 +183,14 @@ TWO = [(BEGUN, [SUMS]), (OTHER, [SUMS])]
 @example(history=[*TWO, (Write("okx", LEVELS, 40 * HOUR, HOUR, 1, 9.0, how="undone"), [SUMS])])
 @example(history=[*TWO, (Write("okx", LEVELS, 9 * HOUR, HOUR, 1, 9.0, how="elsewhere"), [SUMS])])
 @example(history=[*TWO, (Drop(2 * DAY), [SUMS])])
-def test_what_is_kept_is_what_is_stored(
-    tmp_path_factory: pytest.TempPathFactory, history: list[tuple[Write | Thin | Drop, list[Read]]]
-) -> None:
-    store = Store(tmp_path_factory.mktemp("kept") / "a.db")
-    for what, questions in history:
-        change(store, what, questions[0])
-        for question in questions:
-            fresh = Store(store.path)
-            assert_same(read(store, question), read(fresh, question))
-            fresh.close()
-    store.close()
+def test_what_is_kept_is_what_is_stored(stores: Stores, history: list[tuple[Write | Thin | Drop, list[Read]]]) -> None:
+    with stores.one() as store:
+        for what, questions in history:
+            change(store, what, questions[0])
+            for question in questions:
+                fresh = Store(store.place)
+                assert_same(read(store, question), read(fresh, question))
+                fresh.close()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -238,27 +236,24 @@ def test_what_is_wanted_is_read_at_once(store: Store, monkeypatch: pytest.Monkey
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.lists(writes(), min_size=1, max_size=4), question=reads)
-def test_a_row_is_the_last_of_its_levels(
-    tmp_path_factory: pytest.TempPathFactory, batch: list[Write], question: Read
-) -> None:
-    store = Store(tmp_path_factory.mktemp("kept") / "a.db")
-    points.write(store, [what.points() for what in batch])
-    first = floor(START + question.start, question.step)
-    end = first + question.rows * question.step
-    folded = PanelReader(store).of("BTC")
-    for name in LEVELS:
-        for venue in VENUES:
-            times, _, values = points.columns(store, "BTC", venue, [name], start=first, end=end)
-            row_ms = question.step // timedelta(milliseconds=1)
-            last = {at // row_ms: value for at, value in zip(times, values[name], strict=True) if value is not None}
-            rows = folded.rows(venue, name, question.step, first, end)
-            wanted = [last.get(to_ms(first) // row_ms + place, math.nan) for place in range(len(rows))]
-            np.testing.assert_array_equal(rows, wanted)
-            apart = max(question.step, INPUTS[name].in_force)
-            begin = floor(first, apart)
-            counted = folded.count(venue, name, start=begin, end=end, step=question.step, apart=apart)
-            assert counted == points.count(store, "BTC", venue, name, start=begin, end=end, apart=apart)
-    store.close()
+def test_a_row_is_the_last_of_its_levels(stores: Stores, batch: list[Write], question: Read) -> None:
+    with stores.one() as store:
+        points.write(store, [what.points() for what in batch])
+        first = floor(START + question.start, question.step)
+        end = first + question.rows * question.step
+        folded = PanelReader(store).of("BTC")
+        for name in LEVELS:
+            for venue in VENUES:
+                times, _, values = points.columns(store, "BTC", venue, [name], start=first, end=end)
+                row_ms = question.step // timedelta(milliseconds=1)
+                last = {at // row_ms: value for at, value in zip(times, values[name], strict=True) if value is not None}
+                rows = folded.rows(venue, name, question.step, first, end)
+                wanted = [last.get(to_ms(first) // row_ms + place, math.nan) for place in range(len(rows))]
+                np.testing.assert_array_equal(rows, wanted)
+                apart = max(question.step, INPUTS[name].in_force)
+                begin = floor(first, apart)
+                counted = folded.count(venue, name, start=begin, end=end, step=question.step, apart=apart)
+                assert counted == points.count(store, "BTC", venue, name, start=begin, end=end, apart=apart)
 
 
 def hours(store: Store, venue: str, at: datetime, count: int, value: float = 1.0, name: str = "mark_price") -> None:

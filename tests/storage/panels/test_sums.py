@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.panels import panels, sums
 from tests.examples import examples
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -36,8 +36,8 @@ def total(store: Store, rows: int = ROWS) -> sums.Total:
 
 
 @pytest.fixture
-def four(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "a.db")
+def four(stores: Stores) -> Store:
+    store = stores()
     for venue, usd in VENUES.items():
         keep(store, venue, [usd] * ROWS)
     return store
@@ -58,8 +58,8 @@ def test_all_of_them(four: Store) -> None:
         pytest.param(slice(ROWS - 48, ROWS), "begins", id="added two days ago"),
     ],
 )
-def test_a_venue_that_comes_or_goes_is_no_move(tmp_path: Path, name: str, alive: slice, why: str) -> None:
-    store = Store(tmp_path / "a.db")
+def test_a_venue_that_comes_or_goes_is_no_move(stores: Stores, name: str, alive: slice, why: str) -> None:
+    store = stores()
     for venue, usd in VENUES.items():
         values = np.full(ROWS, NAN if venue == name else usd)
         values[alive] = usd
@@ -70,8 +70,8 @@ def test_a_venue_that_comes_or_goes_is_no_move(tmp_path: Path, name: str, alive:
     assert found.coverage == pytest.approx(1 - VENUES[name] / 20e9)
 
 
-def test_a_fall_is_no_missing_venue(tmp_path: Path) -> None:
-    store = Store(tmp_path / "a.db")
+def test_a_fall_is_no_missing_venue(stores: Stores) -> None:
+    store = stores()
     for venue, usd in VENUES.items():
         keep(store, venue, [usd] * (ROWS - 24) + [usd * 0.6] * 24)
     found = total(store)
@@ -79,8 +79,8 @@ def test_a_fall_is_no_missing_venue(tmp_path: Path) -> None:
     assert found.values[-1] / found.values[0] == pytest.approx(0.6)
 
 
-def test_a_short_hole_is_unknown_and_a_long_one_costs_membership(tmp_path: Path) -> None:
-    store = Store(tmp_path / "a.db")
+def test_a_short_hole_is_unknown_and_a_long_one_costs_membership(stores: Stores) -> None:
+    store = stores()
     keep(store, "binance", [8.0] * ROWS)
     keep(store, "bybit", [5.0] * 100 + [NAN] * 3 + [5.0] * (ROWS - 103))
     keep(store, "okx", [3.0] * 100 + [NAN] * 50 + [3.0] * (ROWS - 150))
@@ -91,8 +91,8 @@ def test_a_short_hole_is_unknown_and_a_long_one_costs_membership(tmp_path: Path)
     assert set(found.values[~np.isnan(found.values)]) == {13.0}
 
 
-def test_our_own_silence_costs_nobody_membership(tmp_path: Path) -> None:
-    store = Store(tmp_path / "a.db")
+def test_our_own_silence_costs_nobody_membership(stores: Stores) -> None:
+    store = stores()
     for venue in VENUES:
         keep(store, venue, [1.0] * 100 + [NAN] * 90 + [1.0] * (ROWS - 190))
     found = total(store)
@@ -105,8 +105,8 @@ def test_what_is_summed_already_is_not_mixed_in(four: Store) -> None:
     assert set(total(four).values) == {20e9}
 
 
-def test_nothing_known(tmp_path: Path) -> None:
-    store = Store(tmp_path / "a.db")
+def test_nothing_known(stores: Stores) -> None:
+    store = stores()
     with store.write():
         pass
     found = total(store, 5)
@@ -117,18 +117,18 @@ def test_nothing_known(tmp_path: Path) -> None:
 
 @examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(holes=st.dictionaries(st.sampled_from(list(VENUES)), st.tuples(st.integers(0, 99), st.integers(1, 100))))
-def test_no_silence_makes_a_move(tmp_path_factory: pytest.TempPathFactory, holes: dict[str, tuple[int, int]]) -> None:
-    store = Store(tmp_path_factory.mktemp("sums") / "a.db")
-    for venue, usd in VENUES.items():
-        values = np.full(100, usd)
-        if venue in holes:
-            begin, length = holes[venue]
-            values[begin : begin + length] = NAN
-        keep(store, venue, values.tolist())
-    found = sums.total(store, "BTC", "open_interest_usd", step=HOUR, start=START, end=START + 100 * HOUR)
-    known = found.values[~np.isnan(found.values)]
-    assert len(set(known)) <= 1
-    store.close()
+def test_no_silence_makes_a_move(stores: Stores, holes: dict[str, tuple[int, int]]) -> None:
+    with stores.one() as store:
+        for venue, usd in VENUES.items():
+            values = np.full(100, usd)
+            if venue in holes:
+                begin, length = holes[venue]
+                values[begin : begin + length] = NAN
+            keep(store, venue, values.tolist())
+        found = sums.total(store, "BTC", "open_interest_usd", step=HOUR, start=START, end=START + 100 * HOUR)
+        known = found.values[~np.isnan(found.values)]
+        assert len(set(known)) <= 1
+        store.close()
 
 
 @pytest.mark.parametrize(
@@ -139,16 +139,16 @@ def test_no_silence_makes_a_move(tmp_path_factory: pytest.TempPathFactory, holes
         pytest.param({"okx": 100, "bybit": 97}, "bybit", id="the next in the order"),
     ],
 )
-def test_who_speaks_does_not_change_with_a_few_points(tmp_path: Path, counts: dict[str, int], speaks: str) -> None:
-    store = Store(tmp_path / "a.db")
+def test_who_speaks_does_not_change_with_a_few_points(stores: Stores, counts: dict[str, int], speaks: str) -> None:
+    store = stores()
     for venue, count in counts.items():
         keep(store, venue, [NAN] * (100 - count) + [1.0] * count, "mark_price")
     panel = panels.panel(store, ["mark_price"], ["BTC"], step=HOUR, start=START, end=START + 100 * HOUR)
     assert panel.scope["mark_price", "BTC"] == (speaks,)
 
 
-def test_the_newest_figure_does_not_change_its_venue_by_the_second(tmp_path: Path) -> None:
-    store = Store(tmp_path / "a.db")
+def test_the_newest_figure_does_not_change_its_venue_by_the_second(stores: Stores) -> None:
+    store = stores()
     for venue, late in (("hyperliquid", 0), ("okx", 20), ("binance", 50)):
         at = pd.DatetimeIndex([END - timedelta(seconds=late)], name="at")
         points.write(

@@ -17,8 +17,6 @@ from storage.people.positions import MOST_ADDRESSES, MOST_POSITIONS, Owner, TooM
 from tests.storage import beside
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from storage.engine.database import Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -216,13 +214,13 @@ def fill(store: Store, user: str, secret: str) -> None:
         outbox.announce_to(connection, mine.destination, late, now=NOW, expires=NOW)
 
 
-def test_forgetting_leaves_no_byte(store: Store) -> None:
+def test_forgetting_leaves_no_byte(file_store: Store) -> None:
     for n in range(60):  # others before and after, so that pages are shared, split and joined
-        fill(store, f"777{n:07}", f"other{n}")
+        fill(file_store, f"777{n:07}", f"other{n}")
         if n == 30:
-            fill(store, CHAT, "wordofmine")
-    assert CHAT.encode() in bytes_of(store)
-    found = forgetting.forget(store, "telegram", CHAT, CHAT)
+            fill(file_store, CHAT, "wordofmine")
+    assert CHAT.encode() in bytes_of(file_store)
+    found = forgetting.forget(file_store, "telegram", CHAT, CHAT)
     assert (found.destinations, found.subscriptions, found.positions, found.addresses, found.clean) == (
         1,
         1,
@@ -230,13 +228,13 @@ def test_forgetting_leaves_no_byte(store: Store) -> None:
         1,
         True,
     )
-    left = bytes_of(store)
+    left = bytes_of(file_store)
     assert left.count(CHAT.encode()) == 0
     assert left.count(b"wordofmine") == 0
     assert left.count(b"7770000030") > 0, "the neighbours are still there"
-    assert beside.rows(store, "PRAGMA integrity_check")[0][0] == "ok"
-    assert beside.rows(store, "PRAGMA foreign_key_check") == []
-    assert not forgetting.forget(store, "telegram", CHAT, CHAT).anything
+    assert beside.rows(file_store, "PRAGMA integrity_check")[0][0] == "ok"
+    assert beside.rows(file_store, "PRAGMA foreign_key_check") == []
+    assert not forgetting.forget(file_store, "telegram", CHAT, CHAT).anything
 
 
 def test_forgetting_a_group_leaves_the_positions_of_people(store: Store) -> None:
@@ -248,13 +246,13 @@ def test_forgetting_a_group_leaves_the_positions_of_people(store: Store) -> None
     assert len(positions.typed(store)) == 1
 
 
-def test_the_log_that_somebody_reads_is_said_so(store: Store, tmp_path: Path) -> None:
-    fill(store, CHAT, "wordofmine")
-    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+def test_the_log_that_somebody_reads_is_said_so(file_store: Store) -> None:
+    fill(file_store, CHAT, "wordofmine")
+    with closing(sqlite3.connect(file_store.path, isolation_level=None)) as reader:
         reader.execute("PRAGMA busy_timeout = 50")
-        store._writing_line().connection.execute("PRAGMA busy_timeout = 50")
+        file_store.file._writing_line().connection.execute("PRAGMA busy_timeout = 50")
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM destinations").fetchall()
-        assert not forgetting.forget(store, "telegram", CHAT, CHAT).clean
-    assert store.empty_log()
-    assert bytes_of(store).count(CHAT.encode()) == 0
+        assert not forgetting.forget(file_store, "telegram", CHAT, CHAT).clean
+    assert file_store.purge()
+    assert bytes_of(file_store).count(CHAT.encode()) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,40 +18,34 @@ from signals.options import Chain, Option
 from signals.units import DAY, HOUR, MINUTE, WEEK, to_ms
 from storage.alerts import episodes, outbox, record
 from storage.alerts.outbox import Notice
-from storage.engine.database import Store
 from storage.market import options, points
 from storage.market.points import Points
 from storage.people import destinations, positions
 from storage.people.positions import Owner
 from storage.queries.digest import DigestReader
 from storage.sources.source_events import SourceEvent, to_json
+from tests.storage import beside
 from tests.waves import market
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from signals.digest import FigureChange
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 NOW = datetime(2026, 11, 29, 9, 0, 20, tzinfo=UTC)
 HOURS = 200 * 24
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = tmp_path_factory.mktemp("digest") / "perpulse.db"
-    store = Store(path)
+def stored(module_stores: Stores) -> Store:
+    store = module_stores()
     market(store, NOW.replace(second=0), hours=HOURS)
-    store.close()
-    return path
+    return store
 
 
 @pytest.fixture
-def store(stored: Path, tmp_path: Path) -> Iterator[Store]:
-    shutil.copy(stored, tmp_path / "perpulse.db")
-    made = Store(tmp_path / "perpulse.db")
-    yield made
-    made.close()
+def store(stores: Stores, stored: Store) -> Store:
+    return stores.copy(stored)
 
 
 def read(store: Store, kind: Any = "daily", *, here: int | None = None, assets: tuple[str, ...] = ("BTC",)) -> Digest:
@@ -102,8 +95,8 @@ def test_over_a_week_weeks_are_compared(store: Store) -> None:
     assert found.since == NOW - WEEK
 
 
-def test_what_is_not_known_is_none_and_never_usual(tmp_path: Path) -> None:
-    store = Store(tmp_path / "empty.db")
+def test_what_is_not_known_is_none_and_never_usual(stores: Stores) -> None:
+    store = stores()
     live(store, mark_price=80_000.0)
     found = read(store, assets=("BTC", "ETH"))
     assert [(price.asset, price.value, price.change, price.rare) for price in found.prices] == [
@@ -120,8 +113,8 @@ def test_an_old_price_is_no_price_of_now(store: Store) -> None:
     assert later.prices[0].value is None
 
 
-def test_daily_data_speaks_for_its_day(tmp_path: Path) -> None:
-    store = Store(tmp_path / "daily.db")
+def test_daily_data_speaks_for_its_day(stores: Stores) -> None:
+    store = stores()
     times = [to_ms(NOW.replace(hour=0, minute=0, second=0) - DAY * back) for back in range(60, 0, -1)]
     closes = [1000.0 + 10 * math.sin(n) for n in range(59)] + [900.0]
     points.write(store, [Points("binance", "BTC", DAY, times, dict.fromkeys(("open", "high", "low", "close"), closes))])
@@ -245,10 +238,13 @@ def settled(store: Store, here: int, state: str, held_for: str | None, at: datet
     with store.write() as work:
         notice = Notice("fired", "notice", NOW, {"text": "x"}, None, "oi_drawdown", "BTC")
         outbox.announce_to(work, here, notice, now=NOW, expires=NOW + DAY)
-        work.connection.execute(
-            "UPDATE outbox SET state = ?, held_for = ?, settled = ? WHERE id = (SELECT max(id) FROM outbox)",
-            (state, held_for, None if state == "queued" else to_ms(at)),
-        )
+    beside.rows(
+        store,
+        "UPDATE outbox SET state = ?, held_for = ?, settled = ? WHERE id = (SELECT max(id) FROM outbox)",
+        state,
+        held_for,
+        None if state == "queued" else to_ms(at),
+    )
 
 
 def test_what_was_held_back_here(store: Store) -> None:

@@ -15,7 +15,6 @@ from signals.alerts.rule import rules
 from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.units import DAY, HOUR, to_ms
-from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.queries.evidence import past as evidence
@@ -23,17 +22,10 @@ from storage.queries.evidence.past import PastFires
 from tests.field.world import DATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "perpulse.db")
-    yield store
-    store.close()
 
 
 def prices(count: int, step: timedelta, seed: int = 3) -> np.ndarray:
@@ -91,7 +83,7 @@ def test_as_of_a_day_nothing_later_counts(store: Store) -> None:
 
 
 @pytest.mark.parametrize("step", [DAY, HOUR], ids=["days", "hours"])
-def test_a_day_at_a_time_finds_what_all_at_once_finds(store: Store, tmp_path: Path, step: timedelta) -> None:
+def test_a_day_at_a_time_finds_what_all_at_once_finds(store: Store, stores: Stores, step: timedelta) -> None:
     days = 400
     count = round(days * DAY / step)
     close = prices(count, step)
@@ -102,11 +94,10 @@ def test_a_day_at_a_time_finds_what_all_at_once_finds(store: Store, tmp_path: Pa
         row = round(day * DAY / step)
         write(store, step, START + step * row, close[row : row + round(DAY / step)])
         fires(store, "price_drawdown", START + (day + 1) * DAY)
-    other = Store(tmp_path / "other.db")
+    other = stores()
     write(other, step, START, close)
     now = START + days * DAY
     assert fires(store, "price_drawdown", now) == fires(other, "price_drawdown", now) != []
-    other.close()
 
 
 def test_the_newest_days_may_be_told_late(store: Store) -> None:

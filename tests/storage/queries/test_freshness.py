@@ -7,12 +7,11 @@ import pandas as pd
 import pytest
 
 from signals.inputs import INPUTS
-from storage.engine.database import Store
 from storage.market import points
 from storage.queries import freshness
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from storage.engine.database import Store
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -40,9 +39,8 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
     ],
 )
 def test_old_is_measured_by_how_often_it_comes(
-    tmp_path: Path, name: str, every: timedelta, count: int, age: timedelta, stale: bool
+    store: Store, name: str, every: timedelta, count: int, age: timedelta, stale: bool
 ) -> None:
-    store = Store(tmp_path / "perpulse.db")
     bar = INPUTS[name].kind == "bar"
     last = NOW - age - (every if bar else timedelta(0))
     index = pd.DatetimeIndex([last - every * back for back in reversed(range(count))])

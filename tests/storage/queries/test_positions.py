@@ -12,14 +12,12 @@ import pytest
 
 from signals.alerts.episodes import State
 from signals.liquidation.watching import Holding
-from storage.engine.database import Store
 from storage.market import points
 from storage.people.positions import WatchedPosition
 from storage.queries.positions import positions_now, stale_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from storage.engine.database import Store
 
 NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 HOLDING = Holding(
@@ -32,13 +30,6 @@ TYPED = WatchedPosition(
 OF_ADDRESS = replace(
     TYPED, id=2, number=None, name=None, followed=7, doubt=None, given=80_000.0, mark=100_000.0, seen=NOW
 )
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "perpulse.db")
-    yield made
-    made.close()
 
 
 def mark(store: Store, price: float, *, at: datetime = NOW, asset: str = "BTC", venue: str = "binance") -> None:

@@ -30,12 +30,12 @@ def told(store: Store, venue: str, days: int, ago: timedelta = timedelta(0), **v
     points.write(store, [points.Points.of_frame(venue, "BTC", None, pd.DataFrame(values, index=times, dtype=float))])
 
 
-def test_without_a_database_there_is_nothing(store: Store) -> None:
-    assert stored.read(store, "BTC", NOW) == Status("BTC")
-    assert sources.read(store) == ()
-    assert sources.credits_of(store) == ()
-    assert not sources.all_silent(store)
-    assert not store.exists
+def test_without_a_database_there_is_nothing(file_store: Store) -> None:
+    assert stored.read(file_store, "BTC", NOW) == Status("BTC")
+    assert sources.read(file_store) == ()
+    assert sources.credits_of(file_store) == ()
+    assert not sources.all_silent(file_store)
+    assert not file_store.exists
 
 
 def test_each_input_has_its_state_its_venues_and_how_much_of_its_window_is_known(store: Store) -> None:

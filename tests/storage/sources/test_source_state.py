@@ -27,4 +27,6 @@ def test_what_was_told_of_a_source_outlives_the_process(store: Store) -> None:
     source_state.remember_told(store, "binance", "blocked")
     source_state.remember_told(store, "okx", "ok")
     store.close()
-    assert source_state.told(Store(store.path)) == {"binance": "blocked", "okx": "ok"}
+    again = Store(store.place)
+    assert source_state.told(again) == {"binance": "blocked", "okx": "ok"}
+    again.close()

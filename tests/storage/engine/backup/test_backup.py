@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage.engine import migrations
 from storage.engine.backup import restoring, writing
 from storage.engine.backup.writing import write
 from storage.engine.database import Store, StoreError
 from storage.engine.settings import keep_setting, setting
+from storage.engine.sqlite import migrations
 from tests.storage.engine.dumping import SCHEMAS
 
 if TYPE_CHECKING:

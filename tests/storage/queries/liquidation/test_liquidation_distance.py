@@ -9,24 +9,15 @@ import pandas as pd
 import pytest
 
 from signals.liquidation.moves import DayRange
-from storage.engine.database import Store
 from storage.market import points
 from storage.queries.liquidation.liquidation_distance import past_days
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from storage.engine.database import Store
 
 TODAY = datetime(2026, 11, 22, tzinfo=UTC)
 NOW = TODAY + timedelta(hours=12)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(tmp_path / "perpulse.db")
-    yield made
-    made.close()
 
 
 def bars(store: Store, first: datetime, count: int, step: timedelta, *, venue: str = "binance") -> None:

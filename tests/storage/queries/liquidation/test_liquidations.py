@@ -40,10 +40,10 @@ def open_interest(store: Store, venue: str, usd: float) -> None:
     )
 
 
-def test_without_a_database_there_is_nothing(store: Store) -> None:
-    assert liquidations.read(store, "BTC", NOW) == Liquidations(NOW, END)
-    assert liquidations.read(store, "BTC", NOW).nothing
-    assert not store.exists
+def test_without_a_database_there_is_nothing(file_store: Store) -> None:
+    assert liquidations.read(file_store, "BTC", NOW) == Liquidations(NOW, END)
+    assert liquidations.read(file_store, "BTC", NOW).nothing
+    assert not file_store.exists
 
 
 def test_sums_by_venue_side_and_stretch(store: Store) -> None:

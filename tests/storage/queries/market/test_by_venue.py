@@ -28,12 +28,12 @@ def open_on(store: Store, venue: str, coins: float, *, ago: timedelta = timedelt
     told(store, venue, ago=ago, open_interest_coin=coins, open_interest_usd=coins * 9e4)
 
 
-def test_nothing_stored_is_nothing_not_zero(store: Store) -> None:
-    assert open_interest.read(store, "BTC", NOW) is None
-    assert prices.read(store, "BTC", NOW) is None
-    assert funding.read(store, "BTC", NOW).main is None
-    assert funding.read(store, "BTC", NOW).readings.nothing
-    assert not store.exists
+def test_nothing_stored_is_nothing_not_zero(file_store: Store) -> None:
+    assert open_interest.read(file_store, "BTC", NOW) is None
+    assert prices.read(file_store, "BTC", NOW) is None
+    assert funding.read(file_store, "BTC", NOW).main is None
+    assert funding.read(file_store, "BTC", NOW).readings.nothing
+    assert not file_store.exists
 
 
 def test_open_interest_is_the_sum_of_what_is_current(store: Store) -> None:

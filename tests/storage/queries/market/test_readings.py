@@ -64,13 +64,13 @@ def daily(store: Store, count: int, **columns: float) -> None:
     points.write(store, [points.Points.of_frame("binance", "BTC", None, pd.DataFrame(columns, index, dtype=float))])
 
 
-def test_without_a_database_nothing_is_known_and_none_is_made(store: Store) -> None:
-    found = readings.of(store, "BTC", ("oi_drawdown", "funding_apr"), NOW)
+def test_without_a_database_nothing_is_known_and_none_is_made(file_store: Store) -> None:
+    found = readings.of(file_store, "BTC", ("oi_drawdown", "funding_apr"), NOW)
     assert (found.nothing, found.outdated, found.known) == (True, True, ())
     assert found.lacking("funding_apr") == NotKnown(
         "funding_apr", "BTC", Lack.NOTHING_STORED, ("funding_rate", "funding_interval_hours")
     )
-    assert not store.exists
+    assert not file_store.exists
 
 
 @pytest.mark.parametrize(

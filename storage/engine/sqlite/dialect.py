@@ -6,7 +6,10 @@ Migrations are not among it: a step is literal, and another database would have 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
+
+from storage.engine.sql import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +26,11 @@ class Dialect:
     written into the file itself; its first value is true where somebody is in the way. tables: the names of all
     tables. steps_table, steps: where applied migrations are kept, and their names of one `:set`, in order.
     first_look: reads next to nothing, and so takes part in the log. check: its first value is `sound` where the
-    file is in order. beside: endings of the files without which a database that is open is not whole. troubles:
-    parts of error texts, and what is the matter. sole: from then on a connection reads
-    and writes only while nobody else has the file open.
+    file is in order. beside: endings of the files without which a database that is open is not whole. ours: the names
+    of our tables; columns: those of a `:table`, with their places in its key; references: the tables that it names;
+    numbered: tables that number their rows; numbers: the last numbers of those that never give one twice; highest: of
+    a `{table}`; go_on_after: keeps it from numbers up to `:number`. troubles: parts of error texts, and what is the
+    matter. sole: from then on a connection reads and writes only while nobody else has the file open.
     """
 
     name: str
@@ -41,6 +46,13 @@ class Dialect:
     check: str
     sound: str
     beside: tuple[str, ...]
+    ours: str
+    columns: str
+    references: str
+    numbered: str
+    numbers: str
+    highest: str
+    go_on_after: str
     troubles: Mapping[str, Trouble]
     sole: str = ""
 
@@ -54,6 +66,12 @@ SQLITE: Final = Dialect(
     words={
         "random_hex": "lower(hex(randomblob(8)))",  # 16 hex digits, drawn by the database itself, one for each row
         "elements": "SELECT value FROM json_each",  # {elements}(:list): the rows of a parameter that is a JSON list
+        "numbers": "SELECT value FROM json_each",  # as above, of numbers
+        "least": "min",
+        "greatest": "max",
+        "locked": "",  # whoever writes is alone: a row that was read cannot change before it is written
+        "kept": "",
+        "claimed": "",
     },
     begin="BEGIN IMMEDIATE",
     settings=(
@@ -75,6 +93,18 @@ SQLITE: Final = Dialect(
     check="PRAGMA quick_check(1)",
     sound="ok",
     beside=("-wal", "-shm"),
+    ours=(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' "
+        "AND name <> '_sqlite_migrations' ORDER BY name"
+    ),
+    columns="SELECT name, pk FROM pragma_table_info(:table) ORDER BY cid",
+    references='SELECT "table" FROM pragma_foreign_key_list(:table)',
+    numbered=(
+        "SELECT m.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' AND c.name = 'id'"
+    ),
+    numbers="SELECT name, seq FROM sqlite_sequence",
+    highest="SELECT coalesce(max(id), 0) FROM {table}",
+    go_on_after="UPDATE sqlite_sequence SET seq = max(seq, :number) WHERE name = :table",
     troubles={
         "readonly": "rights",
         "unable to open": "rights",
@@ -86,3 +116,9 @@ SQLITE: Final = Dialect(
     },
     sole="PRAGMA locking_mode = EXCLUSIVE",
 )
+
+
+@lru_cache(maxsize=2048)
+def said(statement: str) -> str:
+    """Return a statement of the queries as SQLite understands it."""
+    return worded(statement, SQLITE.words)

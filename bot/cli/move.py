@@ -1,0 +1,45 @@
+"""`perpulse move`: everything that is remembered, from a file to a server or back."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from bot.cli.common import out, plain_errors, settings_of
+from bot.delivery.lease import BEAT_EVERY
+from handlers.command import Refused
+from handlers.words import wording
+from storage.alerts.sending import lease
+from storage.engine import moving
+from storage.engine.database import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WATCHED: Final = 1.5 * BEAT_EVERY  # seconds without a sign of life: nobody runs there
+
+
+def move(source: Path, target: Path | None, config: Path | None) -> None:
+    """Copy a database into another one, compare both, and say what it was."""
+    with plain_errors():
+        begin, end = Store(source), Store(settings_of(config, target).database)
+        try:
+            for store in (begin, end):
+                if _runs(store):
+                    raise Refused(f"A perpulse runs on {store.place}. Stop it, and start it on {end.place} afterwards.")
+            rows = 0
+            for moved in moving.move(begin, end):
+                out(f"{moved.table}: {wording.count(moved.rows, 'row')}, {moved.checksum}")
+                rows += moved.rows
+            out(f"{wording.count(rows, 'row')} are in {end.place} as they are in {begin.place}, which was left alone.")
+        finally:
+            begin.close()
+            end.close()
+
+
+def _runs(store: Store) -> bool:
+    """Tell whether somebody gives signs of life on a database."""
+    if not store.exists or (seen := lease.seen(store)) is None or seen[1] < 0:
+        return False
+    time.sleep(_WATCHED)
+    return lease.seen(store) != seen

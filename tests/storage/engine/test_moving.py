@@ -1,0 +1,130 @@
+"""Everything moves from a file to a server and back, whatever stops it in between, and nothing else is touched."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from storage.engine import moving
+from storage.engine.database import Store, StoreError
+from storage.engine.sql import queries
+from storage.engine.sqlite import migrations
+from tests import postgres
+from tests.storage import beside
+from tests.storage.engine.dumping import restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SQL = queries("storage.engine")
+
+
+@pytest.fixture
+def server() -> Iterator[Store]:
+    found = postgres.databases()
+    if found is None:
+        pytest.skip(postgres.MISSING)
+    taken = found.take()
+    with closing(Store(taken)) as store:
+        yield store
+    found.give_back(taken)
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Iterator[Store]:
+    """A file with something in every table."""
+    restore(migrations.NAMES[-1], tmp_path / "filled.db")
+    with closing(Store(tmp_path / "filled.db")) as store:
+        yield store
+
+
+def everything(store: Store, like: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Return all rows of all tables, in the columns of a file."""
+    assert like.file
+    return {
+        shape.table: sorted(
+            (tuple(row) for row in beside.rows(store, f"SELECT {', '.join(shape.columns)} FROM {shape.table}")),  # noqa: S608
+            key=repr,
+        )
+        for shape in like.file.shapes()
+    }
+
+
+def test_there_and_back_it_is_the_same(filled: Store, server: Store, tmp_path: Path) -> None:
+    before = everything(filled, filled)
+    assert all(before.values()), "something of every table is moved"
+    told = list(moving.move(filled, server))
+    assert {moved.table: moved.rows for moved in told} == {table: len(rows) for table, rows in before.items()}
+    assert everything(server, filled) == before
+    with closing(Store(tmp_path / "back.db")) as back:
+        assert [moved.checksum for moved in moving.move(server, back)] == [moved.checksum for moved in told]
+        assert everything(back, filled) == before
+        assert moving.unfinished(back) is None
+        assert back.engine.numbers() == filled.engine.numbers()
+
+
+def test_a_number_is_not_given_again(filled: Store, server: Store) -> None:
+    """A position that was removed had a number by which its episode may be known."""
+    beside.rows(filled, "DELETE FROM positions")
+    last = filled.engine.numbers()["positions"]
+    assert last > 0
+    list(moving.move(filled, server))
+    assert server.engine.numbers()["positions"] == last
+
+
+def test_stopped_it_goes_on_where_it_was(filled: Store, server: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, copied = everything(filled, filled), []
+    copy = moving._copy
+
+    def three(source: Store, target: Store, shape: Any, mark: Any) -> None:
+        copied.append(shape.table)
+        if len(copied) == 10:
+            raise KeyboardInterrupt
+        copy(source, target, shape, mark)
+
+    monkeypatch.setattr(moving, "_PAGE", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "_copy", three)
+        with pytest.raises(KeyboardInterrupt):
+            list(moving.move(filled, server))
+    assert moving.unfinished(server) == str(filled.place)
+    with pytest.raises(StoreError, match=r"is half of a move from .*filled\.db, which has to be finished first"):
+        list(moving.move(server, Store(filled.path.with_name("new.db"))))
+    with closing(Store(filled.path.with_name("other.db"))) as other:
+        with other.write():
+            pass
+        with pytest.raises(StoreError, match=r"is half of a move from .*filled\.db; finish that"):
+            list(moving.move(other, server))
+    list(moving.move(filled, server))
+    assert everything(server, filled) == before
+
+
+def test_what_is_written_meanwhile_is_noticed(filled: Store, server: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = moving._compared
+
+    def late(source: Store, target: Store, shape: Any) -> Any:
+        beside.rows(filled, "UPDATE settings SET value = 'changed' WHERE name = 'retention'")
+        return compared(source, target, shape)
+
+    monkeypatch.setattr(moving, "_compared", late)
+    with pytest.raises(StoreError, match=r"settings is not the same in both: 2 rows and 2.*begin anew"):
+        list(moving.move(filled, server))
+    assert moving.unfinished(server)
+
+
+def test_a_target_that_holds_something_is_left_alone(filled: Store, server: Store) -> None:
+    with server.write() as work:
+        work.run(SQL.keep_setting, name="mine", value="1")
+    with pytest.raises(StoreError, match=r"holds something already \(settings\)"):
+        list(moving.move(filled, server))
+    assert [tuple(row) for row in beside.rows(server, "SELECT name FROM settings")] == [("mine",)]
+
+
+def test_one_of_them_is_a_file_and_the_other_a_server(filled: Store, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="One of the two must be a file"):
+        list(moving.move(filled, Store(tmp_path / "other.db")))
+    with pytest.raises(StoreError, match="holds nothing"):
+        list(moving.move(Store(tmp_path / "none.db"), Store("postgresql://u@127.0.0.1:9/d")))

@@ -240,18 +240,18 @@ def check_config(config: ConfigFile = None, db: Db = None) -> None:
 
 @app.command()
 def init(path: Annotated[Path, typer.Argument(help="Where to write it.")] = DEFAULT_CONFIG) -> None:
-    """Write a config.toml to start from; an existing one is left alone."""
+    """Ask some questions and write config.toml; without a terminal write the example, and no file twice."""
     from bot.cli import init
 
     init.init(path)
 
 
 @app.command()
-def doctor(config: ConfigFile = None, db: Db = None) -> None:
-    """Check everything perpulse needs: Python, libraries, database, sources, channels."""
+def doctor(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> None:
+    """Check everything perpulse needs, and say what mends what is wrong; exit 1 if something is."""
     from bot.cli import doctor
 
-    doctor.doctor(config, db)
+    doctor.doctor(config, db, as_json=as_json)
 
 
 @app.command()

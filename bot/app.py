@@ -111,6 +111,7 @@ class App:
         admitted = asker if isinstance(admitted, TurnedAway) else admitted
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
         deps = replace(deps, access=self.access, may_draw=self.gate.may_draw, limits=self.config.rules.limits)
+        deps = replace(deps, usual_zone=self.config.time_zone)
         return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:
@@ -165,6 +166,7 @@ class App:
             others += [asyncio.create_task(part) for part in self.watch.running()]
             await self.stopping.wait()
         finally:
+            self.watch.supervisor.stopping()
             if jobs.running:
                 jobs.shutdown(wait=False)
             await cancelled(others)
@@ -303,8 +305,10 @@ class App:
 
     def _settle_here(self) -> None:
         """Subscribe whoever sits here where that is a channel, else let them go."""
-        spoken_here = any(channel.platform == local().asker.platform for channel in self.channels)
-        (here.subscribe if spoken_here else here.let_go)(self.store, self.clock.now())
+        if any(channel.platform == local().asker.platform for channel in self.channels):
+            here.subscribe(self.store, self.clock.now(), zone=self.config.time_zone)
+        else:
+            here.let_go(self.store, self.clock.now())
 
 
 def _tell_beginning(place: LocalChannel, collector: Collector) -> None:

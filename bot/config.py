@@ -28,6 +28,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.config import running, sections
+from handlers.command import Refused
+from handlers.language.kinds import zone_named
 from handlers.limits import RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
@@ -202,6 +204,19 @@ def _asset(text: str) -> str:
 Asset = Annotated[str, AfterValidator(_asset)]
 
 
+def _zone(text: str) -> str:
+    try:
+        found = zone_named(text.strip().replace(" ", "_"))
+    except Refused as why:
+        raise ValueError(str(why)) from None
+    if found is None:
+        raise ValueError("it is no time zone. Write it like Europe/Berlin")
+    return found
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
 def _database(given: Any) -> Path | Server:
     if not isinstance(given, str | Path | Server) or not str(given):
         raise ValueError("write a path, or an address like postgresql://user:password@host/perpulse")
@@ -241,6 +256,7 @@ class _Config(BaseSettings):
         description="the one file that perpulse remembers in, or a server: postgresql://user:password@host/perpulse",
     )
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
+    time_zone: Zone = Field("UTC", description="the clock of chats that have not chosen theirs with /tz")
     market: Market = Market()
     tiers: Tiers = Tiers()
     retention: Retention = Retention()
@@ -306,11 +322,10 @@ else:
 
 def load(path: Path | None) -> Config:
     """Read the configuration. ConfigError says file, key, what is wrong and what to write."""
-    data: dict[str, Any] = {}
-    _look_for_slips(os.environ)
+    text = ""
     if path is not None:
         try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise ConfigError(
                 f"{path} does not exist. Copy config.example.toml to it, or run `perpulse init`."
@@ -319,10 +334,16 @@ def load(path: Path | None) -> Config:
             raise ConfigError(f"{path} is not a text file in UTF-8.") from None
         except OSError as error:
             raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{path} is not valid TOML: {error}. Strings need quotes, lists need brackets.") from None
+    return read(text, path)
+
+
+def read(text: str, path: Path | None) -> Config:
+    """Read the text of a configuration, which stands in `path` or will. ConfigError as for `load`."""
+    _look_for_slips(os.environ)
     try:
-        return Config(**data)
+        return Config(**tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}. Strings need quotes, lists need brackets.") from None
     except ValidationError as error:
         raise ConfigError("\n".join(_lines(path, error))) from None
 

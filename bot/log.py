@@ -95,7 +95,7 @@ def set_up(*, debug: bool = False, quiet: bool = False, secrets: Iterable[str] =
     root.setLevel(logging.DEBUG if debug else logging.ERROR if quiet else logging.INFO)
     logging.captureWarnings(capture=True)  # else libraries write them to the screen past the redaction
     for name in talkers():
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logging.getLogger(name).setLevel(logging.ERROR if quiet else logging.WARNING)
     # That a turn is still on when the next one is due is no news, and it says so in the words of its own code.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 

@@ -48,6 +48,7 @@ def channels_of(
         if isinstance(admitted, TurnedAway):
             return ()
         deps = Deps(clock.now(), replace(admitted, inline=False), store, config.assets, nobody)
+        deps = replace(deps, usual_zone=config.time_zone)
         return await asyncio.to_thread(completion.offers, deps, command, field, typed)
 
     pictures = Pictures(store, renderer)

@@ -143,7 +143,7 @@ class Deps:
     finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. look: start
     looking at an asset that is not followed, as `asking` does for one that is; None: nobody can be asked. glances: what
     came of it, by asset, when the command answers once more. access: who may do what. may_draw: count a picture for
-    whoever asks; False where there were enough for the moment.
+    whoever asks; False where there were enough for the moment. usual_zone: the time zone of chats that chose none.
     """
 
     now: datetime
@@ -157,6 +157,7 @@ class Deps:
     glances: Mapping[str, Glance] = field(default_factory=dict)
     access: Access = OPEN
     may_draw: Callable[[Asker], bool] = lambda _: True
+    usual_zone: str = "UTC"
     limits: RuleLimits = LIMITS
 
     def here(self) -> Destination | None:
@@ -174,14 +175,14 @@ class Deps:
         to, title = self.asker.address, self.asker.title
         return destinations.ensure(
             self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now,
-            server=self.asker.server, person=self.asker.user if to.kind == "private" else None,
+            server=self.asker.server, person=self.asker.user if to.kind == "private" else None, zone=self.usual_zone,
         )  # fmt: skip
 
     @property
     def zone(self) -> str:
-        """Return the time zone of the chat that asks; UTC if it has chosen none."""
+        """Return the time zone of the chat that asks; the usual one where it is not known yet."""
         here = self.here()
-        return here.zone if here else "UTC"
+        return here.zone if here else self.usual_zone
 
 
 @dataclass(frozen=True, slots=True)

@@ -492,8 +492,8 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 def _pins(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    found = [re.match(r"([a-z0-9][\w.-]*)==(\S+)([^\\]*)", line) for line in lines]
-    return {f"{m[1]}{m[3].rstrip()}": m[2] for m in found if m}
+    found = [re.match(r"([a-z0-9][\w.-]*)==(\S+)", line) for line in lines]
+    return {m[1]: m[2] for m in found if m}  # a library of development may want it on more systems
 
 
 def test_what_is_tested_is_what_runs() -> None:

@@ -45,6 +45,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
             _asker(settings, store, clock),
             clock=clock.now,
             look=_looker(settings, store, clock),
+            usual_zone=settings.time_zone if settings else "UTC",
         )
         reply = asyncio.run(answer(text, deps))
         picture = _save_picture(reply, store)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 
-def subscribe(store: Store, now: datetime, *, sources: bool = True) -> None:
-    """Let them be told everything. sources: also of exchanges that are down and back."""
+def subscribe(store: Store, now: datetime, *, sources: bool = True, zone: str = "UTC") -> None:
+    """Let them be told everything. sources: also of exchanges that are down and back. zone: by whose clock at first."""
     sitter = local().asker
     to = sitter.address
-    place = destinations.ensure(store, sitter.platform, to.chat, to.topic, kind=to.kind, title=None, now=now)
+    place = destinations.ensure(store, sitter.platform, to.chat, to.topic, kind=to.kind, title=None, now=now, zone=zone)
     destinations.subscribe(store, place.id, destinations.ANY, destinations.ANY)
     if sources:
         destinations.subscribe(store, place.id, "sources", destinations.ANY)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
-from signals.inputs import INPUTS
+from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
 from signals.units import DAY, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
@@ -48,7 +48,7 @@ class RuleGroup:
 
     def judged_of(self, assets: Sequence[str]) -> tuple[str, ...]:
         """Return what is judged, each once: the market as a whole where every metric is a figure of it."""
-        return tuple(dict.fromkeys(self.rules[0].asset_of(asset) for asset in assets))
+        return (MARKET,) if self.rules[0].market_wide and assets else tuple(dict.fromkeys(assets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +161,7 @@ def _by_asset(
 
 def _of_asset(known: _Known, groups: Sequence[Judgeable], rowless: _Rowless) -> list[Closes]:
     """Return the closes of an asset to judge, of each group that has some."""
+    groups = [one for one in groups if one[1] or not rowless.stands(one[0], known)]
     for group, judged in groups:
         known.want(group, min(judged, default=EVER))
     found = []
@@ -168,7 +169,7 @@ def _of_asset(known: _Known, groups: Sequence[Judgeable], rowless: _Rowless) -> 
         if closes := _rows(known, group, judged):
             found.append(closes)
         elif not judged:
-            rowless.add(group, known.asset)
+            rowless.add(group, known)
     return found
 
 
@@ -193,6 +194,7 @@ class _Rowless:
         self._begins = Begins(store)
         self._began = self._begins.read()
         self._found: dict[tuple[str, ...], tuple[object, datetime, dict[str, bool]]] = {}
+        self._spoken: dict[tuple[str, str], tuple[object, datetime]] = {}
 
     def look(self) -> None:
         """Take in what has begun since the last time."""
@@ -212,9 +214,21 @@ class _Rowless:
                 known[asset] = not _has_row(group, asset, began, close)
         return {asset for asset in assets if known[asset]}
 
-    def add(self, group: RuleGroup, asset: str) -> None:
+    def add(self, group: RuleGroup, known: _Known) -> None:
         """Note an asset for which no row was found when its data were looked at."""
-        self._found[tuple(rule.id for rule in group.rules)][2][asset] = True
+        self._spoken[group.rules[0].id, known.asset] = self._began, known.spoken(group)
+        self._found[tuple(rule.id for rule in group.rules)][2][known.asset] = True
+
+    def stands(self, group: RuleGroup, known: _Known) -> bool:
+        """Tell whether no row was found of an asset and nothing has spoken for another close since.
+
+        What is written into the past since then is seen as a beginning is, and what is newer is of no row yet.
+        """
+        before = self._spoken.get((group.rules[0].id, known.asset))
+        if before is None or before[0] is not self._began or before[1] != known.spoken(group):
+            return False
+        self._found[tuple(rule.id for rule in group.rules)][2][known.asset] = True
+        return True
 
 
 def _waiting(
@@ -252,7 +266,7 @@ class _Known:
     def __init__(self, reader: PanelReader, asset: str, now: datetime) -> None:
         self.reader, self.asset, self.now = reader, asset, now
         self._series: dict[str, Mapping[str, Sequence[StoredSeries]]] = {}
-        self._known: dict[str, Mapping[str, datetime]] = {}
+        self._known: dict[tuple[str, str], datetime] = {}
         self._steps: dict[tuple[str, datetime], timedelta] = {}
 
     def want(self, group: RuleGroup, since: datetime) -> None:
@@ -269,9 +283,11 @@ class _Known:
 
     def until(self, metric: Metric) -> Mapping[str, datetime]:
         """Return until when each input of a metric is known."""
-        if metric.id not in self._known:
-            self._known[metric.id] = {name: known_until(every, self.now) for name, every in self.series(metric).items()}
-        return self._known[metric.id]
+        of = metric.asset_of(self.asset)
+        for name, every in self.series(metric).items():
+            if (of, name) not in self._known:
+                self._known[of, name] = known_until(every, self.now)
+        return {name: self._known[of, name] for name in self.series(metric)}
 
     def step(self, metric: Metric, latest: datetime) -> timedelta:
         """Return the step to judge a metric at, by what is stored until `latest`."""
@@ -280,6 +296,10 @@ class _Known:
             step = panels.step_for(self.reader, metric, metric.asset_of(self.asset), start, latest)
             self._steps[metric.id, latest] = step
         return self._steps[metric.id, latest]
+
+    def spoken(self, group: RuleGroup) -> datetime:
+        """Return until when all of a group have spoken at the steps of its metrics."""
+        return self.all_spoken(group, [metric.step for metric in group.metrics])
 
     def all_spoken(self, group: RuleGroup, steps: Sequence[timedelta]) -> datetime:
         """Return until when all have spoken that are waited for: what is not needed for no longer than a moment."""
@@ -305,7 +325,7 @@ def _rows(known: _Known, group: RuleGroup, judged: Sequence[datetime]) -> Closes
     """
     if not all(known.series(metric) for metric in group.needed):
         return None
-    latest = known.all_spoken(group, [metric.step for metric in group.metrics])
+    latest = known.spoken(group)
     waits = [timedelta(0) if metric.at_open else metric.step for metric in group.metrics]
     if judged and latest < min(judged) + min(waits):
         return None  # not even one row of the finest step, so the data need not be looked at

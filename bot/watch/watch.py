@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from bot.watch.alarms import OwnAlarms
 from bot.watch.backups import Backups
+from bot.watch.outside.supervisor import Supervisor
+from bot.watch.outside.switch import DeadMansSwitch
 from bot.watch.served.server import WatchServer
-from bot.watch.switch import DeadMansSwitch
 from bot.watch.turns import LoopLag, TurnCounts
 from bot.watch.vitals import Vitals
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What watches perpulse. server, switch: None where the configuration has none."""
+    """What watches perpulse. server, switch: None where the configuration has none. follows: what it does, in words."""
 
     turns: TurnCounts
     lag: LoopLag
@@ -34,6 +35,8 @@ class Watch:
     alarms: OwnAlarms
     server: WatchServer | None
     switch: DeadMansSwitch | None
+    supervisor: Supervisor
+    follows: str
 
     @classmethod
     def of(
@@ -62,7 +65,10 @@ class Watch:
             wrong_by=lambda: clock.wrong_by,
             told=dispatcher.poke,
         )
-        return cls(turns, lag, vitals, backups, alarms, server, switch)
+        supervisor = Supervisor(turns, clock)
+        return cls(
+            turns, lag, vitals, backups, alarms, server, switch, supervisor, f"Follows {', '.join(config.assets)}"
+        )
 
     def took(self, seconds: float, *, good: bool) -> None:
         """Count a turn, and call the switch where it went well."""
@@ -77,4 +83,5 @@ class Watch:
 
     def running(self) -> list[Coroutine[None, None, None]]:
         """Return what runs until it is cancelled."""
-        return [self.server.run(), self.lag.run()] if self.server else []
+        serving = [self.server.run(), self.lag.run()] if self.server else []
+        return [*serving, self.supervisor.watch(self.follows)]

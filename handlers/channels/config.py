@@ -27,15 +27,17 @@ class ChannelConfig(BaseModel, ABC):
     The docstring of a section and the description of each field are its comments in config.example.toml. A field
     `token` with a field `token_file` beside it may be given by either; `secret("token")` reads whichever it is.
 
-    title: what people call it. needs: what it cannot run without, in a few words; None if nothing. libraries: what it
-    imports, as packages are called. talkers: loggers that print secrets below WARNING. terse: loggers whose sentence
-    says it all, so that a traceback helps nobody but in debug. secret_shapes: patterns of its secrets in foreign texts.
+    title: what people call it. made_by: where whoever has no bot there gets one, in a sentence. needs: what it cannot
+    run without, in a few words; None if nothing. libraries: what it imports, as packages are called. talkers: loggers
+    that print secrets below WARNING. terse: loggers whose sentence says it all, so that a traceback helps nobody but in
+    debug. secret_shapes: patterns of its secrets in foreign texts.
     looks_like: for a secret that cannot be anything, what it matches, and how to say that it does not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: ClassVar[str]
+    made_by: ClassVar[str] = ""
     needs: ClassVar[str | None] = None
     libraries: ClassVar[tuple[str, ...]] = ()
     talkers: ClassVar[tuple[str, ...]] = ()

@@ -16,7 +16,7 @@ from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 if TYPE_CHECKING:
     from handlers.command import Command
     from storage.people.rules import OwnRule
-    from storage.queries.rules.standing import Standing
+    from storage.queries.rules.standing import RuleStanding
 
 # What brings lark, numpy or the database along is imported when a command runs.
 
@@ -163,7 +163,7 @@ async def _one(deps: Deps, rule: OwnRule) -> Reply:
     return Reply(tuple(lines), plain(_values(one)), stamp=words.standing_stamp(one, deps.stamp_note))
 
 
-def _values(one: Standing) -> dict[str, Any]:
+def _values(one: RuleStanding) -> dict[str, Any]:
     rule = one.rule
     return {
         "number": rule.number,

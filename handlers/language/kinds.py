@@ -69,8 +69,11 @@ def _time(word: str) -> time | None:
     return time(hour, minute)
 
 
-def _zone(word: str) -> str | None:
-    """Return the IANA name of Europe/Berlin, berlin, new_york, UTC or UTC+2."""
+def zone_named(word: str) -> str | None:
+    """Return the IANA name of Europe/Berlin, berlin, new_york, UTC or UTC+2; None where there is no such zone.
+
+    Refused for an offset that has no zone of its own.
+    """
     offset = re.fullmatch(r"(?:utc|gmt)(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", word.lower(), re.ASCII)
     if offset is None:
         return _zones().get(word.lower())
@@ -94,7 +97,7 @@ def zone_among(words: Sequence[str]) -> str | None:
 
 def _zone_or_none(word: str) -> str | None:
     try:
-        return _zone(word)
+        return zone_named(word)
     except Refused:
         return None
 
@@ -196,7 +199,7 @@ NOW: Final = 0.0  # a price that was typed as now: the one of this moment. Nobod
 NOW_WORDS: Final = _words("now market mkt mark current")
 PERCENT: Final = Kind("percentage")  # read in percent: 2 for `2%`
 DURATION: Final = Kind("time span")
-ZONE: Final = Kind("time zone", read=_zone)
+ZONE: Final = Kind("time zone", read=zone_named)
 TIME: Final = Kind("time", read=_time)
 ROLE: Final = Kind("role", read=_role)
 EXPIRY: Final = Kind("expiry", read=_day)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from signals.alerts.rule import AlertRule
     from storage.people.rules import OwnRule
     from storage.queries.rules.preview import Looked, Preview
-    from storage.queries.rules.standing import Standing
+    from storage.queries.rules.standing import RuleStanding
 
 RULE: Final = "rule"  # what a reference calls the picture of a rule
 _NAMED: Final = 3  # assets that are named with their counts
@@ -200,7 +200,7 @@ def stamp(found: Preview, note: str | None) -> str:
 # --- the rules of a chat ----------------------------------------------------------------------------------------------
 
 
-def standing(one: Standing, now: datetime, zone: str) -> str:
+def standing(one: RuleStanding, now: datetime, zone: str) -> str:
     """Say where a rule of a chat stands: on or calm, how far from its line, and how often it has spoken."""
     rule = one.rule
     parts = []
@@ -226,7 +226,7 @@ def standing(one: Standing, now: datetime, zone: str) -> str:
     return " · ".join(parts)
 
 
-def history(one: Standing, now: datetime, zone: str) -> list[str]:
+def history(one: RuleStanding, now: datetime, zone: str) -> list[str]:
     """Say when a rule of a chat has spoken, and what came of it."""
     lines = [f"Made on {wording.day(one.rule.created, year=one.rule.created.year != now.year)}."]
     if one.fired:
@@ -246,7 +246,7 @@ def history(one: Standing, now: datetime, zone: str) -> list[str]:
     return lines
 
 
-def standing_stamp(one: Standing, note: str | None) -> str:
+def standing_stamp(one: RuleStanding, note: str | None) -> str:
     """Say whose figures a rule was held against."""
     return stamp(one.newest, note) if one.newest else note or ""
 
@@ -273,12 +273,12 @@ def _paused(rule: OwnRule, now: datetime) -> str:
             return f"paused since {since}"
 
 
-def _whose(one: Standing) -> str:
+def _whose(one: RuleStanding) -> str:
     alone = one.newest is not None and len(one.newest.found) + len(one.newest.lacking) == 1
     return "" if alone else f" for {_few(one.holding)}"
 
 
-def _spoken(one: Standing, now: datetime, zone: str) -> str:
+def _spoken(one: RuleStanding, now: datetime, zone: str) -> str:
     if not one.fired:
         return "never fired"
     times = "once" if len(one.fired) == 1 else f"{len(one.fired)} times"

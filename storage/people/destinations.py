@@ -65,10 +65,11 @@ def ensure(
     now: datetime,
     server: str | None = None,
     person: str | None = None,
+    zone: str = "UTC",
 ) -> Destination:
     """Return a destination, made if it is new and brought back if it was gone.
 
-    server: it lies in, if in any. person: whose own chat it is, if anybody's.
+    server: it lies in, if in any. person: whose own chat it is, if anybody's. zone: where it is new.
     """
     with store.write() as work:
         work.run(
@@ -80,6 +81,7 @@ def ensure(
             title=title,
             server=server,
             person=person,
+            zone=zone,
             now=to_ms(now),
         )
     found = find(store, platform, chat, topic)

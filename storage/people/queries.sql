@@ -7,8 +7,8 @@
 SELECT * FROM destinations WHERE platform = :platform AND chat = :chat AND topic = :topic;
 
 -- name: ensure_destination
-INSERT INTO destinations (platform, chat, topic, kind, title, server, person, created)
-VALUES (:platform, :chat, :topic, :kind, :title, :server, :person, :now)
+INSERT INTO destinations (platform, chat, topic, kind, title, server, person, zone, created)
+VALUES (:platform, :chat, :topic, :kind, :title, :server, :person, :zone, :now)
 ON CONFLICT (platform, chat, topic) DO UPDATE SET gone = NULL, gone_reason = NULL,
     rests_until = CASE WHEN destinations.gone_reason IS NULL THEN destinations.rests_until END,
     kind = excluded.kind, title = excluded.title, server = coalesce(excluded.server, destinations.server),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class Served:
@@ -19,6 +19,7 @@ class Served:
     forgets_who_left: ClassVar[bool] = True  # an answer ends when nobody waits for it
     port: int = 0
     _runner: web.AppRunner | None = None
+    _loop: asyncio.AbstractEventLoop | None = None  # of a thread of its own
 
     def routes(self) -> Sequence[web.RouteDef]:
         """Return what is answered by which method."""
@@ -52,10 +53,19 @@ class Served:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def do(self, action: Callable[..., object], *args: object) -> None:
+        """Do something in the thread that serves, and see whoever waits there woken by it."""
+
+        async def done() -> None:
+            action(*args)
+
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(done(), self._loop).result(10)
+
     @contextlib.contextmanager
     def in_thread(self) -> Iterator[Self]:
         """Serve from a thread of its own, for tests that run perpulse as a subprocess."""
-        loop = asyncio.new_event_loop()
+        loop = self._loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, daemon=True)
         thread.start()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -23,10 +24,11 @@ from signals.rules.many.book import Book
 from signals.rules.many.keeping import kept, restore
 from signals.units import DAY, MILLISECOND, MINUTE, floor, from_ms, in_ms, to_ms
 from storage.alerts import own
+from storage.engine.database import StoreError
 from storage.people import rules as people
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from bot.engine.own.closing import Instants
@@ -70,11 +72,10 @@ class OwnJudge:
         """
         if not self._ready(now) or self._live is None:
             return []
-        try:
-            return self._judge_live(self._live, now, started)
-        except BaseException:
-            self._rows = None  # what is in memory may be ahead of what is kept
-            raise
+        told: list[Event] = []
+        with self._anew():
+            told += self._judge_live(self._live, now, started)
+        return told
 
     def _judge_live(self, clock: BookClock, now: datetime, started: datetime) -> list[Event]:
         book, minute = clock.book, floor(now, MINUTE)
@@ -125,13 +126,25 @@ class OwnJudge:
         if not self._ready(now):
             return []
         told: list[Event] = []
-        try:
+        with self._anew():
             for clock in self._clocks:
                 told += self._judge(clock, now, started, note)
-        except BaseException:
-            self._rows = None  # what is in memory may be ahead of what is kept
-            raise
         return told
+
+    @contextmanager
+    def _anew(self) -> Iterator[None]:
+        """Read again what is kept after a fault, since what is in memory may be ahead of it.
+
+        A fault of ours is logged and harms no other alarm of this turn.
+        """
+        try:
+            yield
+        except StoreError:
+            self._rows = None
+            raise
+        except Exception:
+            self._rows = None
+            log.exception("rules of one's own could not be judged")
 
     def _load(self, rows: list[OwnRule], now: datetime) -> None:
         """Make the books anew, and put them where they stood."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bot.watch.served.measures import MEASURES
 
 if TYPE_CHECKING:
-    from bot.watch.served.measures import Measure
+    from bot.watch.served.measures import ExportedMeasure
 
 FILE: Final = Path("deploy/grafana.json")
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
@@ -47,7 +47,7 @@ def dashboard() -> dict[str, Any]:
     }
 
 
-def _panel(measure: Measure, number: int, place: dict[str, int]) -> dict[str, Any]:
+def _panel(measure: ExportedMeasure, number: int, place: dict[str, int]) -> dict[str, Any]:
     names = " ".join(f"{{{{{label}}}}}" for label in measure.labels) or measure.title
     legends = ("half of them", "99 of 100") if len(measure.shown) > 1 else (names,)
     targets = [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric as Family
 
-    from bot.watch.served.measures import Measure
+    from bot.watch.served.measures import ExportedMeasure
     from bot.watch.turns import TurnCounts
     from bot.watch.vitals import Look
 
@@ -48,7 +48,7 @@ def render(look: Look) -> bytes:
     return generate_latest(registry)
 
 
-def _family(measure: Measure, look: Look) -> Family:
+def _family(measure: ExportedMeasure, look: Look) -> Family:
     values = measure.read(look) if measure.read else ()
     family: CounterMetricFamily | GaugeMetricFamily
     match measure.kind:
@@ -65,7 +65,7 @@ def _family(measure: Measure, look: Look) -> Family:
     return family
 
 
-def _histogram(measure: Measure, turns: TurnCounts) -> Family:
+def _histogram(measure: ExportedMeasure, turns: TurnCounts) -> Family:
     bounds = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
     family = HistogramMetricFamily(measure.name, measure.help)
     family.add_metric((), list(zip(bounds, accumulate(turns.buckets), strict=True)), turns.seconds)

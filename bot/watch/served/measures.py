@@ -26,7 +26,7 @@ Unit = Literal["short", "s", "bytes", "ops", "dateTimeFromNow", "bool", "percent
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
+class ExportedMeasure:
     """One thing that is measured.
 
     name: as Prometheus has it, in base units. kind: `process` is one that the library itself adds, on Linux. row,
@@ -77,7 +77,7 @@ def _turns(look: Look) -> Values:
 
 
 MEASURES: Final = (
-    Measure(
+    ExportedMeasure(
         "perpulse_build_info",
         "info",
         "Which perpulse runs, on which Python.",
@@ -87,7 +87,7 @@ MEASURES: Final = (
         ("version", "python"),
         lambda _: (((VERSION, platform.python_version()), 1),),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_lease_held",
         "gauge",
         "1 where this process sends, 0 where it stands by.",
@@ -97,7 +97,7 @@ MEASURES: Final = (
         (),
         lambda look: _one(look.holds_lease),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_last_good_turn_timestamp_seconds",
         "gauge",
         "When the last turn went well.",
@@ -108,7 +108,7 @@ MEASURES: Final = (
         lambda look: _one(look.turns.last_good.timestamp() if look.turns.last_good else None),
         "time() - perpulse_last_good_turn_timestamp_seconds",
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_own_alarm",
         "gauge",
         "1 for what perpulse has told its owners of itself and is not over.",
@@ -118,7 +118,7 @@ MEASURES: Final = (
         ("alarm",),
         lambda look: (((name,), 1) for name in look.stored.own),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_turns_total",
         "counter",
         "Turns that were taken: what is stored was judged, or that failed.",
@@ -128,8 +128,10 @@ MEASURES: Final = (
         ("outcome",),
         _turns,
     ),
-    Measure("perpulse_turn_seconds", "histogram", "How long good turns took.", "Turns", "Length of a turn", "s"),
-    Measure(
+    ExportedMeasure(
+        "perpulse_turn_seconds", "histogram", "How long good turns took.", "Turns", "Length of a turn", "s"
+    ),
+    ExportedMeasure(
         "perpulse_event_loop_lag_seconds",
         "gauge",
         "By how much the event loop was late at most within the last minute.",
@@ -139,7 +141,7 @@ MEASURES: Final = (
         (),
         lambda look: _one(look.lag),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_input_age_seconds",
         "gauge",
         "Age of the newest figure of an input at a venue, of the followed asset that is furthest behind.",
@@ -151,7 +153,7 @@ MEASURES: Final = (
             (key, max(0.0, (look.now - known).total_seconds())) for key, known in look.stored.known_until.items()
         ),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_source_up",
         "gauge",
         "1 where a source answers on a topic, 0 where it is down or refuses this server.",
@@ -162,7 +164,7 @@ MEASURES: Final = (
         lambda look: (((health.source, health.topic), health.state == "ok") for health in look.sources),
         "perpulse_source_up == 0",
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_figures_rejected_total",
         "counter",
         "Figures that cannot be true and were kept out.",
@@ -172,7 +174,7 @@ MEASURES: Final = (
         ("source", "topic"),
         lambda look: (((health.source, health.topic), health.quarantined) for health in look.sources),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_outbox_rows",
         "gauge",
         "Rows of the outbox that wait, by state.",
@@ -182,7 +184,7 @@ MEASURES: Final = (
         ("state",),
         lambda look: (((state,), count) for state, count in look.stored.waiting.items()),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_outbox_oldest_due_seconds",
         "gauge",
         "For how long the oldest row that is due has waited.",
@@ -195,7 +197,7 @@ MEASURES: Final = (
             for channel in look.channels
         ),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_messages_sent_total",
         "counter",
         "Messages and edits that arrived.",
@@ -205,7 +207,7 @@ MEASURES: Final = (
         ("channel",),
         lambda look: _messages(look, sent=True),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_messages_failed_total",
         "counter",
         "Messages that did not go out, or may not have, at a try.",
@@ -215,7 +217,7 @@ MEASURES: Final = (
         ("channel", "reason"),
         lambda look: _messages(look, sent=False),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_channel_up",
         "gauge",
         "1 where a channel works, 0 where its platform is not reached or refuses the token.",
@@ -225,7 +227,7 @@ MEASURES: Final = (
         ("channel",),
         lambda look: (((name,), state == "working") for name, state in look.channels.items()),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_episodes_open",
         "gauge",
         "Alarms that are on, by rule and rank; those of people's own rules, and of their positions, together.",
@@ -235,7 +237,7 @@ MEASURES: Final = (
         ("rule", "rank"),
         lambda look: look.stored.episodes.items(),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_destinations",
         "gauge",
         "Chats that are kept, by whether they are open, rest, or are gone.",
@@ -245,7 +247,7 @@ MEASURES: Final = (
         ("channel", "state"),
         lambda look: look.stored.destinations.items(),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_ordered",
         "gauge",
         "What people asked for: subscriptions, digests, rules of their own, positions and addresses that are watched.",
@@ -255,7 +257,7 @@ MEASURES: Final = (
         ("what",),
         lambda look: (((what,), count) for what, count in look.stored.ordered.items()),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_database_bytes",
         "gauge",
         "Size of the database file.",
@@ -265,7 +267,7 @@ MEASURES: Final = (
         (),
         lambda look: _one(look.size),
     ),
-    Measure(
+    ExportedMeasure(
         "perpulse_disk_free_bytes",
         "gauge",
         "Room that is left on the disk of the database.",
@@ -275,11 +277,13 @@ MEASURES: Final = (
         (),
         lambda look: _one(look.free),
     ),
-    Measure(
+    ExportedMeasure(
         "process_resident_memory_bytes", "process", "Memory that this process holds.", "Machine", "Memory", "bytes"
     ),
-    Measure("process_open_fds", "process", "Files and connections that are open.", "Machine", "Open files", "short"),
-    Measure(
+    ExportedMeasure(
+        "process_open_fds", "process", "Files and connections that are open.", "Machine", "Open files", "short"
+    ),
+    ExportedMeasure(
         "process_cpu_seconds_total",
         "process",
         "Processor time that this process has taken.",

@@ -33,6 +33,7 @@ from handlers.channels.discord.webhooks import PREFIX, Webhooks
 from handlers.channels.failure import SendFailed, TokenRefused
 from handlers.command import Asker, commands
 from handlers.reply import plain_text
+from handlers.words import wording
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+_PRIVILEGED: Final = Intents(members=True, presences=True, message_content=True)
 _LISTED: Final = "commands"  # under what is remembered which commands Discord was told of
 _INVITATION: Final = "https://discord.com/oauth2/authorize"
 _LONGEST_SAID: Final = 30  # letters of a part of an address in the log; tokens are longer
@@ -130,8 +132,9 @@ class Discord:
         await self._interactions.stop()
         await self._talk.stop()
         for task in filter(None, (self._running, self._meeting)):
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():  # Python 3.11 loses a cancellation that meets the end of what is waited for
+                task.cancel()
+                await asyncio.wait([task], timeout=self._patience.retry)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience.stop):
                 if not self.client.is_closed():
@@ -154,7 +157,12 @@ class Discord:
             self._posting.refused, self._posting.closed = "", NOT_YET
             self._running = asyncio.create_task(self._come_back())
         where = f"{_INVITATION}?client_id={probe.application_id}&scope=bot+applications.commands&permissions={INVITE}"
-        return f"Discord accepts the token of {probe.user}, which is invited by {where}"
+        return f"Discord accepts the token of {probe.user}, which needs {self._intents()} and is invited by {where}"
+
+    def _intents(self) -> str:
+        """Name the privileged intents that have to be switched on for the bot, in words."""
+        wanted = [name.replace("_", " ") for name, on in self.client.intents & _PRIVILEGED if on]
+        return f"the intents {wording.listing(wanted)}" if wanted else "no privileged intent"
 
     async def private_chat(self, person: str) -> str | None:
         """Ask for the direct chat of a person, which has an id of its own. See ReachesPeople."""

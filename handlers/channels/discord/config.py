@@ -54,6 +54,9 @@ class DiscordConfig(ChannelConfig):
     proxy: str | None = Field(None, description="http:// or https:// address by which Discord is reached")
 
     title: ClassVar[str] = "Discord"
+    made_by: ClassVar[str] = (
+        "Make an application at https://discord.com/developers/applications; under Bot, reset the token and copy it."
+    )
     needs: ClassVar[str | None] = "token or webhook"
     libraries: ClassVar[tuple[str, ...]] = ("discord.py",)
     talkers: ClassVar[tuple[str, ...]] = ("discord", "discord.http", "discord.gateway", "discord.client")

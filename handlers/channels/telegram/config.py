@@ -29,6 +29,7 @@ class TelegramConfig(ChannelConfig):
     proxy: str | None = Field(None, description="http:// or https:// address by which Telegram is reached")
 
     title: ClassVar[str] = "Telegram"
+    made_by: ClassVar[str] = "Open https://t.me/BotFather and send /newbot: it answers with the token of a new bot."
     needs: ClassVar[str | None] = "token"
     libraries: ClassVar[tuple[str, ...]] = ("python-telegram-bot",)
     talkers: ClassVar[tuple[str, ...]] = ("telegram", "telegram.Bot", "telegram.ext")

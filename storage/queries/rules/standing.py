@@ -27,7 +27,7 @@ NEWEST: Final = 3  # days that are read for the newest close: a daily figure may
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RuleStanding:
     """One rule as it stands.
 
     newest: its values at the last closes; None where what it stands on went away. running: its episodes that have not
@@ -49,16 +49,16 @@ class Standing:
         return tuple(episode.asset for episode in self.running)
 
 
-def read(store: Store, rules: Sequence[OwnRule], followed: Sequence[str], now: datetime) -> list[Standing]:
+def read(store: Store, rules: Sequence[OwnRule], followed: Sequence[str], now: datetime) -> list[RuleStanding]:
     """Return where rules stand, in their order. followed: the assets that are followed, the first ones first."""
     return [_read(store, rule, followed, now) for rule in rules]
 
 
-def _read(store: Store, rule: OwnRule, followed: Sequence[str], now: datetime) -> Standing:
+def _read(store: Store, rule: OwnRule, followed: Sequence[str], now: datetime) -> RuleStanding:
     try:
         declared = rule_of(rule.worded.rule)
     except KeyError:
-        return Standing(rule, None, (), (), 0, 0, 0)
+        return RuleStanding(rule, None, (), (), 0, 0, 0)
     assets = assets_of(store, Scope.from_json(rule.worded.scope), followed)
     found = preview.read(store, declared, assets, now, days=NEWEST)
     whose = {declared.asset_of(asset) for asset in assets}
@@ -66,7 +66,7 @@ def _read(store: Store, rule: OwnRule, followed: Sequence[str], now: datetime) -
     days = horizon_of(declared, metrics()[declared.metrics[0]])
     entries = [one for one in record.of_own(store, declared.id, rule.created) if one.asset in whose | {MARKET}]
     outcomes = [outcome for one in entries if (outcome := one.outcome(days))]
-    return Standing(
+    return RuleStanding(
         rule,
         found,
         tuple(one for one in mine if one.ended is None),

@@ -25,7 +25,6 @@ DATABASE_COMMANDS = [
     pytest.param(("status",), id="status"),
     pytest.param(("run",), id="run"),
     pytest.param(("demo", "--no-input"), id="demo"),
-    pytest.param(("doctor",), id="doctor"),
 ]
 
 

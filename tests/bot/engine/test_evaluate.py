@@ -25,6 +25,7 @@ from storage.alerts import episodes, outbox
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
+from storage.panels import panels
 from storage.panels.reader import PanelReader
 from storage.people import destinations
 from tests.examples import examples
@@ -380,6 +381,31 @@ def test_nothing_new_is_found_without_reading_any_series(store: Store) -> None:
         connection.set_trace_callback(None)
     assert 0 < len(asked) < 40
     assert not [query for query in asked if "FROM bars" in query or "FROM levels" in query]
+
+
+def test_what_was_never_judged_is_looked_at_when_something_has_come(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bars of two hours and a first figure of open interest: of it no step is known, so a setup of both has no row."""
+    index = pd.date_range(START, periods=2, freq="h")
+    bars = pd.DataFrame({"close": 1.0, "volume_usd": 1.0, "taker_buy_usd": 0.5}, index=index, dtype=float)
+    points.write(store, [Points.of_frame("binance", "BTC", HOUR, bars)])
+    interest(store, 5e9, 1, START)
+    looked: list[datetime] = []
+    real = panels.step_for
+    monkeypatch.setattr(panels, "step_for", lambda *args: looked.append(args[-1]) or real(*args))
+
+    def looks(minutes: float) -> int:
+        looked.clear()
+        judge(store, ["BTC"], START + 2 * HOUR + timedelta(minutes=minutes), started=BEFORE)
+        return len(looked)
+
+    assert looks(1) > 0
+    assert looks(6) > 0  # what is not needed has been waited for
+    assert [looks(minutes) for minutes in (7, 11, 16)] == [0, 0, 0]
+    interest(store, 5e9, 1, START + HOUR)  # told late
+    assert looks(21) > 0
+    assert ("position_closing", "BTC") in episodes.rule_states(store)
 
 
 # -- the whole winter -------------------------------------------------------------------------------------------------

@@ -258,7 +258,9 @@ async def test_a_wrong_token_is_refused_at_the_start(fake: DiscordWire) -> None:
 async def test_the_check_says_whose_token_it_is(fake: DiscordWire) -> None:
     discord = discord_at(fake)
     said = await discord.check()
-    assert said.startswith("Discord accepts the token of user100, which is invited by https://discord.com/oauth2/")
+    assert said.startswith(
+        "Discord accepts the token of user100, which needs no privileged intent and is invited by https://discord.com/oauth2/"
+    )
     asked = re.search(r"permissions=(\d+)", said)
     readme = Path(__file__).parents[4] / "README.md"
     assert asked

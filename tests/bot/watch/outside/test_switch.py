@@ -14,9 +14,9 @@ from aiohttp import web
 from pydantic import SecretStr, ValidationError
 
 from bot.config import Config
-from bot.watch import switch as module
 from bot.watch.config import WatchSection
-from bot.watch.switch import DeadMansSwitch
+from bot.watch.outside import switch as module
+from bot.watch.outside.switch import DeadMansSwitch
 from tests.bot.commandline import closed_port
 from tests.bot.watch.house import Watched, watched_at
 

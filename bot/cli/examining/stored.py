@@ -1,0 +1,40 @@
+"""What is stored here: whether the database can be written, and which chats do not get what they asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from bot.cli.examining.examined import Examined
+from handlers.words import wording
+from storage.alerts.sending import rests
+from storage.engine.database import StoreError
+from storage.market import points
+from storage.people import destinations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from storage.engine.database import Store
+
+_NAMED: Final = 5  # chats without rights that are named; of a hundred the first few say what is wrong
+
+
+def database(store: Store) -> Iterator[Examined]:
+    """Look at the database by opening it as the bot does, which makes it where it is new."""
+    try:
+        with store.write():
+            stored = points.assets(store)
+        known = [chat for chat in destinations.everyone(store) if chat.gone is None]
+        resting = rests.without_rights(store)
+    except StoreError as error:
+        yield Examined("database", "mend", str(error))
+        return
+    yield Examined("database", "good", f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}")
+    for chat in resting[:_NAMED]:
+        where = f"{chat.platform} chat {chat.chat}" + (f" ({chat.title})" if chat.title else "")
+        yield Examined("rights", "mend", f"{where} gets nothing: {chat.reason}", "Give the bot that right there.")
+    if known:
+        rest = f", {len(resting)} of them lack a right" if resting else ""
+        yield Examined("chats", "good", f"{wording.count(len(known), 'chat')} known{rest}")
+    else:
+        yield Examined("chats", "open", "no chat has asked for anything yet", "Type /sub where alerts are to go.")

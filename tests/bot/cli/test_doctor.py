@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import namedtuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bot.cli import doctor
+from bot.cli.doctor import examine
+from bot.cli.examining import machine
+from bot.config import load
+from storage.alerts.sending import rests
+from storage.engine.database import Store
+from storage.people import destinations
+from tests.fakes.bot_api import TOKEN, BotApi
+from tests.fakes.exchange import FakeExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from bot.cli.examining.examined import Examined
+    from tests.bot.commandline import Perpulse
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+class House:
+    """A folder with a config.toml whose exchange and Bot API are fakes of this machine."""
+
+    def __init__(self, folder: Path, exchange: FakeExchange, telegram: BotApi) -> None:
+        self.folder, self.exchange, self.telegram = folder, exchange, telegram
+        self.config = folder / "config.toml"
+        self.config.write_text(
+            f'assets = ["BTC"]\ndatabase = "{folder}/perpulse.db"\n[market]\nvenues = ["binance"]\noptions = false\n'
+            f'fear_greed = false\nstablecoins = false\ntimeout_seconds = 10\nexchange_url = "{exchange.base_url}"\n'
+            f'[telegram]\ntoken = "{TOKEN}"\nbase_url = "{telegram.base_url}"\n',
+            encoding="utf-8",
+        )
+        self.config.chmod(0o600)
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "perpulse.db"
+
+    def findings(self) -> dict[str, Examined]:
+        settings = load(self.config)
+        found = [machine.configuration(self.config, settings), *asyncio.run(examine(settings))]
+        return {finding.check: finding for finding in found}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with FakeExchange().in_thread() as exchange, BotApi().in_thread() as telegram:
+        assert isinstance(exchange, FakeExchange)
+        assert isinstance(telegram, BotApi)
+        yield House(tmp_path, exchange, telegram)
+
+
+def readable_by_others(house: House, _: pytest.MonkeyPatch) -> None:
+    house.config.chmod(0o644)
+
+
+def token_refused(house: House, _: pytest.MonkeyPatch) -> None:
+    house.telegram.revoked = True
+
+
+def telegram_gone(house: House, _: pytest.MonkeyPatch) -> None:
+    house.telegram.disturb("html", method="getMe", status=502)
+
+
+def exchange_down(house: House, _: pytest.MonkeyPatch) -> None:
+    house.exchange.faults = {"*": "unavailable"}
+
+
+def exchange_blocks(house: House, _: pytest.MonkeyPatch) -> None:
+    house.exchange.faults = {"*": "geo"}
+
+
+def clock_behind(house: House, _: pytest.MonkeyPatch) -> None:
+    house.exchange.clock = lambda: datetime.now(UTC) + timedelta(minutes=3)
+
+
+def clock_ahead(house: House, _: pytest.MonkeyPatch) -> None:
+    house.exchange.clock = lambda: datetime.now(UTC) - timedelta(minutes=3)
+
+
+def no_database(house: House, _: pytest.MonkeyPatch) -> None:
+    house.database.write_text("these are my notes and no database, and they shall stay as they are")
+
+
+def disk_full(_: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = namedtuple("usage", "total used free")  # noqa: PYI024 - as shutil's own
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage(10**9, 10**9 - 10**6, 10**6))
+
+
+def chat_without_rights(house: House, _: pytest.MonkeyPatch) -> None:
+    store = Store(house.database)
+    place = destinations.ensure(store, "telegram", "-77", None, kind="group", title="Traders", now=NOW)
+    rests.rest(store, place.id, NOW + timedelta(hours=1), "I may not write there")
+    store.close()
+
+
+def port_taken(house: House, _: pytest.MonkeyPatch) -> None:
+    text = house.config.read_text(encoding="utf-8")
+    house.config.write_text(f'{text}[watch]\nlisten = "127.0.0.1:{house.telegram.port}"\n', encoding="utf-8")
+
+
+MENDED = [
+    pytest.param(port_taken, "listener", "/healthz cannot be at 127.0.0.1:", "another port", id="a port is taken"),
+    pytest.param(readable_by_others, "config", "others may read it", "chmod 600", id="others read the token"),
+    pytest.param(token_refused, "channel.telegram", "does not accept the bot's token", "", id="a token is refused"),
+    pytest.param(telegram_gone, "channel.telegram", "Telegram", "", id="a platform is in trouble"),
+    pytest.param(exchange_down, "source.binance", "Binance", "market.proxy", id="an exchange is down"),
+    pytest.param(exchange_blocks, "source.binance", "Binance", "market.proxy", id="an exchange blocks this country"),
+    pytest.param(clock_behind, "clock", "seconds behind", "timedatectl", id="the clock is slow"),
+    pytest.param(clock_ahead, "clock", "seconds ahead of", "timedatectl", id="the clock is fast"),
+    pytest.param(no_database, "database", "is damaged or no database", "", id="no database"),
+    pytest.param(disk_full, "disk", "has 1 MB left", "Make room", id="a full disk"),
+    pytest.param(chat_without_rights, "rights", "telegram chat -77 (Traders) gets nothing", "right", id="no rights"),
+]
+
+
+@pytest.mark.parametrize(("befall", "check", "said", "todo"), MENDED)
+def test_what_is_wrong_is_found_and_nothing_else(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    befall: Callable[[House, pytest.MonkeyPatch], None],
+    check: str,
+    said: str,
+    todo: str,
+) -> None:
+    befall(house, monkeypatch)
+    found = house.findings()
+    assert [name for name, finding in found.items() if not finding.good] == [check]
+    assert said in found[check].text
+    assert todo in found[check].todo
+    assert TOKEN not in found[check].text
+
+
+def test_all_is_well(house: House) -> None:
+    found = house.findings()
+    assert not [finding for finding in found.values() if not finding.good]
+    assert found["channel.telegram"].text == "Telegram accepts the token of @perpulse_bot"
+    assert found["source.binance"].ms is not None
+    assert "1 s" in found["clock"].text
+    assert found["chats"].state == "open"
+
+
+def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drawn(_: object) -> Examined:
+        return machine.Examined("pictures", "good", "pictures are drawn")
+
+    monkeypatch.setattr(machine, "pictures", drawn)
+    ended = perpulse("doctor", "--json", "--config", str(house.config))
+    assert (ended.code, ended.err) == (0, "")
+    lines: list[dict[str, Any]] = [json.loads(line) for line in ended.out.splitlines()]
+    assert all(list(line) == ["check", "state", "text", "todo", "ms"] for line in lines)
+    assert {"config", "python", "disk", "database", "source.binance", "clock", "channel.telegram", "pictures"} <= {
+        line["check"] for line in lines
+    }
+    house.telegram.revoked = True
+    ended = perpulse("doctor", "--config", str(house.config))
+    assert ended.code == 1
+    assert "\n✗ Telegram: " in ended.out
+    assert TOKEN not in ended.out
+
+
+def test_a_screen_that_knows_no_marks_is_told_in_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    finding = machine.Examined("config", "mend", "it is wrong", "mend it", ms=1200)
+    assert doctor.line(finding) == "✗ it is wrong, in 1,200 ms\n  mend it"
+    monkeypatch.setattr("sys.stdout", type("Screen", (), {"encoding": "ascii"}))
+    assert doctor.line(finding) == "MEND it is wrong, in 1,200 ms\n     mend it"
+
+
+@pytest.mark.slow
+async def test_a_picture_is_drawn() -> None:
+    finding = await machine.pictures(NOW)
+    assert finding.state == "good", finding

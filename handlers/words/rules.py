@@ -49,7 +49,7 @@ def would_have(found: Preview, now: datetime, zone: str) -> list[str]:
         most = ""
         if busiest and busiest[1] > 1 and len(fires) > 2:
             most = f", {busiest[1]} of them on {wording.day(busiest[0], year=False)}"
-        times = "once" if len(fires) == 1 else f"{len(fires)} times"
+        times = _times(len(fires))
         when = f"on {last}" if len(fires) == 1 else f"last on {last}"
         lines.append(f"Would have fired {times} in {span}{most}; {when}.")
     if len(found.found) > 1 and fires:
@@ -68,9 +68,12 @@ def not_judged(rule: AlertRule, assets: Sequence[str]) -> str:
 
 def stricter(said: str, found: Preview) -> str:
     """Say what a stricter rule would have done."""
-    fires = len(found.fires)
-    times = "once" if fires == 1 else f"{fires} times"
+    times = _times(len(found.fires))
     return f"That is more than once a day. Stricter: {wording.small(said)} It would have fired {times}."
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _ended(found: Preview, now: datetime) -> str:
@@ -114,7 +117,7 @@ def stands(found: Preview) -> str:
         looked = found.found[0]
         said = distance(found.rule, looked)
         if looked.holds:
-            since = "" if looked.spans else ", as it has for all of that time" if looked.held_before else ""
+            since = "" if looked.spans else ", as it did when those days began" if looked.held_before else ""
             return f"Now it holds: {said}{since}." if said else f"Now it holds{since}."
         return f"Now: {said}." if said else ""
     holds = [looked.asset for looked in found.found if looked.holds]
@@ -220,7 +223,8 @@ def standing(one: RuleStanding, now: datetime, zone: str) -> str:
         and len(one.newest.found) == 1
         and (said := distance(one.newest.rule, one.newest.found[0]))
     ):
-        parts.append(f"now {said}")
+        old = now - one.newest.until > 2 * DAY
+        parts.append(f"{f'on {wording.day(one.newest.until)}' if old else 'now'} {said}")
     if one.newest is not None:
         parts.append(_spoken(one, now, zone))
     return " · ".join(parts)
@@ -281,5 +285,4 @@ def _whose(one: RuleStanding) -> str:
 def _spoken(one: RuleStanding, now: datetime, zone: str) -> str:
     if not one.fired:
         return "never fired"
-    times = "once" if len(one.fired) == 1 else f"{len(one.fired)} times"
-    return f"fired {times}, last {_on(one.fired[-1], now, zone)}"
+    return f"fired {_times(len(one.fired))}, last {_on(one.fired[-1], now, zone)}"

@@ -89,7 +89,7 @@ def bound_of(line: TypedLine, amount: Amount, value: Value) -> float:
     if value.unit == "rank":
         return _rank(line, amount, value, number, units)
     if measure.percent:
-        if units.percent and not units.dollars:
+        if units.percent and not (units.dollars or units.yearly or units.per):
             return exact(number / 100)
         if units.none:
             wanted = {f"{plainly(number)}%", *({f"{plainly(number * 100)}%"} if abs(number) <= 1 else ())}

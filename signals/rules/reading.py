@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.alerts.rule import rules
@@ -13,6 +14,7 @@ from signals.rules import saying
 from signals.rules.amounts import percent_of
 from signals.rules.compiled import MOST_CELLS, apart, cost, ends_of, rule_from, same_figure
 from signals.rules.errors import RuleError
+from signals.rules.naming import PRICE
 from signals.rules.parsing import parse
 from signals.rules.terms import Meaning, ordered, span_text, text_of
 from signals.rules.text import LONGEST, too_long
@@ -144,7 +146,7 @@ def _meaning(parsed: Parsed, assets: Sequence[str]) -> tuple[Meaning, tuple[str,
         said = "A crossing is a moment and cannot last: leave the time out, or say above or below instead."
         raise RuleError(said, *parsed.line.place(parsed.hold.begin, parsed.hold.end))
     clock = clock_of(enter, until)
-    meaning = Meaning(enter, until, hold if hold > clock else timedelta(0), quiet)
+    meaning = Meaning(enter, until, hold if hold > clock or _by_the_minute(enter, until) else timedelta(0), quiet)
     if until == automatic_end(meaning):
         meaning = replace(meaning, until=())
     _contradicted(parsed, meaning)
@@ -174,9 +176,21 @@ def automatic_end(meaning: Meaning) -> Alternatives:
     return ordered((tuple(end for group in meaning.enter for end in ends_of(group[0])),))
 
 
+def _by_the_minute(*every: Alternatives) -> bool:
+    """Tell whether lines are of price alone: it is judged by the minute, so that a part of an hour is a time too."""
+    return all(term.value == PRICE for alternatives in every for group in alternatives for term in group)
+
+
 def _contradicted(parsed: Parsed, meaning: Meaning) -> None:
-    """Refuse an end that lies on the side on which the rule begins: it would begin and end at every close."""
+    """Refuse what can never hold, and an end on the side on which the rule begins: over at the close of its begin."""
     for group in meaning.enter:
+        for term, other in combinations(group, 2):
+            if apart(term, other):
+                first, last = parsed.groups[0][0], parsed.groups[-1][-1]
+                said = (
+                    f"{saying.begun(saying.said_term(term))} and {saying.said_term(other)} never hold at once: say or."
+                )
+                raise RuleError(said, *parsed.line.place(first.begin, last.end))
         for end in meaning.until:
             for term in group:
                 clash = [one for one in end if same_figure(term, one)]
@@ -253,7 +267,9 @@ def _said(who: str, meaning: Meaning, once: bool, at_most: timedelta | None) -> 
         parts.append(saying.said_end(meaning, automatic_end(meaning)))
         clock = clock_of(meaning.enter, meaning.until)
         if clock >= DAY or any(term.event for group in meaning.enter for term in group):
-            parts.append(f"judged at {'daily' if clock >= DAY else 'hourly'} closes")
+            alone = _by_the_minute(meaning.enter, meaning.until)
+            clocks = "at daily closes" if clock >= DAY else "at hourly closes"
+            parts.append(f"judged {'by the minute' if alone else clocks}")
     if once:
         parts.append("told once")
     if at_most:

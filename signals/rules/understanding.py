@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from signals.rules.text import TypedLine
 
 LONGEST_CHANGE: Final = 30 * DAY
+LEAST_LEVEL: Final = 1000  # from here on a number without a unit is a price and no forgotten percent sign
 MOST_ENDS: Final = 32  # alternatives of what ends a rule
-_UP: Final = ("up", "ris", "gain", "climb", "jump", "higher", "increas", "grow")
+_UP: Final = ("up", "ris", "gain", "climb", "jump", "pump", "surge", "rall", "higher", "increas", "grow")
 _COMPARED: Final[dict[str, Test]] = {
     **dict.fromkeys((">", "above", "over", "more than", "greater than", "higher than", "exceeds"), ">"),
     **dict.fromkeys((">=", "=>", "at least", "no less than", "not below"), ">="),
@@ -209,6 +210,11 @@ class Understood:
         """Return what `up`, `down 5% in 24h` and `falls 5%` mean."""
         up = spoken.words[0].text.startswith(_UP)
         if spoken.amount:
+            if up and spoken.amount.number.text.startswith("-"):
+                raise self._which_way(spoken)
+            if not over and self._is_level(spoken.amount, name):
+                bound = bound_of(self.line, spoken.amount, value_of(name))
+                return Term(name, "crosses above" if up else "crosses below", bound)
             return self._compared_change(spoken, name, ">=" if up else "<=", over, 1 if up else -1)
         test: Test = ">" if up else "<"
         if value_of(name).of and not spoken.over:
@@ -216,6 +222,24 @@ class Understood:
         if not over:
             raise self._when(spoken, name)
         return self._change(spoken, name, test, 0.0, over)
+
+    def _is_level(self, amount: Amount, name: str) -> bool:
+        """Tell whether a number behind `falls to` is a line of the figure itself, and no change in percent."""
+        kinds = {piece.kind for piece in amount.units}
+        if "PERCENT" in kinds or not changes_by_part(value_of(name)):
+            return False
+        sized = amount.magnitude is not None or "DOLLARS" in kinds or "$" in amount.number.text
+        return sized or abs(digits_of(self.line, amount)) >= LEAST_LEVEL
+
+    def _which_way(self, spoken: Spoken) -> RuleError:
+        """Ask about a way that the sign of its number contradicts."""
+        amount, place = _amount(spoken), spoken.words[0]
+        size = self.line.shown(amount.begin, amount.end).lstrip("+-−–— ")
+        offers = tuple(
+            (f"{way} {size}", self.line.with_instead(place.begin, amount.end, f"{way} {size}"))
+            for way in ("up", "down")
+        )
+        return RuleError(f"Up {size} or down {size}?", *self.line.place(place.begin, amount.end), offers)
 
     def _bare(self, spoken: Spoken, name: str, over: timedelta, *, change: bool) -> Term:
         """Return what a number without a word before it means: `-5% in 24h`; RuleError where it may be either side."""

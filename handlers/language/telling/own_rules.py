@@ -56,5 +56,8 @@ def numbered(text: str, deps: Deps, command: str) -> OwnRule:
     numbers = [str(rule.number) for rule in every]
     offers = tuple((f"{rule.number}", f"/{command} {rule.number}") for rule in every[:6])
     if not text.strip():
-        raise Refused("", offers=offers, wanted=MissingValue("Which rule? Type its number.", offers))
+        question = "Which rule? Type its number."
+        raise Refused(
+            f"{question} There are: {', '.join(numbers)}.", offers=offers, wanted=MissingValue(question, offers)
+        )
     raise Refused(f"There is no rule {text.strip()[:20]} here. There are: {', '.join(numbers)}.", offers=offers)

@@ -75,7 +75,7 @@ def test_what_held_all_the_time_is_said(winter: Desk) -> None:
     reply = winter.ask("/alert btc price > 1000")
     assert "Would not have fired in 90 days." in lines(reply)
     assert any(
-        line.startswith("Now it holds: ") and line.endswith("as it has for all of that time.") for line in lines(reply)
+        line.startswith("Now it holds: ") and line.endswith("as it did when those days began.") for line in lines(reply)
     )
     assert reply.values["holds"] == ["BTC"]
 

@@ -36,6 +36,25 @@ WRONG = {
         "“price change_24h” is no figure I know; did you mean price_move.change_24h?",
         "btc price_move.change_24h < -5%",
     ),
+    "up by less than nothing": ("btc up -5% in 4h", "up -5%", "Up 5% or down 5%?", "btc up 5% in 4h"),
+    "a level that may be a percentage": (
+        "btc drops 5",
+        "btc drops 5",
+        "Price: within which time? Say it too, for example in 24h.",
+        "btc drops 5 in 1h",
+    ),
+    "what is no rate a year": (
+        "btc basis > 10% apr",
+        "10% apr",
+        "“10% apr” fits no premium of the perpetual over the index: it is counted in percent, like 5%.",
+        "",
+    ),
+    "lines that look apart": (
+        "btc price < 80k and price > 90k",
+        "btc price < 80k and price > 90k",
+        "Price below 80,000 and price above 90,000 never hold at once: say or.",
+        "",
+    ),
     "funding without a unit": (
         "btc funding > 30 for 2h",
         "30",

@@ -52,7 +52,12 @@ LINES = {
     "a crossing has no end": (
         "btc crosses 100k",
         "price_move.price crosses 100k",
-        "BTC: price crosses 100,000; judged at hourly closes.",
+        "BTC: price crosses 100,000; judged by the minute.",
+    ),
+    "a price that lasts a part of an hour": (
+        "btc > 80k for 30 minutes",
+        "price_move.price > 80k for 30min",
+        "BTC: price above 80,000 for 30 min; over when back below 78,400.",
     ),
     "one of two": (
         "btc taker z < -2 or depth z < -1",
@@ -255,6 +260,12 @@ ONE = {
     "sizes": ("oi > 10bn", "oi > $10bn", "oi > 10,000m", "open interest > 10.000.000.000", "oi > 1e10"),
     "rank": ("funding percentile > 90", "funding rank > 90%", "funding_stretch.pct above 90th percentile"),
     "crossing": ("crosses above 100k", "breaks above 100k", "price crosses up 100k", "price crosses over 100k"),
+    "a level that is reached": ("crosses 100k", "price hits 100k", "reaches $100,000", "touches 100k", "gets to 100k"),
+    "a level from above": ("crosses below 70k", "falls to 70k", "btc loses 70k", "drops to 70000", "dips to $70k"),
+    "a level from below": ("crosses above 70k", "breaks out above 70k", "rises to 70k", "pumps to 70,000 usd"),
+    "pumped": ("price up 5% in 4h", "btc pumps 5% in 4h", "surges 5% in 4h", "rallies by 5% in 4h"),
+    "dumped": ("price down 5% in 4h", "btc dumps 5% in 4h", "plunges 5% in 4h", "dips by -5% in 4h"),
+    "often, by max": ("price > 100k at most every day", "price > 100k max once a day", "price > 100k max every 24h"),
     "times": ("price > 100k for 2h", "price > 100k for 120 min", "price > 100k, for at least 2 hours"),
     "often": ("price > 100k every 4h at most", "price > 100k at most every 4h", "price > 100k, once every 4h"),
     "implied": ("price > 90k or price > 90k and oi > 1bn", "price > 90k", "price > 90k and price > 90k"),

@@ -33,7 +33,7 @@ from handlers.language.kinds import zone_named
 from handlers.limits import RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
-from storage.engine.place import Server, place_of
+from storage.engine.place import Server, place_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -217,13 +217,7 @@ def _zone(text: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
-def _database(given: Any) -> Path | Server:
-    if not isinstance(given, str | Path | Server) or not str(given):
-        raise ValueError("write a path, or an address like postgresql://user:password@host/perpulse")
-    return place_of(given)
-
-
-Database = Annotated[Path | Server, PlainValidator(_database)]
+Database = Annotated[Path | Server, PlainValidator(place_given)]
 
 
 class _Environment(EnvSettingsSource):

@@ -140,11 +140,7 @@ class Rules(_Section):
     of_a_person: int = Field(50, ge=0, le=100_000, description="of one person, in all chats")
     of_an_owner: int = Field(200, ge=0, le=100_000, description="of one owner of this bot, in all chats")
     in_all: int = Field(5000, ge=0, le=100_000, description="of everybody; so many take a second at each close")
-    figures: int = Field(
-        1_000_000,
-        ge=1,
-        description="stored figures that one rule may have read at each close, beside all that is anyway",
-    )
+    figures: int = Field(1_000_000, ge=1, description="stored figures that one rule may have read at each close")
 
     @property
     def limits(self) -> RuleLimits:

@@ -111,7 +111,7 @@ def _assets(deps: Deps, line: OwnLine) -> tuple[str, ...]:
     """Return the assets that a rule is about. Refused where none of them is followed."""
     from storage.queries.rules.scope import assets_of  # noqa: PLC0415 - see above
 
-    assets = assets_of(deps.store, line.scope, deps.assets)
+    assets = assets_of(deps.store, line.scope, deps.assets, deps.now)
     if not assets:
         raise Refused(f"No coin of that is followed here. Followed are: {', '.join(deps.assets[:12])}.")
     return assets

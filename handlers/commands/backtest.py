@@ -40,7 +40,7 @@ async def backtest(deps: Deps, args: RuleText) -> Reply:
 
     line = _line(deps, args.what)
     check_cost(deps, line)
-    asset = next(iter(assets_of(deps.store, line.scope, deps.assets)), deps.assets[0])
+    asset = next(iter(assets_of(deps.store, line.scope, deps.assets, deps.now)), deps.assets[0])
     reply = await evidence_of(deps, line.rule.id, asset, line.said)
     here = deps.here()
     tried = await asyncio.to_thread(kept.tried, deps.store, here.id, line.rule.id, deps.now) if here else 0

@@ -223,6 +223,8 @@ def standing(one: RuleStanding, now: datetime, zone: str) -> str:
         parts.append(f"now {said}")
     if one.newest is not None:
         parts.append(_spoken(one, now, zone))
+    if one.judged:
+        parts.append(f"{later(one.days)} up {one.up} of {one.judged}")
     return " · ".join(parts)
 
 

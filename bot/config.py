@@ -33,7 +33,7 @@ from handlers.language.kinds import zone_named
 from handlers.limits import RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
-from storage.engine.place import Server, place_of
+from storage.engine.place import Server, place_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -140,11 +140,7 @@ class Rules(_Section):
     of_a_person: int = Field(50, ge=0, le=100_000, description="of one person, in all chats")
     of_an_owner: int = Field(200, ge=0, le=100_000, description="of one owner of this bot, in all chats")
     in_all: int = Field(5000, ge=0, le=100_000, description="of everybody; so many take a second at each close")
-    figures: int = Field(
-        1_000_000,
-        ge=1,
-        description="stored figures that one rule may have read at each close, beside all that is anyway",
-    )
+    figures: int = Field(1_000_000, ge=1, description="stored figures that one rule may have read at each close")
 
     @property
     def limits(self) -> RuleLimits:
@@ -217,13 +213,7 @@ def _zone(text: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone)]
 
 
-def _database(given: Any) -> Path | Server:
-    if not isinstance(given, str | Path | Server) or not str(given):
-        raise ValueError("write a path, or an address like postgresql://user:password@host/perpulse")
-    return place_of(given)
-
-
-Database = Annotated[Path | Server, PlainValidator(_database)]
+Database = Annotated[Path | Server, PlainValidator(place_given)]
 
 
 class _Environment(EnvSettingsSource):

@@ -33,7 +33,7 @@ _OFTEN: Final = 1.0  # fires a day above which a stricter line is proposed
 class RuleText:
     """A rule in one's own words."""
 
-    what: str = argument(REST, default="", label="rule")
+    rule: str = argument(REST, default="", label="rule")
 
 
 @command(
@@ -56,13 +56,13 @@ async def alert(deps: Deps, args: RuleText) -> Reply:
     """
     from handlers.language.telling.own_rules import own_line  # noqa: PLC0415 - see above
 
-    first, _, rest = args.what.strip().partition(" ")
-    if not args.what.strip():
+    first, _, rest = args.rule.strip().partition(" ")
+    if not args.rule.strip():
         return _how()
-    if args.what.strip().lower() in _CANCEL:
+    if args.rule.strip().lower() in _CANCEL:
         return Reply((Line("Nothing was saved."),), {"saved": False})
     saves = first.lower() in _SAVE and bool(rest.strip())
-    line = own_line(rest if saves else args.what, deps)
+    line = own_line(rest if saves else args.rule, deps)
     if line.scope.position:
         return await _of_position(deps, line, saves=saves)
     return await _saved(deps, line) if saves else await _previewed(deps, line)
@@ -98,20 +98,23 @@ async def _previewed(deps: Deps, line: OwnLine) -> Reply:
         lines.append(Line(words.stricter(stricter[0].said, stricter[1])))
     if drawn := words.picture(found, deps.stamp_note):
         lines.append(Picture(*drawn))
-    lines.append(_choices(line, stricter[0] if stricter else None))
+    lines.append(_choices(deps, line, stricter[0] if stricter else None))
     return Reply(tuple(lines), plain(_values(line, found, stricter)), stamp=words.stamp(found, deps.stamp_note))
 
 
-def _choices(line: OwnLine, stricter: OwnLine | None) -> Buttons:
-    more = (Button("Stricter", f"/alert {stricter.line}"),) if stricter else ()
-    return Buttons((Button("Save", f"/alert save {line.line}"), *more, Button("Cancel", "/alert cancel")))
+def _choices(deps: Deps, line: OwnLine, stricter: OwnLine | None) -> Buttons:
+    from handlers.language.telling.own_rules import pressed  # noqa: PLC0415 - see above
+
+    more = (Button("Stricter", pressed(deps, "/alert", stricter.line)),) if stricter else ()
+    save = Button("Save", pressed(deps, "/alert save", line.line))
+    return Buttons((save, *more, Button("Cancel", "/alert cancel")))
 
 
 def _assets(deps: Deps, line: OwnLine) -> tuple[str, ...]:
     """Return the assets that a rule is about. Refused where none of them is followed."""
     from storage.queries.rules.scope import assets_of  # noqa: PLC0415 - see above
 
-    assets = assets_of(deps.store, line.scope, deps.assets)
+    assets = assets_of(deps.store, line.scope, deps.assets, deps.now)
     if not assets:
         raise Refused(f"No coin of that is followed here. Followed are: {', '.join(deps.assets[:12])}.")
     return assets

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handlers.command import Deps, MissingValue, Refused, check_may_change, command
 from handlers.commands.alert import RuleText, worded_of
 from handlers.language.kinds import REST, argument
-from handlers.language.telling.own_rules import EXAMPLE, numbered, own_line, rules_here
+from handlers.language.telling.own_rules import EXAMPLE, numbered, own_line, pressed, rules_here
 from handlers.reply import Block, Button, Buttons, Line, Reply, plain
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _deleted(deps: Deps, rule: OwnRule) -> Reply:
     return Reply(
         (
             Line(f"Rule {rule.number} is deleted: {rule.worded.line}", "headline"),
-            Buttons((Button("Undo", f"/alert save {rule.worded.line}"), Button("My rules", "/alerts"))),
+            Buttons((Button("Undo", pressed(deps, "/alert save", rule.worded.line)), Button("My rules", "/alerts"))),
         ),
         {"number": rule.number, "deleted": True},
     )
@@ -230,18 +230,16 @@ async def _edited(deps: Deps, which: str, rest: str) -> Reply:
             {"number": number, "line": line.line, "saved": True},
         )
     looked = await commands()["alert"].run(deps, RuleText(rest))
-    blocks = tuple(_instead(block, number) if isinstance(block, Buttons) else block for block in looked.blocks)
+    blocks = tuple(_instead(deps, block, number) if isinstance(block, Buttons) else block for block in looked.blocks)
     return Reply(blocks, {**looked.values, "number": number}, stamp=looked.stamp, outdated=looked.outdated)
 
 
-def _instead(buttons: Buttons, number: int) -> Buttons:
+def _instead(deps: Deps, buttons: Buttons, number: int) -> Buttons:
     """Let the buttons of a preview change a rule in place of saving another one."""
-    head = "/alert "
-    return Buttons(
-        tuple(
-            button
-            if button.label == "Cancel"
-            else Button(button.label, f"/alerts edit {number} {button.command[len(head) :]}")
-            for button in buttons.buttons
-        )
-    )
+    found = []
+    for button in buttons.buttons:
+        _, _, said = button.command.partition(" ")
+        saves = said.removeprefix("save ")
+        head = f"/alerts edit {number}" + (" save" if saves != said else "")
+        found.append(button if button.label == "Cancel" else Button(button.label, pressed(deps, head, saves)))
+    return Buttons(tuple(found))

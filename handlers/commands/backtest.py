@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from handlers.command import Deps, Refused, command
 from handlers.commands.alert import RuleText, check_cost
 from handlers.commands.evidence import evidence_of
-from handlers.language.telling.own_rules import number_said, numbered, own_line
+from handlers.language.telling.own_rules import number_said, numbered, own_line, pressed
 from handlers.reply import Button, Buttons, Line, Reply
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ async def backtest(deps: Deps, args: RuleText) -> Reply:
     from storage.people import rules as kept  # noqa: PLC0415 - see above
     from storage.queries.rules.scope import assets_of  # noqa: PLC0415 - as above
 
-    line = _line(deps, args.what)
+    line = _line(deps, args.rule)
     check_cost(deps, line)
-    asset = next(iter(assets_of(deps.store, line.scope, deps.assets)), deps.assets[0])
+    asset = next(iter(assets_of(deps.store, line.scope, deps.assets, deps.now)), deps.assets[0])
     reply = await evidence_of(deps, line.rule.id, asset, line.said)
     here = deps.here()
     tried = await asyncio.to_thread(kept.tried, deps.store, here.id, line.rule.id, deps.now) if here else 0
     blocks: list[Block] = [block for block in reply.blocks if not isinstance(block, Buttons)]
     if tried >= _MANY:
         blocks.append(Line(_by_chance(tried), "caveat"))
-    blocks.append(Buttons(_next(args.what, line)))
+    blocks.append(Buttons(_next(deps, args.rule, line)))
     return Reply(tuple(blocks), {**reply.values, "line": line.line, "tried": tried}, stamp=reply.stamp)
 
 
@@ -68,7 +68,7 @@ def _by_chance(tried: int) -> str:
     return f"This chat has tried {tried} rules: of {max(tried, _BY_CHANCE)} tried, {one} good by chance."
 
 
-def _next(text: str, line: OwnLine) -> tuple[Button, ...]:
+def _next(deps: Deps, text: str, line: OwnLine) -> tuple[Button, ...]:
     if number_said(text) is not None:
         return (Button("Rule", f"/alerts {text.strip()}"), Button("My rules", "/alerts"))
-    return (Button("Make it a rule", f"/alert {line.line}"), Button("My rules", "/alerts"))
+    return (Button("Make it a rule", pressed(deps, "/alert", line.line)), Button("My rules", "/alerts"))

@@ -179,14 +179,15 @@ def _of_grammar() -> list[str]:
     told: list[str] = []
     goes_on = False
     for line in help_lines():
-        example, _, meaning = line.strip().partition("   ")
+        said = line.strip()
         if line.startswith(" "):
-            told.append(f"/alert {example} – {meaning.strip()}")
+            example, _, meaning = said.partition(": ")
+            told.append(f"/alert {example} – {meaning}")
         elif goes_on:
-            told[-1] = f"{told[-1]} {example}"
-        elif example:
-            told.append(example)
-        goes_on = not line.startswith(" ") and bool(example) and not example.endswith(".")
+            told[-1] = f"{told[-1]} {said}"
+        elif said:
+            told.append(said)
+        goes_on = not line.startswith(" ") and bool(said) and not said.endswith(".")
     return told
 
 

@@ -227,6 +227,8 @@ def standing(one: RuleStanding, now: datetime, zone: str) -> str:
         parts.append(f"{f'on {wording.day(one.newest.until)}' if old else 'now'} {said}")
     if one.newest is not None:
         parts.append(_spoken(one, now, zone))
+    if one.judged:
+        parts.append(f"{later(one.days)} up {one.up} of {one.judged}")
     return " · ".join(parts)
 
 

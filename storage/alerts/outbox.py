@@ -324,12 +324,21 @@ def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> No
 
     The message is remembered, so that the next notices of its episodes can edit it.
     """
-    for claim, message, at in landed:
-        for row in claim.rows:
-            work.run(SQL.settle, id=row.id, state="sent", reason=None, now=to_ms(at), message=message)
-            if row.notice.episode is not None and message is not None:
-                work.run(SQL.remember_message, id=row.id, episode=row.notice.episode, message=message)
-        work.run(SQL.writes_again, destination=claim.destination)
+    every = list(landed)
+    rows = [
+        {"id": row.id, "state": "sent", "reason": None, "now": to_ms(at), "message": message}
+        for claim, message, at in every
+        for row in claim.rows
+    ]
+    told = [
+        {"id": row.id, "episode": row.notice.episode, "message": message}
+        for claim, message, _ in every
+        for row in claim.rows
+        if row.notice.episode is not None and message is not None
+    ]
+    work.many(SQL.settle, rows)
+    work.many(SQL.remember_message, told)
+    work.many(SQL.writes_again, [{"destination": claim.destination} for claim, _, _ in every])
 
 
 def later(

@@ -66,3 +66,10 @@ def place_of(given: str | Path | Server) -> Path | Server:
     if not parts.path.strip("/"):
         raise PlaceError("name the database too, like postgresql://user:password@host/perpulse")
     return Server(given)
+
+
+def place_given(given: object) -> Path | Server:
+    """Read what stands in a configuration, where anything may stand. PlaceError for what is no place."""
+    if not isinstance(given, str | Path | Server) or not str(given):
+        raise PlaceError("write a path, or an address like postgresql://user:password@host/perpulse")
+    return place_of(given)

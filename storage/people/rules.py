@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import MILLISECOND, from_ms, in_ms, to_ms
+from storage.engine import settings
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
     from storage.engine.database import Store
     from storage.engine.work import Row, Work
 
 SQL: Final = queries("storage.people")
+_LARGEST: Final = "the largest"  # the setting
 PausedFor = Literal["person", "once", "gone"]
 
 
@@ -151,6 +154,17 @@ def shared(store: Store, token: str) -> str | None:
     """Return the line that a link stands for; None where it stands for none, or its chat was forgotten."""
     row = store.read_one(SQL.shared_rule, token=token) if store.exists else None
     return None if row is None else str(row["line"])
+
+
+def members(store: Store) -> dict[int, tuple[str, ...]]:
+    """Return which assets were taken as the so many largest, by that number; see `keep_members`."""
+    kept = json.loads(settings.setting(store, _LARGEST) or "{}")
+    return {int(number): tuple(assets) for number, assets in kept.items()}
+
+
+def keep_members(work: Work, by_number: Mapping[int, Sequence[str]]) -> None:
+    """Keep which assets are taken as the largest: the last ones of them change places every day, and rules do not."""
+    settings.keep_setting(work, _LARGEST, json.dumps({number: list(assets) for number, assets in by_number.items()}))
 
 
 def _columns(worded: Worded) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from signals.inputs import MARKET
 from signals.units import DAY, floor
-from storage.engine import settings
+from storage.people import rules
 from storage.queries.rules.scope import largest
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from storage.people.rules import OwnRule
 
 CLEARLY: Final = 1.2  # so many times n: who is among the n largest stays until then, since the last change daily
-_KEPT: Final = "the largest"  # the setting
 _MARKET: Final = frozenset((MARKET,))
 
 
@@ -92,10 +91,9 @@ class Largest:
         if self._looked == day:
             return False
         if self._looked is None:
-            kept = json.loads(settings.setting(self._store, _KEPT) or "{}")
-            self._members = {int(number): tuple(members) for number, members in kept.items()}
+            self._members = rules.members(self._store)
         self._looked = day
-        self._order = largest(self._store, self._followed)
+        self._order = largest(self._store, self._followed, now)
         self._members = {number: self._changed(number, members) for number, members in self._members.items()}
         self._keep()
         return True
@@ -114,4 +112,4 @@ class Largest:
 
     def _keep(self) -> None:
         with self._store.write() as work:
-            settings.keep_setting(work, _KEPT, json.dumps(self._members))
+            rules.keep_members(work, self._members)

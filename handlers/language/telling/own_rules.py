@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # What brings lark or the database along is imported when a rule is read.
 
 EXAMPLE: Final = "/alert btc funding > 30% apr for 2h"
+_BEHIND: Final = "~"  # begins a word that stands for a whole rule
+_BYTES: Final = 60  # of a command on a button: the strictest platform takes 64, with a version before it
 _NUMBER: Final = re.compile(r"(?:rule\s+)?#?(\d{1,6})\.?", re.ASCII | re.IGNORECASE)
 
 
@@ -23,11 +25,37 @@ def own_line(text: str, deps: Deps, command: str = "/alert") -> OwnLine:
     from signals.rules.errors import RuleError  # noqa: PLC0415 - see above
     from signals.rules.reading import read  # noqa: PLC0415 - see above
 
+    text = _behind(text.strip(), deps)
     try:
         return read(text, assets=deps.assets, usual=deps.assets[0])
     except RuleError as error:
-        offers = tuple((label, f"{command} {line}") for label, line in error.offers)
+        offers = tuple((label, pressed(deps, command, line)) for label, line in error.offers)
         raise Refused(str(error), offers=offers) from None
+
+
+def pressed(deps: Deps, head: str, line: str) -> str:
+    """Return the command that a button with a rule runs: a long rule is kept, and a word stands for it.
+
+    Platforms let a button carry few bytes, and a button that is left out is a rule that cannot be saved.
+    """
+    command = f"{head} {line}"
+    if len(command.encode()) <= _BYTES:
+        return command
+    from storage.people import rules  # noqa: PLC0415 - see above
+
+    return f"{head} {_BEHIND}{rules.share(deps.store, deps.made().id, line, deps.now)}"
+
+
+def _behind(text: str, deps: Deps) -> str:
+    """Return the rule that the word of a button stands for; any other text as it is."""
+    if not text.startswith(_BEHIND):
+        return text
+    from storage.people import rules  # noqa: PLC0415 - see above
+
+    line = rules.shared(deps.store, text.removeprefix(_BEHIND))
+    if line is None:
+        raise Refused(f"What that button stood for is no longer kept. Type the rule again, like {EXAMPLE}.")
+    return line
 
 
 def rules_here(deps: Deps) -> list[OwnRule]:

@@ -59,7 +59,7 @@ def _read(store: Store, rule: OwnRule, followed: Sequence[str], now: datetime) -
         declared = rule_of(rule.worded.rule)
     except KeyError:
         return RuleStanding(rule, None, (), (), 0, 0, 0)
-    assets = assets_of(store, Scope.from_json(rule.worded.scope), followed)
+    assets = assets_of(store, Scope.from_json(rule.worded.scope), followed, now)
     found = preview.read(store, declared, assets, now, days=NEWEST)
     whose = {declared.asset_of(asset) for asset in assets}
     mine = [one for one in episodes.of_rule(store, declared.id, rule.created) if one.asset in whose]

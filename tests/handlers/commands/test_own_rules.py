@@ -118,7 +118,7 @@ def test_what_is_wrong_is_said_with_what_would_be_right(winter: Desk, typed: str
 
 def test_without_words_it_says_how(winter: Desk) -> None:
     assert lines(winter.ask("/alert"))[1] == "/alert btc funding > 30% apr for 2h"
-    assert "/alert btc funding > 30% apr for 2h – above it at every close of two hours" in lines(
+    assert "/alert btc funding > 30% apr for 2h – above it at the closes of two hours" in lines(
         winter.ask("/help alert")
     )
     told = lines(winter.ask("/help alert more"))
@@ -220,6 +220,28 @@ def test_members_read_the_list_and_change_nothing(winter: Desk) -> None:
     for line in ("/alerts delete 1", "/alerts pause 1", "/alerts edit 1 btc funding flips", "/alert btc funding flips"):
         with pytest.raises(Refused, match="Only admins of this chat"):
             member.ask(line)
+
+
+LONG = "/alert eth oi coins -5% in 24h and price down and funding < -10% apr for 12h at most every 4h"
+
+
+def test_a_long_rule_fits_on_a_button(winter: Desk) -> None:
+    """A platform takes 64 bytes of a command, and leaves a button out that has more."""
+    here = replace(winter, asker=TELEGRAM)
+    looked = here.ask(LONG)
+    pressed = buttons(looked)
+    assert all(len(command.encode()) <= 62 for command in pressed.values())
+    saved = here.ask(pressed["Save"])
+    assert saved.values["line"] == looked.values["line"]
+    assert len(saved.values["line"]) > 64
+    edited = here.ask(LONG.replace("/alert", "/alerts edit 1").replace("-5%", "-6%"))
+    assert all(len(command.encode()) <= 62 for command in buttons(edited).values())
+    changed = here.ask(buttons(edited)["Save"])
+    assert (changed.values["number"], changed.values["line"]) == (1, edited.values["line"])
+    undo = buttons(here.ask("/alerts delete 1"))["Undo"]
+    assert here.ask(undo).values["line"] == edited.values["line"]
+    with pytest.raises(Refused, match="no longer kept"):
+        here.ask("/alert save ~nothing")
 
 
 # --- handing on -------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from handlers.channels.discord.channel import Discord
 from handlers.channels.discord.options import payload
 from handlers.command import commands
 from handlers.reply import Button, Buttons, Line, Picture, Table
-from storage.people import destinations, positions, switches
+from storage.people import destinations, positions, rules, switches
 from tests.handlers.channels.discord.talking import talking
 
 if TYPE_CHECKING:
@@ -295,6 +295,22 @@ async def test_buttons_work_after_a_restart_and_after_an_update(tmp_path: Path) 
         assert words(result)
         assert not made.client.persistent_views
         assert made.client._connection._view_store._views == {}
+
+
+async def test_a_rule_of_ones_own_is_looked_at_and_saved_by_a_button(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (talk, _, env):
+        guild = env.create_guild()
+        channel = guild.create_text_channel("alerts")
+        ann = guild.add_member(env.create_user("ann"), roles=[guild.create_role("role", permissions=MANAGER)])
+        rule = "eth oi coins -5% in 24h and price down and funding < -10% apr for 12h at most every 4h"
+        looked = await ann.slash(channel, "alert", rule=rule)
+        assert "could not be judged for ETH" in words(looked), "nothing is stored here"
+        await ann.click(looked.response, label="Save")
+        await env.settle()
+        listed = words(await ann.slash(channel, "alerts"))
+        assert "1 rule of this chat's own." in listed
+        assert "at most every 4h" in listed
+        assert [one.number for one in rules.every(talk.store)] == [1]
 
 
 async def test_a_button_of_another_version_says_so(tmp_path: Path) -> None:

@@ -52,6 +52,9 @@ def would_have(found: Preview, now: datetime, zone: str) -> list[str]:
         times = _times(len(fires))
         when = f"on {last}" if len(fires) == 1 else f"last on {last}"
         lines.append(f"Would have fired {times} in {span}{most}; {when}.")
+    if found.again:
+        soon = wording.duration(found.rule.continues)
+        lines.append(f"Within {soon} of an end it would have held again {_times(found.again)}: told as the same alert.")
     if len(found.found) > 1 and fires:
         lines.append(_by_asset(fires))
     if found.lacking:
@@ -224,7 +227,7 @@ def standing(one: RuleStanding, now: datetime, zone: str) -> str:
         and (said := distance(one.newest.rule, one.newest.found[0]))
     ):
         old = now - one.newest.until > 2 * DAY
-        parts.append(f"{f'on {wording.day(one.newest.until)}' if old else 'now'} {said}")
+        parts.append(f"{f'on {wording.day(one.newest.until)}' if old else 'last close'} {said}")
     if one.newest is not None:
         parts.append(_spoken(one, now, zone))
     if one.judged:

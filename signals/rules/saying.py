@@ -113,8 +113,10 @@ def title_of(term: Term) -> str:
 
 
 def line_of(term: Term) -> str:
-    """Say the line of a term beside its figure: "above 30 % a year"."""
+    """Say the line of a term beside its figure: "above 30 % a year", "100,000" of a crossing."""
     value = value_of(term.value)
+    if term.event:
+        return line_words(term.bound, value)
     by_part = term.over and changes_by_part(value)
     bound = percent_words(term.bound) if by_part else line_words(term.bound, value)
     return f"{_TESTS.get(term.test, term.test)} {bound}"

@@ -174,3 +174,18 @@ def test_a_silent_venue_and_a_wild_one_decide_nothing(market: Market) -> None:
     market.quiet(3)
     market.moving = ("okx",)
     assert market.minute(0.5) == []
+
+
+def test_a_crossing_says_the_line_that_was_crossed(market: Market) -> None:
+    asks(market.store, "btc hits 81k")
+    market.minute()
+    [told] = to(market, 81_100)
+    assert "Price 81,100 (line 81,000)." in told.text
+
+
+def test_a_part_of_an_hour_is_waited_for(market: Market) -> None:
+    asks(market.store, "btc price < 80k for 10min")
+    market.minute()
+    assert [said for price in [79_500] * 9 for said in to(market, price)] == []
+    [told] = [said for price in [79_500] * 2 for said in to(market, price)]
+    assert told.text.startswith("BTC: price below 80,000 for 10 min.")

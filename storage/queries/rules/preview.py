@@ -40,7 +40,8 @@ class Looked:
     """What a rule would have said of one asset.
 
     judged: the first close at which it could be, None: none. holds: at the last close; held_before: at the first one
-    already, so that nobody knows when it began. times: the closes that were looked at, rising, and
+    already, so that nobody knows when it began. again: the closes at which it held anew so soon after an end that it is
+    the same span, told as an answer to its first message. times: the closes that were looked at, rising, and
     values: what its conditions compare at them, NaN where not known. venues: whose figures they are at the newest one.
     """
 
@@ -53,6 +54,7 @@ class Looked:
     venues: tuple[str, ...] = ()
     holds: bool = False
     held_before: bool = False
+    again: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,11 @@ class Preview:
     def fires(self) -> list[tuple[datetime, str]]:
         """Return each time it would have fired, the oldest first, with the asset."""
         return sorted((span.fired, looked.asset) for looked in self.found for span in looked.spans)
+
+    @property
+    def again(self) -> int:
+        """Return how often one that had ended would have been told again, as the same one."""
+        return sum(len(looked.again) for looked in self.found)
 
     @property
     def span(self) -> timedelta:
@@ -190,8 +197,11 @@ def _stepped(
         lasts=rule.lasts,
     )
     spans: list[Span] = []
+    again: list[datetime] = []
     held_before = counts = False
     for then, change in told:
+        if change.kind == "resumed":
+            again.append(change.at)
         if change.kind == "fired":
             counts = then.first is None or change.since > then.first
             held_before = held_before or not counts
@@ -203,7 +213,9 @@ def _stepped(
             spans[-1] = Span(spans[-1].fired, change.at)
     named = {name for level in rule.levels for name in level.names()}
     kept = {name: array for name, array in values.items() if name in named or _is_read(rule, name)}
-    return Looked(asset, tuple(spans), state.first, clock, times, kept, venues, state.rank > 0, held_before)
+    return Looked(
+        asset, tuple(spans), state.first, clock, times, kept, venues, state.rank > 0, held_before, tuple(again)
+    )
 
 
 def _is_read(rule: AlertRule, name: str) -> bool:

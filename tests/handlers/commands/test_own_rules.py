@@ -141,6 +141,21 @@ def test_what_it_would_have_said_is_what_the_prices_say(winter: Desk) -> None:
     assert shown
 
 
+def test_what_begins_again_soon_is_counted_beside_what_fires(winter: Desk) -> None:
+    """Of each time that a loop of its own counts: told anew, or within three days of an end as the same alert."""
+    panel = panels.panel(winter.store, ["close"], ["BTC"], step=DAY, start=winter.now - 95 * DAY, end=winter.now)
+    price = panel.values["close"][:, 0]
+    begins, on = 0, True
+    for row in range(1, len(price)):
+        change = price[row] / price[row - 1] - 1
+        begins += not on and change >= 0.01 and panel.closes[row] > winter.now - 90 * DAY
+        on = change >= 0.01 or (on and change >= 0.005)
+    shown = winter.ask("/alert btc price up 1% in 24h")
+    again = begins - len(shown.values["fires"])
+    assert again > 1
+    assert f"Within 3 days of an end it would have held again {again} times: told as the same alert." in lines(shown)
+
+
 # --- keeping, listing, changing ---------------------------------------------------------------------------------------
 
 
@@ -150,7 +165,7 @@ def test_it_is_saved_listed_paused_changed_and_deleted(winter: Desk) -> None:
     assert buttons(saved)["Undo"] == "/alerts delete 1"
     listed = lines(winter.ask("/alerts"))
     assert listed[:2] == ["1 rule of this chat's own.", "1 · btc drawdown < -30% at most every 4h"]
-    assert listed[2].startswith("calm · now ")
+    assert listed[2].startswith("calm · last close ")
     assert "(line below −30.0 %) · never fired" in listed[2]
     one = winter.ask("/alerts 1")
     assert lines(one)[0].startswith("Rule 1. BTC: open interest against its 365-day peak below −30 %")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from signals.rules.text import TypedLine
 
 LONGEST_CHANGE: Final = 30 * DAY
-LEAST_LEVEL: Final = 1000  # from here on a number without a unit is a price and no forgotten percent sign
+LEAST_LEVEL: Final = 1000  # a number from here on is no percentage whose sign was forgotten
 MOST_ENDS: Final = 32  # alternatives of what ends a rule
 _UP: Final = ("up", "ris", "gain", "climb", "jump", "pump", "surge", "rall", "higher", "increas", "grow")
 _COMPARED: Final[dict[str, Test]] = {
@@ -212,9 +212,11 @@ class Understood:
         if spoken.amount:
             if up and spoken.amount.number.text.startswith("-"):
                 raise self._which_way(spoken)
-            if not over and self._is_level(spoken.amount, name):
+            if not over and self._is_reached(spoken):
                 bound = bound_of(self.line, spoken.amount, value_of(name))
                 return Term(name, "crosses above" if up else "crosses below", bound)
+            if not spoken.over and self._is_level(spoken.amount, name):
+                raise self._to_or_by(spoken, name, up=up)
             return self._compared_change(spoken, name, ">=" if up else "<=", over, 1 if up else -1)
         test: Test = ">" if up else "<"
         if value_of(name).of and not spoken.over:
@@ -223,13 +225,27 @@ class Understood:
             raise self._when(spoken, name)
         return self._change(spoken, name, test, 0.0, over)
 
+    def _is_reached(self, spoken: Spoken) -> bool:
+        """Tell whether it was said that a figure goes to a line, as in `falls to 70k` and `loses 70k`."""
+        way = spoken.words[0]
+        between = self.line.plain[way.end : _amount(spoken).begin].split()
+        level = _amount(spoken).magnitude is not None and way.text.startswith("lose") and "by" not in between
+        return "to" in between or level
+
     def _is_level(self, amount: Amount, name: str) -> bool:
-        """Tell whether a number behind `falls to` is a line of the figure itself, and no change in percent."""
-        kinds = {piece.kind for piece in amount.units}
-        if "PERCENT" in kinds or not changes_by_part(value_of(name)):
-            return False
-        sized = amount.magnitude is not None or "DOLLARS" in kinds or "$" in amount.number.text
-        return sized or abs(digits_of(self.line, amount)) >= LEAST_LEVEL
+        """Tell whether a number is no change in percent of a figure that is itself in dollars or coins."""
+        units = {piece.kind for piece in amount.units}
+        return (
+            "PERCENT" not in units and changes_by_part(value_of(name)) and digits_of(self.line, amount) >= LEAST_LEVEL
+        )
+
+    def _to_or_by(self, spoken: Spoken, name: str, *, up: bool) -> RuleError:
+        """Ask about `falls 2000`: to a line, or by a part, since no change is told in dollars."""
+        amount, way = _amount(spoken), spoken.words[0]
+        line = f"crosses {'above' if up else 'below'} {self.line.shown(amount.begin, amount.end)}"
+        offers = ((line, self.line.with_instead(way.begin, amount.end, line)),)
+        said = f"{begun(value_of(name).title)} {line}? A change is said in percent, like {way.text} 5% in 24h."
+        return RuleError(said, *self.line.place(way.begin, amount.end), offers)
 
     def _which_way(self, spoken: Spoken) -> RuleError:
         """Ask about a way that the sign of its number contradicts."""

@@ -37,6 +37,12 @@ WRONG = {
         "btc price_move.change_24h < -5%",
     ),
     "up by less than nothing": ("btc up -5% in 4h", "up -5%", "Up 5% or down 5%?", "btc up 5% in 4h"),
+    "a change in dollars": (
+        "btc falls $2000",
+        "falls $2000",
+        "Price crosses below $2000? A change is said in percent, like falls 5% in 24h.",
+        "btc crosses below $2000",
+    ),
     "a level that may be a percentage": (
         "btc drops 5",
         "btc drops 5",

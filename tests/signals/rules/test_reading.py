@@ -263,6 +263,7 @@ ONE = {
     "a level that is reached": ("crosses 100k", "price hits 100k", "reaches $100,000", "touches 100k", "gets to 100k"),
     "a level from above": ("crosses below 70k", "falls to 70k", "btc loses 70k", "drops to 70000", "dips to $70k"),
     "a level from below": ("crosses above 70k", "breaks out above 70k", "rises to 70k", "pumps to 70,000 usd"),
+    "a rate that is reached": ("funding crosses below 0", "funding falls to 0", "funding drops to zero"),
     "pumped": ("price up 5% in 4h", "btc pumps 5% in 4h", "surges 5% in 4h", "rallies by 5% in 4h"),
     "dumped": ("price down 5% in 4h", "btc dumps 5% in 4h", "plunges 5% in 4h", "dips by -5% in 4h"),
     "often, by max": ("price > 100k at most every day", "price > 100k max once a day", "price > 100k max every 24h"),

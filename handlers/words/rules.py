@@ -42,7 +42,8 @@ def would_have(found: Preview, now: datetime, zone: str) -> list[str]:
     fires, span = found.fires, f"{_span(found.span)}{_ended(found, now)}"
     lines = []
     if not fires:
-        lines.append(f"Would not have fired in {span}.")
+        before = any(looked.held_before and not looked.holds for looked in found.found)
+        lines.append(f"Would not have fired in {span}{': it held already when they began' if before else ''}.")
     else:
         busiest = found.busiest()
         last = _on(fires[-1][0], now, zone)

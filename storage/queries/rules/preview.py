@@ -200,8 +200,6 @@ def _stepped(
     again: list[datetime] = []
     held_before = counts = False
     for then, change in told:
-        if change.kind == "resumed":
-            again.append(change.at)
         if change.kind == "fired":
             counts = then.first is None or change.since > then.first
             held_before = held_before or not counts
@@ -209,6 +207,7 @@ def _stepped(
             spans.append(Span(change.at))
         elif counts and change.kind == "resumed":
             spans[-1] = Span(spans[-1].fired)
+            again.append(change.at)
         elif counts and change.kind == "resolved":
             spans[-1] = Span(spans[-1].fired, change.at)
     named = {name for level in rule.levels for name in level.names()}

@@ -80,6 +80,12 @@ def test_what_held_all_the_time_is_said(winter: Desk) -> None:
     assert reply.values["holds"] == ["BTC"]
 
 
+def test_what_held_before_and_no_more_is_said(winter: Desk) -> None:
+    reply = winter.ask("/alert btc price > 75k")
+    assert "Would not have fired in 90 days: it held already when they began." in lines(reply)
+    assert reply.values["holds"] == []
+
+
 def test_what_cannot_be_judged_says_what_is_lacking(winter: Desk) -> None:
     reply = winter.ask("/alert eth depth z < -1")
     assert lines(reply)[1] == "It could not be judged for ETH: too little is stored of depth of the order book."

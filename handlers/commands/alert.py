@@ -59,6 +59,8 @@ async def alert(deps: Deps, args: RuleText) -> Reply:
     first, _, rest = args.rule.strip().partition(" ")
     if not args.rule.strip():
         return _how()
+    if args.rule.strip().lower() in _SAVE:
+        raise Refused("Save which rule? Type it behind, like /alert save btc funding > 30% apr.")
     if args.rule.strip().lower() in _CANCEL:
         return Reply((Line("Nothing was saved."),), {"saved": False})
     saves = first.lower() in _SAVE and bool(rest.strip())

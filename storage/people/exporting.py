@@ -37,6 +37,7 @@ def everything(store: Store, platform: str, chat: str, person: str | None) -> di
         "switches": store.read(SQL.kept_switches, **here),
         "roles": store.read(SQL.kept_roles, **here),
         "rules": store.read(SQL.kept_own_rules, **here),
+        "tried rules": store.read(SQL.kept_tried, **here),
         "shared rules": store.read(SQL.kept_shared_rules, **here),
         "digests": store.read(SQL.kept_digests, **here),
         "positions": store.read(SQL.kept_positions, **who),

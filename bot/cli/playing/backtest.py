@@ -45,8 +45,9 @@ def backtest(
         stored = [asset for asset in points.assets(store) if asset != MARKET] if store.exists else []
         if not stored:
             raise Refused("Nothing is stored yet. Start with: perpulse import FILE, or perpulse demo.")
-        line = _read(text, stored)
-        wanted = _wanted(line, assets_of(assets) if assets else None, stored)
+        asked = assets_of(assets) if assets else None
+        line = _read(text, asked, stored)
+        wanted = _wanted(line, asked, stored)
         now = (
             max(span[1] for asset in wanted if (span := points.span(store, asset, "close")))
             if _priced(store, wanted)
@@ -79,11 +80,12 @@ def _priced(store: Store, assets: list[str]) -> bool:
     return any(points.span(store, asset, "close") for asset in assets)
 
 
-def _read(text: str, stored: list[str]) -> OwnLine:
+def _read(text: str, asked: list[str] | None, stored: list[str]) -> OwnLine:
     try:
         line = read(text, assets=stored, usual="")
         if line.scope.assets == ("",):  # it names none, so all are meant
-            line = read(f"any {text}", assets=stored, usual="")
+            whose = " ".join(asset for asset in asked or () if asset in stored).lower() or "any"
+            line = read(f"{whose} {text}", assets=stored, usual="")
     except RuleError as error:
         raise Refused(str(error)) from None
     if line.scope.position:

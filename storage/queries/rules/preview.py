@@ -87,10 +87,15 @@ class Preview:
         return whole if min(begun) - self.since <= 2 * max(one.step for one in self.found) else self.until - min(begun)
 
     @property
+    def spoken(self) -> int:
+        """Return how often it would have spoken: when it fired, and when it was told again."""
+        return len(self.fires) + self.again
+
+    @property
     def a_day(self) -> float:
-        """Return how often a day it would have fired, of all assets together; 0 where it could not be judged."""
+        """Return how often a day it would have spoken, of all assets together; 0 where it could not be judged."""
         days = max(self.span / DAY, 1.0)
-        return len(self.fires) / days if self.span else 0.0
+        return self.spoken / days if self.span else 0.0
 
     def busiest(self) -> tuple[datetime, int] | None:
         """Return the day (its midnight, UTC) on which it would have fired most often, and how often."""

@@ -44,7 +44,7 @@ def about_weekly(line: OwnLine, found: Preview) -> tuple[OwnLine, Preview] | Non
         middle = (first + last) // 2
         stricter = _moved(meaning, term, bounds[middle])
         tried = preview.again(found, rule_from(stricter))
-        if len(tried.fires) > most:
+        if tried.spoken > most:
             first = middle + 1
             continue
         if tried.fires:

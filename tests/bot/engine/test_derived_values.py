@@ -16,6 +16,7 @@ from signals.metric import metrics
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
+from storage.panels.reader import PanelReader
 from storage.queries.evidence import past
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def between(first: int, end: int) -> Closes:
 
 def fired(store: Store, closes: Closes, states: dict[tuple[str, str], State]) -> list[tuple[str, str, int]]:
     found = []
-    for one in evaluate(store, closes, states):
+    for one in evaluate(PanelReader(store), closes, states, shared={}):
         states[one.key] = one.state
         if one.event:
             found.append((one.event.rule, one.event.kind, round((one.event.at - START) / HOUR)))

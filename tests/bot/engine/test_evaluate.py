@@ -374,10 +374,11 @@ def test_nothing_new_is_found_without_reading_any_series(store: Store) -> None:
     fear(store, [50.0] * 24)
     judge(store, ["BTC"], at(23), started=BEFORE)
     asked: list[str] = []
-    with store._reading() as connection:
+    assert store.file
+    with store.file._reading() as connection:
         connection.set_trace_callback(asked.append)
     assert judge(store, ["BTC"], at(23.01), started=BEFORE) == []
-    with store._reading() as connection:
+    with store.file._reading() as connection:
         connection.set_trace_callback(None)
     assert 0 < len(asked) < 40
     assert not [query for query in asked if "FROM bars" in query or "FROM levels" in query]

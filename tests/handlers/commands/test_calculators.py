@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 22, 0, 0, 30, tzinfo=UTC)
 @dataclass(frozen=True)
 class NoStore:
     exists: bool = False
-    path: Path = Path("no-such-folder/perpulse.db")
+    folder: Path = Path("no-such-folder")
 
 
 def _forbidden(asset: str) -> None:

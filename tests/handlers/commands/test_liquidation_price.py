@@ -27,7 +27,7 @@ class Untouched:
     """A store that no calculator may read: only whether there is one can be asked."""
 
     exists = False
-    path = Path("no-such-folder/perpulse.db")
+    folder = Path("no-such-folder")
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"a calculator asked the store for {name}")

@@ -65,11 +65,14 @@ def assets(store: Store, followed: Sequence[str]) -> tuple[str, ...]:
     return (*known, *new)
 
 
-def told_of(work: Work, running: Collection[int]) -> dict[int, set[int]]:
-    """Return the destinations that were to be told of some episodes, by episode; what nobody was, is left out."""
-    found: dict[int, set[int]] = {}
+def told_of(work: Work, running: Collection[int]) -> dict[int, dict[int, bool]]:
+    """Return the destinations that were to be told of some episodes, by episode; what nobody was, is left out.
+
+    Of each: whether it goes on there, which it does not where its end was the last that was told.
+    """
+    found: dict[int, dict[int, bool]] = {}
     for row in work.rows(SQL.own_told_of, episodes=json.dumps(list(running))) if running else ():
-        found.setdefault(int(row["episode"]), set()).add(int(row["destination"]))
+        found.setdefault(int(row["episode"]), {})[int(row["destination"])] = not row["over"]
     return found
 
 

@@ -77,9 +77,11 @@ SELECT asset FROM own_assets ORDER BY number;
 INSERT INTO own_assets (number, asset) VALUES (:number, :asset);
 
 -- name: own_told_of
--- The chats that were to be told of some episodes.
-SELECT DISTINCT n.episode, o.destination FROM notices n JOIN outbox o ON o.notice = n.id
-WHERE n.episode IN ({numbers}(:episodes));
+-- The chats that were to be told of some episodes, and whether the end was the last that they were told.
+SELECT n.episode, o.destination,
+    max(n.id) = coalesce(max(CASE WHEN n.kind = 'resolved' THEN n.id END), 0) AS over
+FROM notices n JOIN outbox o ON o.notice = n.id
+WHERE n.episode IN ({numbers}(:episodes)) GROUP BY n.episode, o.destination;
 
 -- name: own_fired
 -- A rule that speaks once is switched off by it.

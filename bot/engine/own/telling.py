@@ -149,10 +149,10 @@ class Chats:
         """
         rows = self._rows(event.rule, event.asset)
         if event.kind != "fired" and not event.came_and_went:
-            there = self._told.get(episode, set())
+            there = self._told.get(episode, {})
             rows = [row for row in rows if row.destination in there]
-            if event.kind != "resumed":  # who was told of it once is told how it ends
-                return {row.destination for row in rows if row.paused_for in (None, "once")}
+            if event.kind != "resumed":  # who was told that it is on is told how it ends, and nobody twice
+                return {row.destination for row in rows if there[row.destination] and row.paused_for in (None, "once")}
         found = [row for row in rows if self._wants(row, event.at)]
         for row in found:
             self._fired[row.id] = event.at

@@ -201,6 +201,15 @@ def test_at_most_every_so_often(store: Store, declared: dict[str, AlertRule]) ->
     assert [kind for kind, _ in outbox_of(store, place)] == ["fired", "resolved", "fired", "resolved"]
 
 
+def test_the_end_of_what_was_held_back_is_not_told_either(store: Store) -> None:
+    """A restart within three days goes on with the episode; who is not told of it has heard its end already."""
+    place, _ = asks(store, at_most=10 * DAY)
+    other, _ = asks(store, of=chat(store, "12"))
+    daily(store, [85, 100, 85, 100])
+    assert [kind for kind, _ in outbox_of(store, place)] == ["fired", "resolved"]
+    assert [kind for kind, _ in outbox_of(store, other)] == ["fired", "resolved", "resumed", "resolved"]
+
+
 def test_a_moment_has_no_end_to_be_told(store: Store, declared: dict[str, AlertRule]) -> None:
     declared[f"{OWN}price < 90"] = price_below(90, momentary=True, continues=timedelta(0))
     place, _ = asks(store)

@@ -73,7 +73,7 @@ def not_judged(rule: AlertRule, assets: Sequence[str]) -> str:
 def stricter(said: str, found: Preview) -> str:
     """Say what a stricter rule would have done."""
     times = _times(len(found.fires))
-    return f"That is more than once a day. Stricter: {wording.small(said)} It would have fired {times}."
+    return f"That is more than once a day. About once a week ({times}): {said.partition(': ')[2] or said}"
 
 
 def _times(count: int) -> str:

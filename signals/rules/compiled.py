@@ -71,7 +71,7 @@ def rule_from(meaning: Meaning) -> AlertRule:
     every = tuple(dict.fromkeys([*required, *(metric_of(term) for term in terms)]))
     title = short_title(meaning)
     figures = ", ".join(dict.fromkeys(f"{saying.title_of(term)} {_figure(term)}" for term in entered))
-    rule = AlertRule(
+    return AlertRule(
         id=name,
         title=title,
         levels=(level,),
@@ -84,8 +84,8 @@ def rule_from(meaning: Meaning) -> AlertRule:
         derived=tuple(dict.fromkeys(one for term in terms if (one := derived_of(term)))),
         momentary=momentary(meaning),
         compares=tuple(dict.fromkeys(term.value for term in entered if metric_of(term) in required)),
+        continues=AT_ONCE,  # whoever drew a line wants to hear of each time; `every 4h at most` is theirs to say
     )
-    return replace(rule, continues=AT_ONCE) if rule.momentary else rule
 
 
 def momentary(meaning: Meaning) -> bool:

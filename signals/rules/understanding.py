@@ -346,7 +346,7 @@ def _compared(piece: SaidWord) -> Test:
 
 
 def _with_sign(bound: float, sign: int) -> float:
-    return sign * abs(bound) if sign else bound
+    return sign * abs(bound) + 0.0 if sign else bound  # no minus zero: falls 0 % reads back as it is
 
 
 def _codes(name: str) -> str:

@@ -80,10 +80,10 @@ def _values(term: Term, found: Preview, values: Mapping[str, Array], step: timed
 
 
 def _rounded(bound: float, way: int) -> float:
-    """Return a line of two figures, further out than the one given."""
+    """Return a line of three figures, further out than the one given."""
     if not bound:
         return 0.0
-    unit = 10.0 ** (math.floor(math.log10(abs(bound))) - 1)
+    unit = 10.0 ** (math.floor(math.log10(abs(bound))) - 2)
     return exact((math.ceil if way > 0 else math.floor)(round(bound / unit, 6)) * unit)
 
 

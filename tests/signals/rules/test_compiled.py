@@ -135,7 +135,7 @@ def test_a_hold_waits_and_the_end_does_not() -> None:
 def test_an_end_of_another_figure_holds_the_beginning_back() -> None:
     values = {"funding_market.value": [0.4] * 6, "price_move.price": [80.0, 80, 91, 91, 80, 80]}
     found = stepped("funding > 30% apr until price > 90", values)
-    assert [kind for kind, _ in found] == ["fired", "resolved", "resumed"]
+    assert [kind for kind, _ in found] == ["fired", "resolved", "fired"]
     assert [at for _, at in found] == [0, 2, 4]
 
 

@@ -364,3 +364,11 @@ def test_short_fuzz_run() -> None:
     assert seen.read > 30  # a run that only meets refusals would prove nothing
     assert seen.wrong > 100
     assert seen.failures == []
+
+
+@pytest.mark.parametrize("text", ["btc price falls 0% in 24h", "eth oi coins -5% in 24h and price down zero"])
+def test_a_fall_of_nothing_has_no_minus_zero(text: str) -> None:
+    """A million random lines found it: `<= -0%` read back as `<= 0%`, another id for the same rule."""
+    found = own(text)
+    assert "-0%" not in found.line
+    assert own(found.line) == found

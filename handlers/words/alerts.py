@@ -16,6 +16,7 @@ from handlers.words import wording
 from handlers.words.evidence.odds import odds_line, record_line
 from handlers.words.message import Message, shortened
 from handlers.words.readings import coverage_words, derived_words
+from handlers.words.rules import RULE
 from handlers.words.stories import setups
 from signals.alerts.burst import FEW
 from signals.alerts.record import PastWords
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from signals.metric import Metric
 
 _DATED = re.compile(r" (?:on|of|since) \{\w+:date\}")
+_LEAST_DRAWN, _MOST_DRAWN = 7.0, 90.0  # days of a rule, which is stepped anew for its picture
 _HARDLY: Final = 0.01  # of the coins: says neither that positions were opened nor that they were closed
 _RANK_WORDS = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
 
@@ -64,22 +66,20 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     metric = _metric(rule)
     days = _days_shown(metric, event.at - event.since)
     what = f"{metric.id} {event.asset} {_span(days)}".lower()
-    buttons = Buttons(
-        (
-            *_why(event, rule),
-            Button("Chart", f"/chart {what}"),
-            Button("Health", f"/health {event.asset.lower()}"),
-        )
-    )
+    # Of a rule that somebody wrote what it compares is drawn: the main value of the metric may be another one.
+    written = bool(rule.compares)
+    more = Button("My rules", "/alerts") if written else Button("Chart", f"/chart {what}")
+    buttons = Buttons((*_why(event, rule), more, Button("Health", f"/health {event.asset.lower()}")))
+    drawn = {"picture": RULE, "rule": rule.id} if written else {"metric": metric.id}
     chart: dict[str, Any] = {
-        "metric": metric.id,
+        **drawn,
         "asset": metric.asset_of(event.asset),
         "until": event.at.isoformat(),
-        "days": days,
+        "days": min(max(days, _LEAST_DRAWN), _MOST_DRAWN) if written else days,
     }
     if event.note:
         chart["note"] = event.note
-    picture = Picture(chart, metric.chart.title)
+    picture = Picture(chart, rule.title if written else metric.chart.title)
     return Message((*shortened(lines), picture, buttons), reply=_reply(event, head, legs))
 
 

@@ -54,7 +54,7 @@ def resolve(store: Store, reference: Mapping[str, Any]) -> dict[str, Any] | None
         values=values[lead:][known].tolist(),
         price=price,
         price_of=price_of,
-        episodes=[(span.fired, span.ended) for span in looked.spans],
+        episodes=[(span.fired, span.ended) for span in looked.spans] if len(looked.spans) <= content.EPISODES else [],
         alarms=content.bands(metric, [rule], chart),
         stamp=stamp(found, str(reference.get("note", "")) or None),
         light=bool(reference.get("light")),

@@ -97,6 +97,7 @@ def evaluate(
                 known_by=rule.known_by,
                 continues=rule.continues,
                 lasts=rule.lasts,
+                momentary=rule.momentary,
             )
             if rule.setup:
                 state, told = with_changes(rule.setup, before, state, told, judged_by, times)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from signals.alerts.condition import AT_ONCE, judged
-from signals.alerts.episodes import State, closes_in, number_of, step
+from signals.alerts.episodes import State, Transition, closes_in, number_of, step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from signals.alerts.condition import Groups, Level
-    from signals.alerts.episodes import Transition
     from signals.series import Array
 
     Counts: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -39,13 +38,19 @@ def run(
     known_by: Collection[str] = (),
     continues: timedelta = AT_ONCE,
     lasts: timedelta | None = None,
+    momentary: bool = False,
 ) -> tuple[State, list[tuple[State, Transition]]]:
     """Step an alarm over closes; return the last state, and each state in which something is to be told.
+
+    momentary: what it tells of is over at the next close, whatever that brings: each close that holds is a fire.
 
     values: by name, one a close, NaN where not known. times: the closes, rising, `closes` apart. Closes that were
     judged already are passed by, as in `episodes.step`, whose every rule holds here.
     """
     first = next((i for i, at in enumerate(times) if state.at is None or at > state.at), len(times))
+    if momentary:
+        new = {name: array[first:] for name, array in values.items()}
+        return _moments(levels[0], state, new, times[first:], known_by)
     told: list[tuple[State, Transition]] = []
 
     def singly(since: int, until: int) -> None:
@@ -86,6 +91,44 @@ def run(
         singly(first + 1 + i, first + 2 + i)
         begin = i + 1
     return state, told
+
+
+def _moments(
+    level: Level, state: State, values: Mapping[str, Array], times: Sequence[datetime], known_by: Collection[str]
+) -> tuple[State, list[tuple[State, Transition]]]:
+    """Step moments: one is told at each close that holds, and is over at the one after it."""
+    told: list[tuple[State, Transition]] = []
+    if not times:
+        return state, told
+    holds, fails = _held(level.enter, values, len(times))
+    known = np.all([~np.isnan(values.get(name, np.full(len(times), np.nan))) for name in known_by], axis=0)
+    first = state.first or (times[int(np.argmax(known))] if np.any(known) else None)
+    rank, after = number_of(level), 0  # after: the close behind the last one that fired
+
+    def over(state: State, i: int) -> State:
+        calm = replace(state, rank=0, ended=times[i], at=times[i], entering=(0,), leaving=(0,), pending=None)
+        told.append((calm, Transition("resolved", times[i], state.since or times[i], level.rank, _row(values, i))))
+        return calm
+
+    for i in np.flatnonzero(holds).tolist():
+        if state.rank:
+            state = over(state, after)
+        state = replace(
+            state,
+            rank=rank,
+            told=rank,
+            since=times[i],
+            at=times[i],
+            first=first,
+            ended=None,
+            entering=(1,),
+            leaving=(0,),
+        )
+        told.append((state, Transition("fired", times[i], times[i], level.rank, _row(values, i))))
+        after = i + 1
+    if state.rank and after < len(times):
+        state = over(state, after)
+    return replace(state, at=times[-1], first=first, unknown=not (holds[-1] or fails[-1])), told
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class Book:
         self.running = PairEpisodes()
         self._continues = np.array([rule.continues.total_seconds() for rule in self.rules])
         self._lasts = np.array([rule.lasts.total_seconds() if rule.lasts else np.inf for rule in self.rules])
+        self._momentary = np.array([rule.momentary for rule in self.rules], dtype=bool)
 
     def paged(self) -> Iterator[tuple[slice, RulePage]]:
         """Yield each page with the rows that it has."""
@@ -111,10 +112,28 @@ class Book:
         for rows, page in self.paged():
             wanted = np.broadcast_to(every, page.at.shape) if pairs is None else pairs[rows]
             if wanted.any():
+                changes += self._passed(rows, page, wanted, at, seconds)
                 lasted = None if over is None else over[rows]
                 moved = page.step(matrix, unseen, seconds, closes, wanted, lasted)
                 changes += self._told(moved, rows.start, at, seconds)
         return changes
+
+    def _passed(self, of: slice, page: RulePage, wanted: Bools, at: datetime, seconds: int) -> Iterator[PairChange]:
+        """End the moments that fired at the close before, whatever this one brings: another one is another fire."""
+        momentary = self._momentary[of]
+        if not momentary.any():
+            return
+        rows, columns = np.nonzero((page.rank > 0) & momentary[:, None] & wanted & (page.at < seconds))
+        page.calm(rows, columns)
+        places = self.running.with_rows(keys_of(rows + of.start, columns))
+        for place, row, column in zip(places.tolist(), (rows + of.start).tolist(), columns.tolist(), strict=True):
+            since = datetime.fromtimestamp(int(self.running.since[place]), tz=UTC)
+            rank = RANKS[int(self.running.told[place]) - 1]
+            number = int(self.running.number[place]) or None
+            self.running.ended[place] = seconds
+            yield PairChange(
+                row, column, self.assets[column], "resolved", at, since, rank, installed=False, episode=number
+            )
 
     def _over(self, at: int) -> Bools | None:
         """Return the pairs whose episode has lasted as long as one may; None where there is none."""
@@ -135,7 +154,8 @@ class Book:
         before, after = moved.before.astype(np.int64), moved.after.astype(np.int64)
         ended, told = running.ended[places], running.told[places]
         begins, ends = (before == 0) & (after > 0), (before > 0) & (after == 0)
-        goes_on = begins & (ended > 0) & (moved.onset - ended <= self._continues[rows])
+        soon = (ended > 0) & (moved.onset - ended <= self._continues[rows])
+        goes_on = begins & soon & ~self._momentary[rows]
         fired, worse = begins & ~goes_on, (after > told) & ((before > 0) | goes_on)
         number = np.where(fired, 0, running.number[places])
         running.since[places] = np.where(fired, moved.onset, running.since[places])

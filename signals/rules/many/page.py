@@ -143,6 +143,14 @@ class RulePage:
         self.rank = after
         return self._moved(before, after, at)
 
+    def calm(self, rows: Indices, columns: Indices) -> None:
+        """Let pairs stand as if they had never been beyond a line."""
+        self.rank = self.rank.copy()
+        self.rank[rows, columns] = 0
+        self.pending[rows, columns], self.early[rows, columns] = 0, False
+        self.entering[:, rows, columns] = 0
+        self.leaving[:, rows, columns] = 0
+
     def _entered(self, before: Ranks, fresh: Bools, to_enter: InARow, to_leave: InARow) -> Ranks:
         """Return the ranks: up to the highest level that is reached, else down from each that is left."""
         after = before.copy()

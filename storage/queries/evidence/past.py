@@ -319,6 +319,7 @@ def _stepped(
                 known_by=rule.known_by,
                 continues=rule.continues,
                 lasts=rule.lasts,
+                momentary=rule.momentary,
             )
             fires = [
                 Fire(change.at, _venues(computed, asset, lead + round((change.at - begin) / clock)))

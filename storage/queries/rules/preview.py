@@ -200,6 +200,7 @@ def _stepped(
         known_by=rule.known_by,
         continues=rule.continues,
         lasts=rule.lasts,
+        momentary=rule.momentary,
     )
     spans: list[Span] = []
     again: list[datetime] = []

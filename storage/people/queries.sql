@@ -376,7 +376,7 @@ UPDATE shared_rules SET destination = :new WHERE destination = :old AND NOT EXIS
 SELECT * FROM shared_rules WHERE destination IN ({numbers}(:places)) ORDER BY created;
 
 -- name: kept_tried
-SELECT * FROM tried WHERE destination IN ({elements}(:places)) ORDER BY at;
+SELECT * FROM tried WHERE destination IN ({numbers}(:places)) ORDER BY at;
 
 -- name: kept_own_rules
 SELECT * FROM own_rules WHERE destination IN ({numbers}(:places)) ORDER BY destination, number;

@@ -163,9 +163,9 @@ def test_what_it_would_have_said_is_what_the_prices_say(winter: Desk) -> None:
 
 def test_a_rule_fires_each_time_that_it_begins(winter: Desk) -> None:
     """Whoever drew a line wants to hear of each time; three days in which an alarm goes on are for built-in ones."""
-    each = winter.ask("/alert btc price up 1% in 24h")
-    assert len(each.values["fires"]) > 10
-    assert not any("told as the same alert" in line for line in lines(each))
+    often = winter.ask("/alert btc price up 1% in 24h")
+    assert len(often.values["fires"]) > 10
+    assert not any("told as the same alert" in line for line in lines(often))
 
 
 # --- keeping, listing, changing ---------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.config import running, sections
 from handlers.command import Refused
 from handlers.language.kinds import zone_named
-from handlers.limits import RuleLimits
+from handlers.limits import LIMITS, RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
 from storage.engine.place import Server, place_given
@@ -136,11 +136,13 @@ class Retention(_Section):
 class Rules(_Section):
     """How many rules of their own people may have. Identical rules of several chats are judged once."""
 
-    of_a_chat: int = Field(20, ge=0, le=100_000, description="in one chat; 0: nobody writes any")
-    of_a_person: int = Field(50, ge=0, le=100_000, description="of one person, in all chats")
-    of_an_owner: int = Field(200, ge=0, le=100_000, description="of one owner of this bot, in all chats")
-    in_all: int = Field(5000, ge=0, le=100_000, description="of everybody; so many take a second at each close")
-    figures: int = Field(1_000_000, ge=1, description="stored figures that one rule may have read at each close")
+    of_a_chat: int = Field(LIMITS.of_a_chat, ge=0, le=100_000, description="in one chat; 0: nobody writes any")
+    of_a_person: int = Field(LIMITS.of_a_person, ge=0, le=100_000, description="of one person, in all chats")
+    of_an_owner: int = Field(LIMITS.of_an_owner, ge=0, le=100_000, description="of one owner of this bot, in all chats")
+    in_all: int = Field(
+        LIMITS.in_all, ge=0, le=100_000, description="of everybody; so many take a second at each close"
+    )
+    figures: int = Field(LIMITS.figures, ge=1, description="stored figures that one rule may have read at each close")
 
     @property
     def limits(self) -> RuleLimits:

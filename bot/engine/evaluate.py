@@ -88,17 +88,7 @@ def evaluate(
             key = (rule.id, asset)
             before = states.get(key, State())
             judged_by = rule.judged_rows(values, closes.step, lead)
-            state, told = stepping.run(
-                rule.levels,
-                before,
-                judged_by,
-                times,
-                closes=closes.step,
-                known_by=rule.known_by,
-                continues=rule.continues,
-                lasts=rule.lasts,
-                momentary=rule.momentary,
-            )
+            state, told = stepping.run_rule(rule, before, judged_by, times, closes.step)
             if rule.setup:
                 state, told = with_changes(rule.setup, before, state, told, judged_by, times)
             for then, change in told:

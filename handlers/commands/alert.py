@@ -12,9 +12,8 @@ from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, plain
 from signals.units import DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from signals.rules.reading import OwnLine
+    from storage.people.rules import Worded
     from storage.queries.rules.preview import Preview
 
 # What brings lark, numpy or the database along is imported when a command runs.
@@ -85,11 +84,11 @@ async def _previewed(deps: Deps, line: OwnLine) -> Reply:
     from handlers.words import rules as words  # noqa: PLC0415 - see above
     from storage.people import rules as kept  # noqa: PLC0415 - as above
     from storage.queries.rules import preview  # noqa: PLC0415 - as above
+    from storage.queries.rules.stricter import about_weekly  # noqa: PLC0415 - as above
 
-    check_cost(deps, line)
-    assets = _assets(deps, line)
+    assets = await asyncio.to_thread(affordable, deps, line)
     found = await asyncio.to_thread(preview.read, deps.store, line.rule, assets, deps.now)
-    stricter = await asyncio.to_thread(_stricter, line, found) if found.a_day > _OFTEN else None
+    stricter = await asyncio.to_thread(about_weekly, line, found) if found.a_day > _OFTEN else None
     here = deps.here()
     if here is not None:
         kept.tried(deps.store, here.id, line.rule.id, deps.now)
@@ -122,13 +121,6 @@ def _assets(deps: Deps, line: OwnLine) -> tuple[str, ...]:
     return assets
 
 
-def _stricter(line: OwnLine, found: Preview) -> tuple[OwnLine, Preview] | None:
-    """Return the same rule with a line further out, about once a week; None where there is no line to move."""
-    from storage.queries.rules import stricter  # noqa: PLC0415 - see above
-
-    return stricter.about_weekly(line, found)
-
-
 def _values(line: OwnLine, found: Preview, stricter: tuple[OwnLine, Preview] | None) -> dict[str, Any]:
     busiest = found.busiest()
     return {
@@ -147,8 +139,8 @@ def _values(line: OwnLine, found: Preview, stricter: tuple[OwnLine, Preview] | N
 # --- keeping it -------------------------------------------------------------------------------------------------------
 
 
-def check_cost(deps: Deps, line: OwnLine) -> None:
-    """Refuse what would cost a turn too much, before anything of it is computed."""
+def affordable(deps: Deps, line: OwnLine) -> tuple[str, ...]:
+    """Return the assets that a rule is about. Refused what would cost a turn too much, before any of it is computed."""
     from signals.rules.compiled import cost  # noqa: PLC0415 - see above
 
     assets, most = _assets(deps, line), deps.limits.figures
@@ -159,10 +151,11 @@ def check_cost(deps: Deps, line: OwnLine) -> None:
             f"That reads {cells:,} figures at each close, of {len(assets)} coins, and one rule may read {most:,}. "
             + (f"Ask it of {fits} coins or fewer." if fits else "Ask it of a shorter time.")
         )
+    return assets
 
 
 async def _saved(deps: Deps, line: OwnLine) -> Reply:
-    check_cost(deps, line)
+    await asyncio.to_thread(affordable, deps, line)
     worded = worded_of(line)
     check_room(deps)
     here = deps.made()
@@ -205,7 +198,7 @@ def check_room(deps: Deps) -> None:
         raise Refused("This bot watches as many rules as it may. Whoever runs it can allow more: [rules] in_all.")
 
 
-def worded_of(line: OwnLine) -> Any:
+def worded_of(line: OwnLine) -> Worded:
     """Return a line as it is kept."""
     from storage.people.rules import Worded  # noqa: PLC0415 - see above
 
@@ -220,6 +213,7 @@ async def _of_position(deps: Deps, line: OwnLine, *, saves: bool) -> Reply:
     from handlers.command import commands  # noqa: PLC0415 - it imports this module
     from handlers.commands.positions import person_of  # noqa: PLC0415 - opens the database
     from handlers.commands.watching import WatchArgs  # noqa: PLC0415 - as above
+    from handlers.words import wording  # noqa: PLC0415 - see above
     from storage.people import positions  # noqa: PLC0415 - as above
 
     number, within = line.scope.position, float(line.rule.levels[0].enter[0][0].bound)
@@ -232,7 +226,7 @@ async def _of_position(deps: Deps, line: OwnLine, *, saves: bool) -> Reply:
     typed = " ".join(f"{100 * one:g}" for one in lines)
     if saves:
         return await commands()["watch"].run(deps, WatchArgs(f"{number} lines {typed}"))
-    told = _listed([f"{100 * one:g} %" for one in lines])
+    told = wording.listing([f"{100 * one:g} %" for one in lines])
     return Reply(
         (
             Line(line.said, "headline"),
@@ -241,9 +235,3 @@ async def _of_position(deps: Deps, line: OwnLine, *, saves: bool) -> Reply:
         ),
         {"saved": False, "line": line.line, "lines": lines},
     )
-
-
-def _listed(words: Sequence[str]) -> str:
-    from handlers.words import wording  # noqa: PLC0415 - see above
-
-    return wording.listing(words)

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from handlers.command import Deps, Refused, command
-from handlers.commands.alert import RuleText, check_cost
+from handlers.commands.alert import RuleText, affordable
 from handlers.commands.evidence import evidence_of
 from handlers.language.telling.own_rules import number_said, numbered, own_line, pressed
 from handlers.reply import Button, Buttons, Line, Reply
@@ -36,12 +36,10 @@ async def backtest(deps: Deps, args: RuleText) -> Reply:
     trying many is good by chance now and then, so it is said how many this chat has tried.
     """
     from storage.people import rules as kept  # noqa: PLC0415 - see above
-    from storage.queries.rules.scope import assets_of  # noqa: PLC0415 - as above
 
     line = _line(deps, args.rule)
-    check_cost(deps, line)
-    asset = next(iter(assets_of(deps.store, line.scope, deps.assets, deps.now)), deps.assets[0])
-    reply = await evidence_of(deps, line.rule.id, asset, line.said)
+    assets = await asyncio.to_thread(affordable, deps, line)
+    reply = await evidence_of(deps, line.rule.id, assets[0], line.said)
     here = deps.here()
     tried = await asyncio.to_thread(kept.tried, deps.store, here.id, line.rule.id, deps.now) if here else 0
     blocks: list[Block] = [block for block in reply.blocks if not isinstance(block, Buttons)]

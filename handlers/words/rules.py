@@ -143,13 +143,11 @@ def distance(rule: AlertRule, looked: Looked) -> str:
 
 def _against(rule: AlertRule, one: Condition, values: Mapping[str, float]) -> str:
     """Say a value and its line; of a crossing the figure that crosses."""
-    derived = next((derived for derived in rule.derived if derived.name == one.name), None)
+    derived, unit = rule.made(one.name), conditions.unit_within(rule, one.name)
     if derived is None:
         return conditions.against([(one, values[one.name], float(one.bound))])
-    unit = conditions.unit_of(derived.of)
     if derived.kind in CROSSINGS:
         return f"{say(values[derived.of], unit)} (line {say(derived.line, unit)})"
-    unit = "fraction" if derived.kind == "change" else unit
     over = wording.duration(derived.over)
     return f"{say(values[one.name], unit)} in {over} (line {LINES[one.op]} {say(float(one.bound), unit)})"
 

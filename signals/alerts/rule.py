@@ -115,6 +115,10 @@ class AlertRule:
         """Return the values that its conditions compare: those of its metrics, and of a setup how many legs hold."""
         return {**values, **self.setup.counts(values)} if self.setup else values
 
+    def made(self, name: str) -> Derived | None:
+        """Return how a value that it compares is derived; None where a metric declares it."""
+        return next((one for one in self.derived if one.name == name), None)
+
     def judged_rows(self, rows: Mapping[str, Array], step: timedelta, lead: int) -> Mapping[str, Array]:
         """Return the same of rows of a clock, its derived values among them, behind the first `lead` rows.
 

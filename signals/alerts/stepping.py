@@ -20,12 +20,30 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from signals.alerts.condition import Groups, Level
+    from signals.alerts.rule import AlertRule
     from signals.series import Array
 
     Counts: TypeAlias = np.ndarray[tuple[int], np.dtype[np.int64]]
     Held: TypeAlias = tuple[np.ndarray[tuple[int], np.dtype[np.bool_]], np.ndarray[tuple[int], np.dtype[np.bool_]]]
 
 FEW: Final = 16  # closes that are stepped one by one: a tick brings one, and arrays have a price of their own
+
+
+def run_rule(
+    rule: AlertRule, state: State, values: Mapping[str, Array], times: Sequence[datetime], closes: timedelta
+) -> tuple[State, list[tuple[State, Transition]]]:
+    """Step a rule over closes by all that it declares; as `run`. values: what it is judged by."""
+    return run(
+        rule.levels,
+        state,
+        values,
+        times,
+        closes=closes,
+        known_by=rule.known_by,
+        continues=rule.continues,
+        lasts=rule.lasts,
+        momentary=rule.momentary,
+    )
 
 
 def run(

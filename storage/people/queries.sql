@@ -299,11 +299,13 @@ DELETE FROM episodes WHERE rule = :rule;
 -- --- rules.py: rules that chats wrote for themselves ------------------------------------------------------------------
 
 -- name: own_rules_of
-SELECT * FROM own_rules WHERE destination = :destination ORDER BY number;
+SELECT id, destination, number, line, rule, scope, person, created, paused, paused_for, once, at_most, told
+FROM own_rules WHERE destination = :destination ORDER BY number;
 
 -- name: own_rules
 -- Those of chats that can be told; what is paused is among them, since its state goes on.
-SELECT o.* FROM own_rules o JOIN destinations d ON d.id = o.destination WHERE d.gone IS NULL ORDER BY o.id;
+SELECT o.id, o.destination, o.number, o.line, o.rule, o.scope, o.person, o.created, o.paused, o.paused_for, o.once, o.at_most, o.told
+FROM own_rules o JOIN destinations d ON d.id = o.destination WHERE d.gone IS NULL ORDER BY o.id;
 
 -- name: count_own_rules
 -- In this chat, by this person anywhere, and in all.

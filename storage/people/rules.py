@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import MILLISECOND, from_ms, in_ms, to_ms
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from storage.engine.database import Store
-    from storage.engine.work import Row, Work
+    from storage.engine.work import Work
 
 SQL: Final = queries("storage.people")
 _LARGEST: Final = "the largest"  # the setting
@@ -74,12 +75,12 @@ class Counted:
 
 def of(store: Store, destination: int) -> list[OwnRule]:
     """Return the rules of a destination by their numbers."""
-    return [_own(row) for row in store.read(SQL.own_rules_of, destination=destination)]
+    return [_own(*row) for row in store.read_plain(SQL.own_rules_of, destination=destination)]
 
 
 def every(store: Store) -> list[OwnRule]:
     """Return all rules whose chat can be told, paused ones too."""
-    return [_own(row) for row in store.read(SQL.own_rules)]
+    return [_own(*row) for row in store.read_plain(SQL.own_rules)]
 
 
 def counted(store: Store, destination: int, person: str | None) -> Counted:
@@ -177,21 +178,26 @@ def _columns(worded: Worded) -> dict[str, Any]:
     }
 
 
-def _own(row: Row) -> OwnRule:
+@lru_cache(maxsize=10_000)
+def _own(
+    id_: int, destination: int, number: int, line: str, rule: str, scope: str, person: str | None, created: int,
+    paused: int | None, paused_for: PausedFor | None, once: int, at_most: int | None, told: int | None,
+) -> OwnRule:  # fmt: skip
+    """Read a row: thousands of them are read every turn, and hardly one is another than before."""
     return OwnRule(
-        id=row["id"],
-        destination=row["destination"],
-        number=row["number"],
+        id=id_,
+        destination=destination,
+        number=number,
         worded=Worded(
-            line=row["line"],
-            rule=row["rule"],
-            scope=json.loads(row["scope"]),
-            once=bool(row["once"]),
-            at_most=None if row["at_most"] is None else row["at_most"] * MILLISECOND,
+            line=line,
+            rule=rule,
+            scope=json.loads(scope),
+            once=bool(once),
+            at_most=None if at_most is None else at_most * MILLISECOND,
         ),
-        person=row["person"],
-        created=from_ms(row["created"]),
-        paused=None if row["paused"] is None else from_ms(row["paused"]),
-        paused_for=row["paused_for"],
-        told=None if row["told"] is None else from_ms(row["told"]),
+        person=person,
+        created=from_ms(created),
+        paused=None if paused is None else from_ms(paused),
+        paused_for=paused_for,
+        told=None if told is None else from_ms(told),
     )

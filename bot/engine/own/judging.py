@@ -28,12 +28,13 @@ from storage.engine.database import StoreError
 from storage.people import rules as people
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from bot.engine.own.closing import Instants
     from signals.alerts.event import Event
     from signals.alerts.rule import AlertRule
+    from signals.rules.many.book import PairChange
     from signals.rules.many.truths import Bools
     from storage.engine.database import Store
     from storage.people.rules import OwnRule
@@ -78,27 +79,26 @@ class OwnJudge:
         return told
 
     def _judge_live(self, clock: BookClock, now: datetime, started: datetime) -> list[Event]:
-        book, minute = clock.book, floor(now, MINUTE)
-        waiting: Bools = clock.pairs & (book.judged * 1000 < to_ms(minute))
+        book, minute, judged = clock.book, floor(now, MINUTE), clock.book.judged
+        waiting: Bools = clock.pairs & (judged * 1000 < to_ms(minute))
         if not waiting.any():
             return []
         values, came = self._prices.at(book.assets, book.rules, now)
         if to_ms(now) - to_ms(minute) < WAITED:
             waiting &= came
-        judged = book.judged
         changes = book.step(values.at(0), at=minute, closes=MINUTE, pairs=waiting)
-        close = Close(values, 0, MINUTE, None)
-        found = [
-            Happened(change, book.rules[change.row], close, bool(judged[change.row, change.column] == 0))
-            for change in changes
-        ]
+        found = _happened(book, judged, changes, Close(values, 0, MINUTE, None))
         # Where nothing happened it is kept now and then: what is lost with it are some minutes of a hold.
         touched: Bools = np.logical_or.reduce(waiting & (judged == 0), axis=1)
         touched[[change.row for change in changes]] = True
         if clock.looked != floor(now, PATIENCE):
             clock.looked, touched = floor(now, PATIENCE), np.logical_or.reduce(waiting, axis=1)
-        if not touched.any():
-            return []
+        return self._kept(book, found, touched, now, started) if touched.any() else []
+
+    def _kept(
+        self, book: Book, found: Sequence[Happened], touched: Bools, now: datetime, started: datetime
+    ) -> list[Event]:
+        """Write what happened, what is told of it and where the rules stand by it, all or nothing."""
         with self._store.write() as work:
             told = tell(self._store, work, book, found, self._wanted, now, started)
             book.forget(now)
@@ -110,9 +110,13 @@ class OwnJudge:
         rows = people.every(self._store)
         if not rows and not self._rows:
             return False
-        if self._rows is None or self._largest.look(now) or _asked(rows) != _asked(self._rows):
+        if self._largest.look(now) or self._rows is None:
             self._load(rows, now)
-        elif rows != self._rows:  # one has fired, or was paused: what is judged is the same
+        elif rows == self._rows:  # in nearly all turns
+            pass
+        elif _asked(rows) != _asked(self._rows):
+            self._load(rows, now)
+        else:  # one has fired, or was paused: what is judged is the same
             self._wanted = WantedRules.of(rows, self._followed, self._largest, self._known)
             self._rows = rows
         return True
@@ -191,11 +195,7 @@ class OwnJudge:
         if not ready.any():
             return []
         happened, touched = self._stepped(clock, closing, judged, due, step, ready, now, note)
-        with self._store.write() as work:
-            told = tell(self._store, work, book, happened, self._wanted, now, started)
-            book.forget(now)
-            own.save(work, kept(book, touched))
-        return told
+        return self._kept(book, happened, touched, now, started)
 
     def _stepped(
         self,
@@ -232,12 +232,16 @@ class OwnJudge:
                     changes = book.step(
                         values.at(i), at=times[i], closes=closes * MILLISECOND, pairs=now_due & (step == closes)
                     )
-                    close = Close(values, i, closes * MILLISECOND, note)
-                    found += [
-                        Happened(change, book.rules[change.row], close, bool(judged[change.row, change.column] == 0))
-                        for change in changes
-                    ]
+                    found += _happened(book, judged, changes, Close(values, i, closes * MILLISECOND, note))
         return found, touched
+
+
+def _happened(book: Book, judged: Instants, changes: Iterable[PairChange], close: Close) -> list[Happened]:
+    """Return what happened at a close. judged: when each pair was before it, 0 for never."""
+    return [
+        Happened(change, book.rules[change.row], close, bool(judged[change.row, change.column] == 0))
+        for change in changes
+    ]
 
 
 def _asked(rows: Sequence[OwnRule]) -> list[tuple[int, str, str]]:

@@ -10,6 +10,7 @@ import numpy as np
 from handlers.charts import content
 from handlers.charts.figures import say
 from handlers.words.rules import RULE, stamp
+from handlers.words.stories import conditions
 from signals.alerts.derived import CROSSINGS, with_derived
 from signals.alerts.rule import rule_of
 from signals.metric import Chart, metrics
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from signals.alerts.derived import Derived
     from signals.alerts.rule import AlertRule
-    from signals.metric import Unit
     from storage.engine.database import Store
 
 PICTURE: Final = RULE
@@ -67,7 +67,7 @@ def _drawn(rule: AlertRule) -> tuple[str, Derived | None]:
     Of a crossing the figure that crosses is drawn, with its line.
     """
     name = rule.levels[0].enter[0][0].name
-    derived = next((derived for derived in rule.derived if derived.name == name), None)
+    derived = rule.made(name)
     if derived is not None and derived.kind in CROSSINGS:
         return derived.of, derived
     return name, derived
@@ -77,9 +77,7 @@ def _chart(rule: AlertRule, name: str, derived: Derived | None) -> Chart:
     metric, _, value = name.partition(".")
     declared = metrics()[metric].values.get(derived.of.partition(".")[2] if derived else value)
     crossing = derived is not None and derived.kind in CROSSINGS
-    unit: Unit = "count" if declared is None else declared.unit
-    if derived is not None and derived.kind == "change":
-        unit = "fraction"
+    unit = conditions.unit_within(rule, derived.name if derived else name)
     return Chart(
         title=rule.title,
         axis=declared.title if declared else rule.title,

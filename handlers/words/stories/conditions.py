@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from signals.alerts.condition import Condition
+    from signals.alerts.rule import AlertRule
     from signals.metric import Unit
 
 LINES: Final = {"<=": "at most", "<": "below", ">=": "at least", ">": "above"}
@@ -23,6 +24,14 @@ def unit_of(name: str) -> Unit:
     metric, _, value = name.partition(".")
     declared = metrics().get(metric)
     return declared.values[value].unit if declared and value in declared.values else "count"
+
+
+def unit_within(rule: AlertRule, name: str) -> Unit:
+    """Return the unit of a value that a rule compares, also of one that it derives: a change by part is a fraction."""
+    made = rule.made(name)
+    if made is None:
+        return unit_of(name)
+    return "fraction" if made.kind == "change" else unit_of(made.of)
 
 
 def number(value: float, name: str) -> str:

@@ -310,17 +310,7 @@ def _stepped(
         for part, into in ((slice(0, cut), then), (slice(cut, len(times)), now)):
             before = then[rule.id]
             of_part = {name: array[part] for name, array in judged.items()}
-            state, told = stepping.run(
-                rule.levels,
-                before.state,
-                of_part,
-                times[part],
-                closes=clock,
-                known_by=rule.known_by,
-                continues=rule.continues,
-                lasts=rule.lasts,
-                momentary=rule.momentary,
-            )
+            state, told = stepping.run_rule(rule, before.state, of_part, times[part], clock)
             fires = [
                 Fire(change.at, _venues(computed, asset, lead + round((change.at - begin) / clock)))
                 for _, change in told

@@ -191,17 +191,7 @@ def _stepped(
     """Step one asset. times: of the rows of values, among them those that derived values read before the first."""
     lead = rule.lead(clock)
     rows = rule.judged_rows(values, clock, lead)
-    state, told = stepping.run(
-        rule.levels,
-        State(),
-        rows,
-        times[lead:],
-        closes=clock,
-        known_by=rule.known_by,
-        continues=rule.continues,
-        lasts=rule.lasts,
-        momentary=rule.momentary,
-    )
+    state, told = stepping.run_rule(rule, State(), rows, times[lead:], clock)
     spans: list[Span] = []
     again: list[datetime] = []
     held_before = counts = False

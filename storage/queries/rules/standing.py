@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rule_of
 from signals.evidence import horizon_of
-from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.rules.reading import Scope
 from storage.alerts import episodes, record
@@ -64,7 +63,7 @@ def _read(store: Store, rule: OwnRule, followed: Sequence[str], now: datetime) -
     whose = {declared.asset_of(asset) for asset in assets}
     mine = [one for one in episodes.of_rule(store, declared.id, rule.created) if one.asset in whose]
     days = horizon_of(declared, metrics()[declared.metrics[0]])
-    entries = [one for one in record.of_own(store, declared.id, rule.created) if one.asset in whose | {MARKET}]
+    entries = [one for one in record.of_own(store, declared.id, rule.created) if one.asset in whose]
     outcomes = [outcome for one in entries if (outcome := one.outcome(days))]
     return RuleStanding(
         rule,

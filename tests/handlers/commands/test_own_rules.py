@@ -229,13 +229,13 @@ def test_limits_say_what_to_do(winter: Desk) -> None:
 
 
 def test_what_costs_too_much_is_refused_before_it_is_computed(winter: Desk) -> None:
-    from handlers.commands.alert import check_cost  # noqa: PLC0415 - for this alone
+    from handlers.commands.alert import affordable  # noqa: PLC0415 - for this alone
     from handlers.language.telling.own_rules import own_line  # noqa: PLC0415 - as above
 
     line = own_line("any lead > 0.5", winter.deps)
-    check_cost(winter.deps, line)
+    affordable(winter.deps, line)
     with pytest.raises(Refused, match="of 2 coins, and one rule may read 10"):
-        check_cost(replace(winter.deps, limits=RuleLimits(figures=10)), line)
+        affordable(replace(winter.deps, limits=RuleLimits(figures=10)), line)
 
 
 def test_members_read_the_list_and_change_nothing(winter: Desk) -> None:

@@ -22,6 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -228,3 +230,13 @@ def _ends_with_us() -> None:
     os.setsid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
+
+
+def lent() -> Iterator[str]:
+    """Lend the address of an empty database of the newest schema; the test is skipped where there can be none."""
+    found = databases()
+    if found is None:
+        pytest.skip(MISSING)
+    taken = found.take()
+    yield taken
+    found.give_back(taken)

@@ -79,10 +79,8 @@ class LivePrices:
         derived_of = list(dict.fromkeys(one for rule in rules for one in rule.derived))
         known = with_derived(derived_of, {PRICE: prices}, MINUTE)
         derived = {name: rows[-1:] for name, rows in known.items() if name != PRICE}
-        # That a price is known stands for the z of its move, which no rule judged here compares.
         of_metric = {METRIC: {PRICE: prices[-1:], HOURLY: change[-1:]}}
         values = ValuesAtCloses([from_ms(minute)], MINUTE, assets, of_metric=of_metric, derived=derived)
-        values.known = {f"{METRIC}.value": prices[-1:]}
         values.venues = {asset: self._venues(asset, to_ms(now)) for asset in assets}
         came = np.array([self._newest(asset) >= minute for asset in assets])
         return values, came

@@ -34,8 +34,8 @@ class ValuesAtCloses:
 
     assets: the columns. of_metric: by the id of a metric or setup, its values by their whole names, (closes, assets).
     derived: what is computed from the rows of others, likewise. computed: each metric as it was computed, with the
-    assets that it was computed of. failed: metrics that could not be. known: what is compared and never told.
-    venues: of an asset, where nothing was computed that says it.
+    assets that it was computed of. failed: metrics that could not be. venues: of an asset, where
+    nothing was computed that says it.
     """
 
     times: Sequence[datetime]
@@ -45,7 +45,6 @@ class ValuesAtCloses:
     derived: dict[str, Array] = field(default_factory=dict)
     computed: dict[str, list[tuple[frozenset[str], Computed]]] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
-    known: dict[str, Array] = field(default_factory=dict)
     venues: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _lists: tuple[int, dict[str, dict[str, list[float]]]] = (-1, {})  # of one close: numbers of Python come quicker
 
@@ -100,7 +99,7 @@ class ValuesAtCloses:
     def at(self, i: int) -> dict[str, Array]:
         """Return the values of one close by name, one an asset. i: which of `times`."""
         found = {name: rows[i] for of in self.of_metric.values() for name, rows in of.items()}
-        return found | {name: rows[i] for name, rows in (*self.derived.items(), *self.known.items())}
+        return found | {name: rows[i] for name, rows in self.derived.items()}
 
     def row(self, rule: AlertRule, column: int, i: int) -> dict[str, float]:
         """Return the values that a rule is told with at one close. column: of the asset."""

@@ -25,12 +25,7 @@ SECRET = "s3cret"
 
 @pytest.fixture
 def server() -> Iterator[str]:
-    found = postgres.databases()
-    if found is None:
-        pytest.skip(postgres.MISSING)
-    taken = found.take()
-    yield taken
-    found.give_back(taken)
+    yield from postgres.lent()
 
 
 def test_a_file_moves_into_the_server_of_the_configuration(perpulse: Perpulse, tmp_path: Path, server: str) -> None:

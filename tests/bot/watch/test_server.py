@@ -15,18 +15,11 @@ from bot.watch.config import WatchSection
 from bot.watch.served import server
 from bot.watch.served.server import WatchServer
 from tests.bot.commandline import closed_port
-from tests.bot.watch.house import Watched, watched_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
-
-@pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
-    made = watched_at(tmp_path)
-    yield made
-    made.desk.store.close()
+    from tests.bot.watch.house import Watched
 
 
 @contextlib.asynccontextmanager

@@ -24,13 +24,9 @@ SQL = queries("storage.engine")
 
 @pytest.fixture
 def server() -> Iterator[Store]:
-    found = postgres.databases()
-    if found is None:
-        pytest.skip(postgres.MISSING)
-    taken = found.take()
-    with closing(Store(taken)) as store:
-        yield store
-    found.give_back(taken)
+    for address in postgres.lent():
+        with closing(Store(address)) as store:
+            yield store
 
 
 @pytest.fixture

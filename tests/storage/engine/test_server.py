@@ -45,12 +45,7 @@ TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 
 @pytest.fixture
 def url() -> Iterator[str]:
     """The address of an empty database of the newest schema."""
-    found = postgres.databases()
-    if found is None:
-        pytest.skip(postgres.MISSING)
-    taken = found.take()
-    yield taken
-    found.give_back(taken)
+    yield from postgres.lent()
 
 
 @pytest.fixture

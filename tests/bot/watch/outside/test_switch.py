@@ -18,11 +18,11 @@ from bot.watch.config import WatchSection
 from bot.watch.outside import switch as module
 from bot.watch.outside.switch import DeadMansSwitch
 from tests.bot.commandline import closed_port
-from tests.bot.watch.house import Watched, watched_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
+
+    from tests.bot.watch.house import Watched
 
 PATH = "/ping/3f0c2f5e-secret"
 MINUTE = timedelta(minutes=1)
@@ -56,13 +56,6 @@ async def monitor() -> AsyncIterator[Monitor]:
     made.url = f"http://127.0.0.1:{port}{PATH}"
     yield made
     await runner.cleanup()
-
-
-@pytest.fixture
-async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
-    made = watched_at(tmp_path)
-    yield made
-    made.desk.store.close()
 
 
 @contextlib.asynccontextmanager

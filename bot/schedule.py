@@ -7,9 +7,11 @@ jump (bot/machine.py) calls `begin_anew` within seconds of it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import sys
 from datetime import UTC, timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -42,7 +44,7 @@ def schedule(jobs: dict[str, tuple[timedelta, Callable[[], Awaitable[Any]]]]) ->
     for name, (every, job) in jobs.items():
         # By default a run that is more than a second late is dropped, with one warning.
         scheduler.add_job(
-            job,
+            _until_called_off(job),
             "interval",
             id=name,
             seconds=every.total_seconds(),
@@ -51,6 +53,17 @@ def schedule(jobs: dict[str, tuple[timedelta, Callable[[], Awaitable[Any]]]]) ->
             max_instances=1,
         )
     return scheduler
+
+
+def _until_called_off(job: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any]]:
+    """Let a job that a stop calls off end like any other: the library would log a traceback, as of a fault of ours."""
+
+    @wraps(job)
+    async def called() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await job()
+
+    return called
 
 
 async def cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -255,7 +255,8 @@ class BotApi(Served, Chats):
         old, self.news = self.news, asyncio.Event()
         old.set()
         wanted = params.get("allowed_updates")
-        end = time.monotonic() + params.get("timeout", 0)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + params.get("timeout", 0)
         while True:
             if mine != self._poller:
                 raise Refusal(
@@ -263,8 +264,8 @@ class BotApi(Served, Chats):
                     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
                 )
             found = [update for update in self.updates if not wanted or any(kind in update for kind in wanted)]
-            left = end - time.monotonic()
-            if found or left <= 0:
+            left = end - loop.time()
+            if found or left <= 0.000_001:  # less is lost in the sum of a loop's time, which may stand still
                 return found[: params.get("limit", 100)]
             self.news.clear()
             try:
@@ -313,7 +314,7 @@ class BotApi(Served, Chats):
         self._limit(chat)
         silent = bool(params.get("disable_notification"))
         number = self.next_id(chat.id)
-        sent = Sent(chat.id, number, text, html, reply_to, thread, silent, keyboard, photo, preview, time.time())
+        sent = Sent(chat.id, number, text, html, reply_to, thread, silent, keyboard, photo, preview, self.wall())
         self.accepted.append(sent)
         return self.shown(sent)
 

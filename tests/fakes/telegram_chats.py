@@ -71,6 +71,7 @@ class Chats:
         self.updates: list[dict[str, Any]] = []  # not yet confirmed by the bot
         self.queries: set[str] = set()  # pressed buttons and inline queries not yet answered
         self.news = asyncio.Event()
+        self.wall = time.time  # of what is written; a test may set its own
         self._update_ids = itertools.count(1000)
         self._message_ids: defaultdict[int, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
 
@@ -115,7 +116,7 @@ class Chats:
     def edit(self, message: dict[str, Any], text: str) -> None:
         """Let a person change what they wrote."""
         kind = "edited_channel_post" if message["chat"]["type"] == "channel" else "edited_message"
-        self.enqueue({kind: message | {"text": text, "edit_date": int(time.time())}})
+        self.enqueue({kind: message | {"text": text, "edit_date": int(self.wall())}})
 
     def press(self, message: Sent, data: str, user: int) -> str:
         """Let a person press a button of a message; returns the query's id."""
@@ -147,7 +148,7 @@ class Chats:
         chat = self.chats[chat_id]
         chat.refuses = sentence
         if announce:
-            about = {"chat": chat.as_json(), "from": person(by), "date": int(time.time())}
+            about = {"chat": chat.as_json(), "from": person(by), "date": int(self.wall())}
             about["old_chat_member"] = {"status": "member", "user": self.me}
             about["new_chat_member"] = {"status": "kicked", "user": self.me, "until_date": 0}
             self.enqueue({"my_chat_member": about})
@@ -169,7 +170,7 @@ class Chats:
         return [message.text for message in self.accepted if message.chat == chat_id]
 
     def _message(self, chat: Chat) -> dict[str, Any]:
-        return {"message_id": self.next_id(chat.id), "date": int(time.time()), "chat": chat.as_json()}
+        return {"message_id": self.next_id(chat.id), "date": int(self.wall()), "chat": chat.as_json()}
 
     def shown(self, sent: Sent) -> dict[str, Any]:
         """Return a message of the bot as the API shows it."""

@@ -18,12 +18,14 @@ TELEGRAM, DISCORD = "telegram", "discord"
 class Scale:
     """How much of a scenario is played: a part of it in CI, all of it by `make faults`. folder: for its files.
 
-    share: of the whole, where that takes too long; never less than the part.
+    share: of the whole, where that takes too long; never less than the part. seed: of what is drawn at random, where a
+    scenario takes one.
     """
 
     folder: Path
     whole: bool = False
     share: float = 1.0
+    seed: int = 1
 
     def of(self, part: int, whole: int) -> int:
         """Return a number for this scale."""
@@ -38,7 +40,7 @@ class Counts:
     that ended by themselves, and errors that nobody caught. may_repeat: how many repeats are promised at most; unmarked
     ones among those that have to say that they may be one are never. broken: other promises that were not kept. slow:
     promises of so many seconds that programs did not keep, whose clock is that of the machine. noted: what was measured
-    besides. figures: what was measured of a goal, by its name.
+    besides. figures: what was measured of a goal, by its name. table: what was measured step by step, its head first.
     """
 
     wanted: int = 0
@@ -53,6 +55,7 @@ class Counts:
     slow: list[str] = field(default_factory=list)
     noted: list[str] = field(default_factory=list)
     figures: dict[str, str] = field(default_factory=dict)
+    table: list[str] = field(default_factory=list)
 
     def hold(self, kept: object, promise: str) -> None:
         """Note a promise as broken unless it was kept."""

@@ -1,0 +1,147 @@
+"""What a day of a month leaves behind, and what is called constant: the numbers stand here before anything is measured.
+
+Day SETTLED is the first of which something is asked: by then the short retention of the month holds as many figures of
+minutes as it ever will. Rows go on growing by what is kept for ever, a figure an hour and each episode, so of the
+database it is asked how much of it a row takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import sqlite3
+import threading
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Final
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SETTLED: Final = 5  # the first day that counts
+SLOPE_MB: Final = 0.5  # a day, of memory, from then on: 15 MB a month
+GROWTH: Final = 0.05  # of memory, from then to the end
+OBJECTS: Final = 0.03  # of what the collector knows, from then to the end
+TASKS, THREADS, DESCRIPTORS, FILES = 2, 1, 6, 0  # more at the end than then; connections that idle come and go
+BYTES_A_ROW: Final = 1.2  # times as many as then
+WAL_MB: Final = 36.0  # whenever it is looked at: it is moved into the file when it has grown to 32 MB
+_OF_FAKES: Final = "RequestHandler.start"  # a task of aiohttp's server for each connection
+
+
+@dataclass(frozen=True)
+class Day:
+    """One evening. Memory, database and its log in MB; rows: of all tables; objects: that the collector knows.
+
+    held_mb: memory without what the allocator keeps for later.
+    """
+
+    day: int
+    memory_mb: float
+    held_mb: float
+    tasks: int
+    threads: int
+    descriptors: int
+    files: int
+    database_mb: float
+    wal_mb: float
+    rows: int
+    objects: int
+    lives: int
+    messages: int
+
+    @property
+    def of_a_row(self) -> float:
+        """Return the bytes of the file for each row."""
+        return self.database_mb * 2**20 / self.rows
+
+    def row(self) -> str:
+        """Return the row of a table."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return f"| {' | '.join(f'{value:,.1f}' if isinstance(value, float) else f'{value:,}' for value in values)} |"
+
+
+def head() -> str:
+    """Return the head of the table, with the line below it."""
+    names = [field.name.replace("_mb", " MB") for field in fields(Day)]
+    return f"| {' | '.join(names)} |\n|{' --- |' * len(names)}"
+
+
+def measured(day: int, data: Path, *, lives: int, messages: int) -> tuple[Day, Counter[str]]:
+    """Look at this process and at the folder of its data; with what the collector knows, by type."""
+    gc.unfreeze()
+    gc.collect()
+    known = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
+    process, database = psutil.Process(), data / "perpulse.db"
+    memory = process.memory_info().rss
+    _give_back()
+    tasks = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]  # type: ignore[union-attr]
+    wal = database.with_name("perpulse.db-wal")
+    return Day(
+        day=day,
+        memory_mb=memory / 2**20,
+        held_mb=process.memory_info().rss / 2**20,
+        tasks=sum(name != _OF_FAKES for name in tasks),
+        threads=threading.active_count(),
+        descriptors=process.num_fds(),
+        files=sum(path.is_file() for path in data.rglob("*")),
+        database_mb=database.stat().st_size / 2**20,
+        wal_mb=wal.stat().st_size / 2**20 if wal.exists() else 0.0,
+        rows=_rows(database),
+        objects=known.total(),
+        lives=lives,
+        messages=messages,
+    ), known
+
+
+def _give_back() -> None:
+    """Have the allocator give back what it keeps for later, where it can."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _rows(database: Path) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as file:
+        names = [name for (name,) in file.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return sum(file.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names)  # noqa: S608 - of our own tables
+
+
+def slope(values: Sequence[float]) -> float:
+    """Return by how much values rise from one to the next, by least squares; 0 where there are fewer than two."""
+    count = len(values)
+    if count < 2:
+        return 0.0
+    middle, mean = (count - 1) / 2, sum(values) / count
+    spread = sum((place - middle) ** 2 for place in range(count))
+    return sum((place - middle) * (value - mean) for place, value in enumerate(values)) / spread
+
+
+def not_constant(days: Sequence[Day]) -> list[str]:
+    """Return in words what grew from day SETTLED on; nothing is asked of a month that ends before."""
+    counted = [day for day in days if day.day >= SETTLED]
+    if len(counted) < 2:
+        return []
+    then, end = counted[0], counted[-1]
+    rises = slope([day.memory_mb for day in counted])
+    found = [
+        (rises < SLOPE_MB, f"memory rises by {rises:.2f} MB a day"),
+        (
+            end.memory_mb <= then.memory_mb * (1 + GROWTH),
+            f"memory grew from {then.memory_mb:.0f} to {end.memory_mb:.0f} MB",
+        ),
+        (end.objects <= then.objects * (1 + OBJECTS), f"objects grew from {then.objects:,} to {end.objects:,}"),
+        (end.tasks <= then.tasks + TASKS, f"{then.tasks} tasks became {end.tasks}"),
+        (end.threads <= then.threads + THREADS, f"{then.threads} threads became {end.threads}"),
+        (
+            end.descriptors <= then.descriptors + DESCRIPTORS,
+            f"{then.descriptors} descriptors became {end.descriptors}",
+        ),
+        (end.files <= then.files + FILES, f"{then.files} files became {end.files}"),
+        (end.of_a_row <= BYTES_A_ROW * then.of_a_row, f"{then.of_a_row:.0f} bytes a row became {end.of_a_row:.0f}"),
+        (max(day.wal_mb for day in days) <= WAL_MB, "the log of the database is long"),
+    ]
+    return [said for kept, said in found if not kept]

@@ -1,0 +1,101 @@
+"""What a month calls constant, and what it calls lost and told twice."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.faults.bench import MARK
+from tests.faults.month.fakes import Fall
+from tests.faults.month.people import PRIVATE, People
+from tests.faults.month.vitals import SETTLED, Day, not_constant, slope
+from tests.faults.scenario import TELEGRAM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GOOD = Day(
+    day=0, memory_mb=250.0, held_mb=240.0, tasks=20, threads=8, descriptors=50, files=5, database_mb=4.0, wal_mb=3.0,
+    rows=40_000, objects=400_000, lives=1, messages=0,
+)  # fmt: skip
+BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("grown", "said"),
+    [
+        pytest.param(lambda _: {}, "", id="nothing grows"),
+        pytest.param(lambda n: {"memory_mb": 250.0 + (10 if n % 2 else 0)}, "", id="memory comes and goes"),
+        pytest.param(lambda n: {"memory_mb": 200.0 + 30 * min(n, SETTLED)}, "", id="it grows before it counts"),
+        pytest.param(lambda n: {"memory_mb": 250.0 + n}, "memory rises by 1.00 MB a day", id="a leak"),
+        pytest.param(lambda n: {"objects": 400_000 + 1_000 * n}, "objects grew", id="objects that stay"),
+        pytest.param(lambda n: {"tasks": 20 + n // 2}, "22 tasks became 35", id="tasks that never end"),
+        pytest.param(lambda n: {"threads": 8 + n}, "threads became", id="threads"),
+        pytest.param(lambda n: {"descriptors": 50 + n}, "descriptors became", id="files that stay open"),
+        pytest.param(lambda n: {"files": 5 + n}, "files became", id="files that are never removed"),
+        pytest.param(lambda n: {"database_mb": 4.0 + n}, "bytes a row became", id="room that is never used again"),
+        pytest.param(lambda n: {"database_mb": 4.0 + n, "rows": 40_000 + 10_000 * n}, "", id="rows that are kept"),
+        pytest.param(lambda n: {"wal_mb": 50.0 if n == 3 else 3.0}, "the log of the database is long", id="its log"),
+    ],
+)
+def test_what_grows_is_said(grown: Callable[[int], dict[str, Any]], said: str) -> None:
+    found = "; ".join(not_constant([replace(GOOD, day=n, **grown(n)) for n in range(1, 31)]))
+    assert (said in found) if said else found == ""
+
+
+def test_a_slope_is_that_of_a_line() -> None:
+    assert slope([3.0, 5.0, 7.0, 9.0]) == pytest.approx(2.0)
+    assert slope([4.0]) == 0.0
+
+
+class Standing:
+    """A program as far as what chats were shown asks for one."""
+
+    app = None
+
+    def __init__(self) -> None:
+        self.at = BEGIN
+        self.clock = self
+
+    def true(self) -> datetime:
+        return self.at
+
+
+def people_of(*shown: tuple[float, str], told: int = 0) -> People:
+    """Return the people of a chat that was shown texts, each after some hours, and told some news in the first one."""
+    program: Any = Standing()
+    people = People(program, [Fall("BTC", BEGIN + 10 * HOUR, BEGIN + 28 * HOUR)], random.Random(1))
+    people.told = dict.fromkeys(range(1, told + 1), BEGIN + HOUR)
+    for hours, text in shown:
+        program.at = BEGIN + hours * HOUR
+        people._note(TELEGRAM, str(PRIVATE), text)
+    return people
+
+
+FELL = "BTC: price down 12 % or more in 24 h.\n\nIt does not tell why."
+DIGEST = "A quiet day: BTC 90,000.\n\nSince 1 November 09:00 CET."
+
+
+@pytest.mark.parametrize(
+    ("shown", "lost", "doubled", "false"),
+    [
+        pytest.param([(2, "news 1 (notice)"), (12, FELL), (32, DIGEST)], 0, 0, 0, id="all of it"),
+        pytest.param([(12, FELL), (32, DIGEST)], 1, 0, 0, id="a news that was never shown"),
+        pytest.param([(2, "news 1 (notice)"), (32, DIGEST)], 1, 0, 0, id="a fall that was never told"),
+        pytest.param([(2, "news 1 (notice)"), (12, FELL)], 1, 0, 0, id="no digest"),
+        pytest.param([(2, "news 1"), (3, "news 1"), (12, FELL), (32, DIGEST)], 0, 1, 0, id="a news twice"),
+        pytest.param([(2, "news 1"), (3, f"{MARK}\nnews 1"), (12, FELL), (32, DIGEST)], 0, 0, 0, id="twice, marked"),
+        pytest.param([(2, "news 1"), (12, FELL), (13, FELL), (32, DIGEST)], 0, 1, 0, id="a fall twice"),
+        pytest.param([(2, "news 1"), (12, FELL), (32, DIGEST), (33, DIGEST)], 0, 1, 0, id="a digest twice"),
+        pytest.param([(2, "news 1"), (5, FELL), (12, FELL), (32, DIGEST)], 0, 0, 1, id="a fall that was none"),
+    ],
+)
+def test_what_chats_were_shown_is_counted(shown: list[tuple[float, str]], lost: int, doubled: int, false: int) -> None:
+    people, until = people_of(*shown, told=1), BEGIN + 56 * HOUR
+    here = [one for one in people.lost(TELEGRAM, until) if f"in {PRIVATE}" in one and "-" not in one]
+    assert (len(here), len(people.doubled(TELEGRAM)), len(people.false(TELEGRAM))) == (lost, doubled, false)

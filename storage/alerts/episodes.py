@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.episodes import State, from_json, to_json
@@ -52,20 +51,31 @@ class Episode:
 
 def rule_states(store: Store) -> dict[Key, RuleState]:
     """Return where every rule stands."""
-    rows = store.read_plain(SQL.rule_states)
-    return {(rule, asset): _stands(text, episode) for rule, asset, text, episode in rows}
+    rows, known = store.read_plain(SQL.rule_states), store.beside(_Standings)
+    return {(rule, asset): known.read((rule, asset), text, episode) for rule, asset, text, episode in rows}
 
 
 def states_of(store: Store, rule: str) -> dict[str, RuleState]:
     """Return where one rule stands, by asset."""
-    rows = store.read_plain(SQL.states_of_rule, rule=rule)
-    return {asset: _stands(text, episode) for asset, text, episode in rows}
+    rows, known = store.read_plain(SQL.states_of_rule, rule=rule), store.beside(_Standings)
+    return {asset: known.read((rule, asset), text, episode) for asset, text, episode in rows}
 
 
-@lru_cache(maxsize=10_000)
-def _stands(text: str, episode: int | None) -> RuleState:
-    """Read a state: some thousand of them are read every turn, and hardly one is another than before."""
-    return RuleState(from_json(json.loads(text)), episode)
+class _Standings:
+    """Reads states: some thousand of them are read every turn, and hardly one is another than before.
+
+    The last one of each rule and asset is kept, and no other: where a rule stood before is never asked again, and a
+    cache of whatever was read would hold a week of it.
+    """
+
+    def __init__(self, _: Store) -> None:
+        self._last: dict[Key, tuple[str, RuleState]] = {}
+
+    def read(self, key: Key, text: str, episode: int | None) -> RuleState:
+        last = self._last.get(key)
+        if last is None or last[0] != text or last[1].episode != episode:
+            last = self._last[key] = text, RuleState(from_json(json.loads(text)), episode)
+        return last[1]
 
 
 def save(work: Work, key: Key, state: State, episode: int | None) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -29,6 +30,21 @@ def test_a_standing_comes_back_as_it_was(store: Store) -> None:
     with store.write() as connection:
         episodes.save(connection, KEY, State(at=NOW), None)
     assert episodes.rule_states(store) == {KEY: RuleState(State(at=NOW), None)}
+
+
+def test_where_a_rule_stood_before_is_not_remembered(store: Store) -> None:
+    """Of each close of a month one would stay: a tenth of the memory of a bot with two assets."""
+
+    def read() -> int:
+        assert episodes.rule_states(store)[KEY].state == episodes.states_of(store, KEY[0])[KEY[1]].state
+        return sum(isinstance(one, RuleState) for one in gc.get_objects())
+
+    counts = []
+    for hours in range(20):
+        with store.write() as connection:
+            episodes.save(connection, KEY, State(at=NOW + timedelta(hours=hours)), None)
+        counts.append(read())
+    assert counts[-1] == counts[1]
 
 
 def test_an_episode_is_one_line_from_its_first_close_to_its_last(store: Store) -> None:

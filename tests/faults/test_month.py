@@ -78,6 +78,7 @@ def people_of(*shown: tuple[float, str], told: int = 0) -> People:
 
 
 FELL = "BTC: price down 12 % or more in 24 h.\n\nIt does not tell why."
+LATE = "A quiet day: BTC 90,000.\n\nDue 09:00, told 09:44. Since 1 November 09:00 CET."
 DIGEST = "A quiet day: BTC 90,000.\n\nSince 1 November 09:00 CET."
 
 
@@ -85,6 +86,7 @@ DIGEST = "A quiet day: BTC 90,000.\n\nSince 1 November 09:00 CET."
     ("shown", "lost", "doubled", "false"),
     [
         pytest.param([(2, "news 1 (notice)"), (12, FELL), (32, DIGEST)], 0, 0, 0, id="all of it"),
+        pytest.param([(2, "news 1 (notice)"), (12, FELL), (33, LATE)], 0, 0, 0, id="a digest that says it is late"),
         pytest.param([(12, FELL), (32, DIGEST)], 1, 0, 0, id="a news that was never shown"),
         pytest.param([(2, "news 1 (notice)"), (32, DIGEST)], 1, 0, 0, id="a fall that was never told"),
         pytest.param([(2, "news 1 (notice)"), (12, FELL)], 1, 0, 0, id="no digest"),

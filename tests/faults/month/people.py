@@ -56,7 +56,7 @@ _ROW: Final = (
     "JOIN notices n ON n.id = o.notice WHERE d.platform = ? AND d.chat = ? AND n.payload LIKE ?"
 )
 _NEWS: Final = re.compile(r"news (\d+)\b")
-_DIGEST: Final = re.compile(r"^Since \d+ \w+ \d\d:\d\d", re.MULTILINE)
+_DIGEST: Final = re.compile(r"\bSince \d+ \w+ \d\d:\d\d \w+\.$", re.MULTILINE)  # its last line, late or not
 _FELL: Final = re.compile(r"^BTC(, again)?: price down 12 % or more in 24 h", re.MULTILINE)
 
 

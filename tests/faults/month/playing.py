@@ -207,13 +207,19 @@ def _noted(program: Program) -> Any:
     root, handler = logging.getLogger(), Uncaught(program.note)
     root.addHandler(handler)
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, about: program.note(str(about.get("exception") or about["message"])))
+    loop.set_exception_handler(lambda _, about: program.note(_said(about)))
     errors = _Noting(program)
     with logged(errors):
         try:
             yield
         finally:
             root.removeHandler(handler)
+
+
+def _said(about: Mapping[str, Any]) -> str:
+    """Return what a loop says of an error, with whom it is about."""
+    whom = next((str(about[name]) for name in ("client_connection", "client_session", "future") if name in about), "")
+    return f"{about.get('exception') or about['message']} {whom}"
 
 
 class _Noting(list[str]):

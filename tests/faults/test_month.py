@@ -53,7 +53,7 @@ def test_a_slope_is_that_of_a_line() -> None:
     assert slope([4.0]) == 0.0
 
 
-class Standing:
+class StillProgram:
     """A program as far as what chats were shown asks for one."""
 
     app = None
@@ -68,7 +68,7 @@ class Standing:
 
 def people_of(*shown: tuple[float, str], told: int = 0) -> People:
     """Return the people of a chat that was shown texts, each after some hours, and told some news in the first one."""
-    program: Any = Standing()
+    program: Any = StillProgram()
     people = People(program, [Fall("BTC", BEGIN + 10 * HOUR, BEGIN + 28 * HOUR)], random.Random(1))
     people.told = dict.fromkeys(range(1, told + 1), BEGIN + HOUR)
     for hours, text in shown:

@@ -26,6 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.processes.config import Roles  # noqa: TC001 - pydantic reads it
+from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.config import running, sections
 from handlers.command import Refused
@@ -248,6 +250,7 @@ class _Config(BaseSettings):
         description="the one file that perpulse remembers in, or a server: postgresql://user:password@host/perpulse",
     )
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
+    roles: Roles = Field(ROLES, description="what this process takes part in, where several share one database")
     time_zone: Zone = Field("UTC", description="the clock of chats that have not chosen theirs with /tz")
     market: Market = Market()
     tiers: Tiers = Tiers()

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts.sending import lease, restored
+from storage.alerts.sending import restored, sender
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -197,7 +197,7 @@ def claim(
     work: Work,
     *,
     now: datetime,
-    epoch: int,
+    process: int,
     platforms: Collection[str],
     limit: int,
     resting: Collection[int] = (),
@@ -205,10 +205,11 @@ def claim(
 ) -> list[Claim]:
     """Take the most urgent rows that are due, one message per destination, as being sent from now on.
 
-    resting: destinations that must not be written to yet. together: tells whether a row is said in the message of
-    another one, about the same asset and close. Nothing is taken when the lease has moved on.
+    process: who takes them; of the platforms those count to which it is the one that sends. resting: destinations that
+    must not be written to yet. together: tells whether a row is said in the message of another one, about the same
+    asset and close.
     """
-    if limit <= 0 or not platforms or not lease.held(work, epoch):
+    if limit <= 0 or not (own := sender.held(work, process, platforms)):
         return []
     due = _limits(now)
     taken: dict[int, Row] = {}
@@ -218,7 +219,7 @@ def claim(
             SQL.due,
             **due,
             longest_rest=to_ms(now + LONGEST_REST),
-            platforms=json.dumps(list(platforms)),
+            platforms=json.dumps(own),
             resting=json.dumps(list(resting)),
             taken=json.dumps(list(taken)),
             most=limit,
@@ -230,7 +231,7 @@ def claim(
             break
     chosen = switches.of(work, list(taken)) if taken else {}
     claims = [_claimed(work, row, due, together, chosen.get(row["destination"], ())) for row in taken.values()]
-    work.many(SQL.take, [{"epoch": epoch, "lead": one.id, "id": row.id} for one in claims for row in one.rows])
+    work.many(SQL.take, [{"epoch": process, "lead": one.id, "id": row.id} for one in claims for row in one.rows])
     return claims
 
 

@@ -475,29 +475,12 @@ WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
 -- name: digest_soon
 SELECT min(next) AS next FROM digests WHERE destination = :destination AND next BETWEEN :now AND :latest;
 
--- --- sending/lease.py
-
--- name: raise_epoch
-INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0)
-ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + 1, beat = 0;
-
--- name: release_lease
--- A beat below zero: whoever stands by need not wait until it has stood still for long enough.
-UPDATE leases SET beat = -1 WHERE name = :name AND epoch = :epoch;
-
--- name: lease
-SELECT epoch, beat FROM leases WHERE name = :name;
-
--- name: lease_kept
--- Nobody takes it over until this transaction has ended.
-SELECT epoch, beat FROM leases WHERE name = :name {locked};
+-- --- sending/sender.py
 
 -- name: doubt_earlier
 UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending'
-WHERE state = 'sending' AND epoch < :epoch;
-
--- name: beat
-UPDATE leases SET beat = beat + 1 WHERE name = :name AND epoch = :epoch;
+WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'sending'
+    AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
 
 -- --- sending/restored.py
 

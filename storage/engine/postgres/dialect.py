@@ -25,6 +25,7 @@ WORDS: Final[Mapping[str, str]] = {
     "least": "least",
     "greatest": "greatest",
     "locked": "FOR UPDATE",
+    "shared": "FOR SHARE",
     "kept": "FOR KEY SHARE OF d",  # a place that is being forgotten is waited for, and then left out
     "claimed": "FOR UPDATE OF o SKIP LOCKED",
 }

@@ -177,9 +177,7 @@ def test_a_stored_database_becomes_todays_and_keeps_its_rows(tmp_path: Path, fre
     after = rows_of(path)
     for rows in (before, after):
         with_settlements(rows)
-    if (
-        "beat" in before.get("leases", [{}])[0]
-    ):  # before m022 there was one, which goes with its holder
+    if "beat" in before.get("leases", [{}])[0]:  # before m022 there was one, which goes with its holder
         assert after.pop("leases") == []
         del before["leases"]
     for table, rows in before.items():

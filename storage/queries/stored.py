@@ -68,10 +68,10 @@ class Status:
 
     gaps: stretches of its history that nothing fills. differing: where the archive differed lately from what had come
     live, the newest first. coverage: how much of the usual open interest answers now, None where a single venue is all
-    there is. waiting: messages in the outbox. resting: chats in which something is not allowed. refused: platforms that refuse the bot's token. jump: of the clock of this machine,
-    where there was one lately. saved: copies of the database beside it, from when its file was lost. own: what is wrong
-    with perpulse itself, as its owners were told. processes: who runs on this database, with the leases that each
-    holds.
+    there is. waiting: messages in the outbox. resting: chats in which something is not allowed. refused: platforms that
+    refuse the bot's token. jump: of the clock of this machine, where there was one lately. saved: copies of the
+    database beside it, from when its file was lost. own: what is wrong with perpulse itself, as its owners were told.
+    processes: who runs on this database, with the leases that each holds.
     """
 
     asset: str

@@ -233,8 +233,9 @@ class Holdings:
     def _hold(self, held: Mapping[str, int]) -> None:
         if held == self.held:
             return
-        gained, lost = sorted(held.keys() - self.held.keys()), sorted(self.held.keys() - held.keys())
-        log.info("what this process does has changed", process=self.number, gained=_few(gained), lost=_few(lost))
+        if self.others:  # alone it does everything, which is no news
+            gained, lost = sorted(held.keys() - self.held.keys()), sorted(self.held.keys() - held.keys())
+            log.info("what this process does has changed", process=self.number, gained=_few(gained), lost=_few(lost))
         self.held = held
         for heard in self.told:
             heard()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handlers.words import wording
+from signals.inputs import MARKET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from storage.engine.clock_jump import ClockJump
     from storage.engine.presence import Loss
 
+_NAMED: Final = 3  # assets; of more the number
 _BEFELL: dict[Loss, str] = {
     "deleted": "was deleted",
     "replaced": "was replaced by another file",
@@ -36,6 +38,26 @@ def clock_jump(jump: ClockJump, zone: str = "UTC") -> str:
         f"The clock of this machine was {moved} by {wording.duration(jump.by)}, to "
         f"{wording.clock(jump.at, zone, dated=True)}. {_FOLLOWED[jump.followed]}"
     )
+
+
+def does(leases: Sequence[str]) -> str:
+    """Say what a process does of what several share, by the names of its leases ("judge BTC")."""
+    by_role: dict[str, list[str]] = {}
+    for lease in leases:
+        role, _, what = lease.partition(" ")
+        by_role.setdefault(role, []).append(what)
+    said = []
+    for role, verb in (("collect", "collects"), ("judge", "judges")):
+        assets = [what for what in by_role.get(role, ()) if what.isupper() and what != MARKET]
+        if assets:
+            said.append(f"{verb} {wording.listing(assets) if len(assets) <= _NAMED else f'{len(assets)} assets'}")
+        elif role in by_role:
+            said.append(f"{verb} no asset")
+    for role, verb in (("send", "sends to"), ("answer", "answers in")):
+        platforms = [what.capitalize() for what in by_role.get(role, ()) if " " not in what]
+        if platforms:
+            said.append(f"{verb} {wording.listing(platforms)}")
+    return wording.listing(said) if said else "stands by"
 
 
 def put_back(loss: Loss, path: Path, saved: Path) -> str:

@@ -54,6 +54,8 @@ from storage.engine.database import LeaseLost, Store, StoreError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
     from bot.archive.backfill import Backfill
     from bot.config import Config
     from bot.market.source import Source
@@ -162,7 +164,7 @@ class App:
             jobs.start()
             sending = asyncio.create_task(self._send())
             others.append(asyncio.create_task(self.holdings.run()))
-            others.append(asyncio.create_task(self._heed(hearing, changed)))
+            others.append(asyncio.create_task(self._heed(hearing, changed, jobs)))
             others.append(asyncio.create_task(self.wishes.serve()))
             others.append(asyncio.create_task(self.collector.run(partial(self.holdings.share, "collect"))))
             others.append(asyncio.create_task(self._first_turn()))
@@ -182,11 +184,20 @@ class App:
             await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
 
-    async def _heed(self, hearing: Hearing, changed: asyncio.Event) -> None:
-        """Follow what this process holds: who takes commands, and who hears the streams."""
+    async def _heed(self, hearing: Hearing, changed: asyncio.Event, jobs: AsyncIOScheduler) -> None:
+        """Follow what this process holds: who takes commands, who hears the streams, and what is done at once.
+
+        What another process did until it died waits for no round and no tick: seconds have gone by in finding out.
+        """
+        before = frozenset(self.holdings.held)
         while True:
             await changed.wait()
             changed.clear()
+            held = frozenset(self.holdings.held)
+            if held - before:
+                self.collector.wake()
+                begin_anew(jobs)
+            before = held
             await self._taken(hearing.heed, "a channel could not be told whether it takes commands")
             await self._taken(self._heed_streams, "the streams were not begun or ended")
 

@@ -113,6 +113,7 @@ class Collector:
         self._running = False
         self._shared: frozenset[str] = frozenset()  # what was collected by this process in the last round
         self._first = {name: asyncio.Event() for name in self._rounds}
+        self._again = {name: asyncio.Event() for name in (*self._rounds, STREAMS)}
         self._log = structlog.get_logger("market")
         self._note()
 
@@ -174,6 +175,11 @@ class Collector:
         finally:
             self._running = False
 
+    def wake(self) -> None:
+        """Have the next round of every source done now, since there is more to collect than before."""
+        for again in self._again.values():
+            again.set()
+
     async def first_rounds(self) -> None:
         """Wait until every source was asked once, but not for long."""
         with contextlib.suppress(TimeoutError):
@@ -182,7 +188,7 @@ class Collector:
 
     async def _keep_asking(self, name: str, share: Callable[[], Sequence[str]], later: timedelta) -> None:
         """Ask one source again and again; nothing that it or the disk does ends it."""
-        loop = asyncio.get_running_loop()
+        loop, again = asyncio.get_running_loop(), self._again[name]
         due = loop.time()
         while True:
             try:
@@ -193,7 +199,10 @@ class Collector:
                 self._first[name].set()
             due = max(due + (EVERY + later).total_seconds(), loop.time())
             later = timedelta(0)
-            await asyncio.sleep(due - loop.time())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await again.wait()
+            again.clear()
 
     async def _round_of_share(self, share: Sequence[str], name: str) -> None:
         """Do a round of one source over what is ours now; of what is new, first learn what another has stored."""

@@ -159,7 +159,8 @@ class SourceRounds:
         for topic in self.state.topics:
             for asset in assets:
                 if (known := topic.assets.get(asset)) is not None and not known.asking:
-                    del topic.assets[asset]
+                    # Anew and not away: a round that is under way has planned to ask for it.
+                    topic.assets[asset] = AssetState(Breaker(self._steady, self._chance))
 
     def wants(self, asset: str) -> bool:
         """Tell whether anything of an asset may and should be asked now."""

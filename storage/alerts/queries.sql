@@ -312,6 +312,9 @@ UPDATE outbox SET state = 'sending', epoch = :epoch, lead = :lead WHERE id = :id
 -- name: settle
 UPDATE outbox SET state = :state, reason = :reason, settled = :now, message = :message WHERE id = :id;
 
+-- name: end_claimed
+UPDATE outbox SET state = :state, reason = :reason, settled = :now WHERE id = :id AND epoch = :process;
+
 -- name: remember_message
 -- Asked of the row, not of the claim: a group may have become another destination meanwhile.
 INSERT INTO messages (episode, destination, message) SELECT :episode, destination, :message FROM outbox WHERE id = :id
@@ -320,7 +323,7 @@ ON CONFLICT (episode, destination) DO UPDATE SET message = excluded.message;
 -- name: put_back
 UPDATE outbox SET state = :state, not_before = :until, reason = :reason, attempts = attempts + :counts,
     plain = CASE WHEN :plain = 1 THEN 1 ELSE plain END
-WHERE id = :id AND state = 'sending';
+WHERE id = :id AND state = 'sending' AND epoch = :process;
 
 -- name: hold
 -- Nothing grows too old while it is held.
@@ -331,7 +334,7 @@ WHERE id = :id AND state = 'sending';
 -- name: wait_for_platform
 UPDATE outbox SET state = 'uncertain', held_until = {least}(coalesce(:until, expires), :latest), reason = :reason,
     attempts = attempts + 1
-WHERE id = :id AND state = 'sending';
+WHERE id = :id AND state = 'sending' AND epoch = :process;
 
 -- name: platform_back
 UPDATE outbox SET held_until = NULL

@@ -70,6 +70,14 @@ class Engine(Protocol):
         """Drop market data that ends before a time (ms), as far as that is done at once; return how many rows went."""
         ...
 
+    def known_as(self, process: int) -> None:
+        """Call what this process has open by its number, so that others can cut it off when it is found dead."""
+        ...
+
+    def at_once(self, query: Query, values: dict[str, Any]) -> int:
+        """Run one statement that waits for no transaction of this process; return how many rows it changed."""
+        ...
+
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
         """Have the hints of other processes heard, in a thread of its own; return what ends it."""
         ...

@@ -115,6 +115,10 @@ class ServerWork:
         """Wait until no other transaction does `what`, and keep all others from it until this one has ended."""
         self.connection.execute(dialect.ALONE, {"what": what})
 
+    def cut_off(self, process: int) -> None:
+        """Have the server end what a process has open, and wait for that; a statement that it began is undone."""
+        self.connection.execute(dialect.CUT_OFF, {"name": dialect.PROCESS.format(process)})
+
     def hint(self, what: str) -> None:
         """Have the server tell who listens, when this transaction is kept."""
         self.connection.execute(dialect.HINT, {"what": what})

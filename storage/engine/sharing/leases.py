@@ -50,13 +50,17 @@ class Lease:
 def begin(store: Store, place: str, roles: Iterable[str], now: datetime) -> int:
     """Write down that a process has begun, and return its number."""
     with store.write() as work:
-        return work.insert(SQL.begin_process, place=place, roles=",".join(roles), started=to_ms(now))
+        number = work.insert(SQL.begin_process, place=place, roles=",".join(roles), started=to_ms(now))
+    store.engine.known_as(number)
+    return number
 
 
 def beat(store: Store, number: int) -> bool:
-    """Show that a process lives. False: it was struck out, and holds nothing any more."""
-    with store.write() as work:
-        return work.run(SQL.beat, number=number) == 1
+    """Show that a process lives. False: it was struck out, and holds nothing any more.
+
+    It waits for nothing else that the process writes: what takes long, or waits for a lock, is no death.
+    """
+    return store.engine.at_once(SQL.beat, {"number": number}) == 1
 
 
 def running(store: Store) -> list[RunningProcess]:
@@ -73,7 +77,11 @@ def every(store: Store) -> dict[str, Lease]:
 
 
 def strike_out(work: Work, dead: RunningProcess) -> bool:
-    """Strike out a process that was seen with this beat, and free all that it holds. False: it has moved since."""
+    """Strike out a process that was seen with this beat, and free all that it holds. False: it has moved since.
+
+    What it has open is ended first: it may stand in the middle of a statement, with locks that we would wait for.
+    """
+    work.cut_off(dead.number)
     if work.one(SQL.process_kept, number=dead.number, beat=dead.beat) is None:
         return False
     _end(work, dead.number)

@@ -109,7 +109,12 @@ class App:
     _learnt: tuple[str, list[str]] | None = None  # when the archive was read of what was judged since, and what that is
 
     async def answer(self, text: str, asker: Asker) -> Answer:
-        """Answer a command line from a channel; never raises."""
+        """Answer a command line from a channel; never raises.
+
+        Nothing is said where another process answers there by now: it has heard the same line.
+        """
+        if await self.holdings.was_relieved("answer", asker.platform):
+            return Answer(())
         assets, now = self.config.assets, self.clock.now
         admitted = await self.gate.admit(self.store, asker, lambda: is_for_all(text, assets))
         if isinstance(admitted, TurnedAway) and not (admitted.may_claim and brings_code(text)):
@@ -185,16 +190,12 @@ class App:
             await self.close()
 
     async def _heed(self, hearing: Hearing, changed: asyncio.Event, jobs: AsyncIOScheduler) -> None:
-        """Follow what this process holds: who takes commands, who hears the streams, and what is done at once.
-
-        What another process did until it died waits for no round and no tick: seconds have gone by in finding out.
-        """
+        """Follow what is held: who takes commands and hears streams; what another one did until it died is done now."""
         before = frozenset(self.holdings.held)
         while True:
             await changed.wait()
             changed.clear()
-            held = frozenset(self.holdings.held)
-            if held - before:
+            if (held := frozenset(self.holdings.held)) - before:
                 self.collector.wake()
                 begin_anew(jobs)
             before = held

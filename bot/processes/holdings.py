@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -65,6 +66,8 @@ class Holdings:
     _starts: bool = False
     _beaten: float = -math.inf
     _looked: float = -math.inf
+    _saw: float = -math.inf
+    _looking: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._wanted = {role: leases_of(role, self.assets, self.platforms) for role in self.roles}
@@ -89,6 +92,16 @@ class Holdings:
         if not names or not all(name in held for name in names):
             return None
         return fenced(Fence(self.number, {name: held[name] for name in names}))
+
+    async def was_relieved(self, role: Role, what: str) -> bool:
+        """Tell whether this process was stopped for so long that another one does something in its place by now."""
+        if not self.number or self.clock.monotonic() - self._beaten < DEAD_AFTER - BEAT_EVERY:
+            return False
+        try:
+            await asyncio.to_thread(self.look)
+        except StoreError as error:
+            log.error("the other processes could not be looked at", reason=str(error))  # noqa: TRY400 - says what to do
+        return not self.holds(role, what)
 
     @property
     def stands_by(self) -> bool:
@@ -124,6 +137,10 @@ class Holdings:
 
     def look(self) -> None:
         """Beat, look at the others, and take or give back what is due. StoreError where the database cannot be used."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         now = self._looked = self.clock.monotonic()
         if not self.number or now - self._beaten >= BEAT_EVERY:
             if not self.number or not leases.beat(self.store, self.number):
@@ -163,6 +180,9 @@ class Holdings:
 
     def _living(self, every: Iterable[RunningProcess], now: float) -> list[RunningProcess]:
         """Return those that live: this one, and who has beaten lately or may yet do so."""
+        if now - self._saw >= DEAD_AFTER / 2:  # it was stopped itself, as they may have been, or saw nothing of them
+            self._seen = {}
+        self._saw = now
         seen = {}
         found = []
         for process in every:

@@ -228,7 +228,8 @@ class DatabaseServer:
         pool = self._pool
         if pool is not None:
             return pool
-        self._prepare()
+        if not self._ready:  # else nobody waits for what is being written
+            self._prepare()
         with self._opening:
             if self._pool is None:
                 self._pool = ConnectionPool(

@@ -266,3 +266,28 @@ class Neighbours(RuleBasedStateMachine):
 
 TestNeighbours = Neighbours.TestCase
 TestNeighbours.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+
+
+def test_who_was_away_itself_takes_nobody_for_dead_at_once(town: Town) -> None:
+    one, two = town.process(), town.process()
+    one.start()
+    two.start()
+    town.look(one, two, times=5)
+    before = dict(one.held), dict(two.held)
+    town.clock.forward(60.0)  # the machine slept, or the server was away
+    town.look(one, two, times=5)
+    assert (dict(one.held), dict(two.held)) == before
+
+
+@pytest.mark.parametrize(("seconds", "relieved"), [(5.0, False), (30.0, True)])
+async def test_who_goes_on_after_a_stop_asks_whether_another_one_answers(
+    town: Town, seconds: float, relieved: bool
+) -> None:
+    one, two = town.process("answer"), town.process("answer")
+    one.start()
+    two.start()
+    town.look(one, two, times=3)
+    town.look(two, times=round(seconds))  # the other one stands
+    assert one.holds("answer", "telegram"), "it does not know yet"
+    assert await one.was_relieved("answer", "telegram") is relieved
+    assert two.holds("answer", "telegram") is relieved

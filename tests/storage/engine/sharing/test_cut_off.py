@@ -24,7 +24,12 @@ def url() -> Iterator[str]:
     yield from postgres.lent()
 
 
-def test_locks_of_who_stands_in_the_middle_of_a_statement_are_freed(url: str) -> None:
+def test_locks_of_who_stands_in_the_middle_of_a_statement_are_freed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from storage.engine.postgres import work as server  # noqa: PLC0415 - where there is no psycopg, nothing gets here
+
+    monkeypatch.setattr(server, "STOOD", 0.0)
     with closing(Store(url)) as stopped, closing(Store(url)) as other:
         number = begun(stopped, "judge BTC")
         stands, goes_on = threading.Event(), threading.Event()
@@ -34,8 +39,8 @@ def test_locks_of_who_stands_in_the_middle_of_a_statement_are_freed(url: str) ->
             held = fenced(Fence(number, {"judge BTC": 1}))
             try:
                 with held, stopped.write() as work, work.connection.cursor() as cursor:  # type: ignore[attr-defined]
-                    cursor.execute("CREATE TEMP TABLE some (n bigint)")
-                    with cursor.copy("COPY some FROM STDIN") as rows:  # no limit of the server counts within this
+                    cursor.execute("CREATE TEMP TABLE copied (n bigint)")
+                    with cursor.copy("COPY copied FROM STDIN") as rows:  # no limit of the server counts within this
                         rows.write_row([1])
                         stands.set()
                         goes_on.wait(20)
@@ -44,7 +49,7 @@ def test_locks_of_who_stands_in_the_middle_of_a_statement_are_freed(url: str) ->
 
         thread = threading.Thread(target=copy)
         thread.start()
-        assert stands.wait(10)
+        assert stands.wait(10), lost
         try:
             assert strike_out(other, number)
             assert leases.every(other)["judge BTC"].holder is None

@@ -37,7 +37,7 @@ from bot.market.providers.alternative_me import AlternativeMe
 from bot.market.providers.defillama import DefiLlama
 from bot.market.tiers import weekly
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
-from bot.speaking import channels_of
+from bot.speaking import begin, channels_of
 from bot.watch import alarms, backups
 from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
@@ -152,8 +152,7 @@ class App:
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
-            for channel in self.channels:
-                await channel.start(self.answer)
+            others.append(asyncio.create_task(await begin(self.channels, self.answer, self.dispatcher.refused)))
             tell_code(self.access, self.store, self.channels)
             if self.streams:
                 await self.streams.start()

@@ -14,6 +14,7 @@ from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 from handlers.words.positions import shown as words
 from signals.venues import of_accounts
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +178,7 @@ def person_of(deps: Deps) -> tuple[str, str]:
     asker = deps.asker
     if asker.address.kind != "private":
         raise Refused("Positions are private. Write to me privately: open a chat with me and type it there.")
-    return asker.platform, asker.user or asker.address.chat
+    return platform_of(asker.platform), asker.user or asker.address.chat
 
 
 def owner_of(deps: Deps) -> tuple[Owner, str]:

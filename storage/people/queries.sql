@@ -27,6 +27,13 @@ SELECT * FROM destinations WHERE platform = :platform AND kind = 'private' AND t
     AND (person = :person OR (person IS NULL AND chat = :person))
 ORDER BY CASE WHEN gone IS NULL THEN 0 ELSE 1 END, id LIMIT 1;
 
+-- name: own_chats
+-- At every bot of a platform, whose words are its own or begin with it: telegram@alpha.
+SELECT id, platform FROM destinations
+WHERE (platform = :platform OR substr(platform, 1, length(:platform) + 1) = :platform || '@') AND kind = 'private'
+    AND (person = :person OR (person IS NULL AND chat = :person))
+ORDER BY id;
+
 -- name: keep_person
 UPDATE destinations SET person = :person WHERE platform = :platform AND chat = :chat AND kind = 'private';
 
@@ -386,7 +393,7 @@ SELECT * FROM own_rules WHERE destination IN ({numbers}(:places)) ORDER BY desti
 -- --- exporting.py: all that is kept of a chat and of a person --------------------------------------------------------
 
 -- name: kept_chat
-SELECT * FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
+SELECT * FROM destinations WHERE id IN ({numbers}(:places)) ORDER BY id;
 
 -- name: kept_subscriptions
 SELECT * FROM subscriptions WHERE destination IN ({numbers}(:places)) ORDER BY destination, rule, asset;
@@ -437,9 +444,6 @@ WHERE platform = :platform AND ((kind = 'person' AND name = :owner) OR (kind = '
 SELECT * FROM owners WHERE platform = :platform AND person = :owner;
 
 -- --- forgetting.py: forgetting a chat ------------------------------------------------------------------------------
-
--- name: places_of_chat
-SELECT id FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
 
 -- name: gone_before
 SELECT id FROM destinations WHERE gone < :before;

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
 from handlers.words import wording
+from handlers.words.delivery import of_bot
 from storage.alerts.sending import rests
 from storage.engine.database import StoreError
 from storage.market import points
@@ -31,7 +32,7 @@ def database(store: Store) -> Iterator[Examined]:
         return
     yield Examined("database", "good", f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}")
     for chat in resting[:_NAMED]:
-        where = f"{chat.platform} chat {chat.chat}" + (f" ({chat.title})" if chat.title else "")
+        where = f"{of_bot(chat.platform)} chat {chat.chat}" + (f" ({chat.title})" if chat.title else "")
         yield Examined("rights", "mend", f"{where} gets nothing: {chat.reason}", "Give the bot that right there.")
     if known:
         rest = f", {len(resting)} of them lack a right" if resting else ""

@@ -21,7 +21,6 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from handlers.channels.channel import Address, Outgoing, Outside
-from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.discord.errors import RAISED, asks_everybody, failure, pause_of
 from handlers.channels.discord.hearing import heard
 from handlers.channels.discord.interactions import Interactions
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handlers.channels.channel import Answerer
+    from handlers.channels.discord.config import DiscordConfig
     from handlers.command import Command
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,6 @@ class Patience:
 class Discord:
     """The channel of one bot and its webhooks. listed: the commands; those of the house, unless a test has its own."""
 
-    platform = DiscordConfig.platform()
     limits = LIMITS
 
     def __init__(
@@ -81,6 +80,7 @@ class Discord:
             return await outside.draw({**chart, "low": True})
 
         self._config, self._outside = config, replace(outside, draw=draw)
+        self.platform, self._called = config.word, config.called
         self._patience = patience or Patience()
         self._token = config.secret("token")
         self._listed = {command.name: command for command in (commands().values() if listed is None else listed)}
@@ -157,7 +157,9 @@ class Discord:
             self._posting.refused, self._posting.closed = "", NOT_YET
             self._running = asyncio.create_task(self._come_back())
         where = f"{_INVITATION}?client_id={probe.application_id}&scope=bot+applications.commands&permissions={INVITE}"
-        return f"Discord accepts the token of {probe.user}, which needs {self._intents()} and is invited by {where}"
+        return (
+            f"{self._called} accepts the token of {probe.user}, which needs {self._intents()} and is invited by {where}"
+        )
 
     def _intents(self) -> str:
         """Name the privileged intents that have to be switched on for the bot, in words."""

@@ -37,7 +37,6 @@ from telegram.ext import Application, TypeHandler
 
 from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing, Outside
-from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.hearing import SaidToUs, heard
 from handlers.channels.telegram.inline import answer_query
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handlers.channels.channel import Answerer
+    from handlers.channels.telegram.config import TelegramConfig
     from handlers.command import Command
 
 log = structlog.get_logger(__name__)
@@ -93,7 +93,6 @@ class Timeouts:
 class Telegram:
     """The channel of one bot token. listed: the commands of the menu; those of the house, unless a test has its own."""
 
-    platform = TelegramConfig.platform()
     limits = LIMITS
 
     def __init__(
@@ -107,7 +106,7 @@ class Telegram:
     ) -> None:
         # Without it, reading retry_after warns; where warnings are errors, the 429 itself would be swallowed.
         os.environ.setdefault("PTB_TIMEDELTA", "1")
-        self._outside = outside
+        self._outside, self.platform, self._called = outside, config.word, config.called
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._proxy = config.proxy
         every = commands().values() if listed is None else listed
@@ -196,7 +195,7 @@ class Telegram:
         try:
             request = Wire(connect=seconds, read=seconds, proxy=self._proxy)
             async with make(self._token.get_secret_value(), request=request) as bot:
-                return f"Telegram accepts the token of @{bot.username}"
+                return f"{self._called} accepts the token of @{bot.username}"
         except TelegramError as error:
             raise failure(error) from None
 

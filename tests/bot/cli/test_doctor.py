@@ -120,7 +120,7 @@ MENDED = [
     pytest.param(clock_ahead, "clock", "seconds ahead of", "timedatectl", id="the clock is fast"),
     pytest.param(no_database, "database", "is damaged or no database", "", id="no database"),
     pytest.param(disk_full, "disk", "has 1 MB left", "Make room", id="a full disk"),
-    pytest.param(chat_without_rights, "rights", "telegram chat -77 (Traders) gets nothing", "right", id="no rights"),
+    pytest.param(chat_without_rights, "rights", "Telegram chat -77 (Traders) gets nothing", "right", id="no rights"),
 ]
 
 

@@ -78,7 +78,7 @@ class ChannelConfig(BaseModel, ABC):
 
     @property
     def called(self) -> str:
-        """Return what people call this bot: Telegram, or Telegram (@alpha)."""
+        """Return what people call this bot: Telegram, or Telegram (alpha)."""
         return bot_called(self.title, self._name)
 
     @property
@@ -112,7 +112,7 @@ class ChannelConfig(BaseModel, ABC):
     @classmethod
     def _each_a_bot(cls, value: dict[str, Self]) -> dict[str, Self]:
         for name, bot in value.items():
-            if set_there := sorted(bot.model_fields_set & cls.of_all_bots):
+            if set_there := sorted(key for key in cls.of_all_bots & set(cls.model_fields) if getattr(bot, key)):
                 raise ValueError(f"{set_there[0]} is set in [{cls.platform()}] alone, and not for {name}")
             if not any(getattr(bot, key, None) for key in ("token", "token_file")):
                 raise ValueError(f"give {name} a token or a token_file")

@@ -18,8 +18,11 @@ _ITS: Final = "the bot's token"
 
 
 def bot_called(title: str, name: str) -> str:
-    """Say which bot of a platform is meant: Telegram, or Telegram (@alpha)."""
-    return f"{title} (@{name})" if name else title
+    """Say which bot of a platform is meant: Telegram, or Telegram (alpha).
+
+    With no @ before its name, which would name whoever is called so there.
+    """
+    return f"{title} ({name})" if name else title
 
 
 def of_bot(word: str) -> str:
@@ -56,7 +59,7 @@ def refused(bot: str) -> str:
 
 def _token(bot: str, what: str) -> str:
     name = name_of(bot)
-    return f"{of_bot(platform_of(bot))} {what} {f'the token of @{name}' if name else _ITS}"
+    return f"{of_bot(platform_of(bot))} {what} {f'the token of the bot {name}' if name else _ITS}"
 
 
 def _resting(place: Resting, now: datetime, zone: str) -> str:

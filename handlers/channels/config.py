@@ -82,6 +82,11 @@ class ChannelConfig(BaseModel, ABC):
         return bot_called(self.title, self._name)
 
     @property
+    def among(self) -> dict[str, str]:
+        """Return what a line of the log says of a further bot; of the first one nothing."""
+        return {"bot": self.word} if self._name else {}
+
+    @property
     def place(self) -> str:
         """Return where it stands in the configuration: telegram, or telegram.bots.alpha."""
         return f"{self.platform()}.bots.{self._name}" if self._name else self.platform()

@@ -18,6 +18,8 @@ from bot.app import App, build
 from bot.config import AccessSection, read
 from bot.delivery import failures, probing
 from bot.engine import turn
+from bot.watch.served import health
+from bot.watch.served.measures import MEASURES
 from handlers.channels.failure import TokenRefused
 from storage.alerts import outbox
 from storage.people import destinations
@@ -208,6 +210,12 @@ async def test_a_revoked_token_stops_its_bot_alone_and_another_one_tells_the_own
         await first.until(lambda: here.waiting() == ["telegram@alpha"], within=10)
         states = {name: one.state for name, one in here.app.dispatcher.platforms.items()}
         assert states == {"telegram": "working", "telegram@alpha": "token refused"}
+        assert "Telegram refuses the token of the bot alpha since " in await here.says(first, ANN, "/status")
+        look = await here.app.watch.alarms._vitals.look()
+        assert "Telegram refuses the token of the bot alpha." in health.reasons(look)
+        up = next(measure for measure in MEASURES if measure.name == "perpulse_channel_up")
+        assert up.read
+        assert dict(up.read(look)) == {("telegram",): True, ("telegram@alpha",): False}
         alpha.revoked = False
         await here.settled()
         await first.until(lambda: len(first.texts(ANN)) == 2, within=10)

@@ -107,6 +107,7 @@ class Telegram:
         # Without it, reading retry_after warns; where warnings are errors, the 429 itself would be swallowed.
         os.environ.setdefault("PTB_TIMEDELTA", "1")
         self._outside, self.platform, self._called = outside, config.word, config.called
+        self._log = log.bind(**config.among)
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._proxy = config.proxy
         every = commands().values() if listed is None else listed
@@ -166,7 +167,7 @@ class Telegram:
         except TelegramError as error:
             if isinstance(error, InvalidToken):
                 raise failure(error) from None
-            log.warning("Telegram is not reached, trying on", reason=failure(error).reason)
+            self._log.warning("Telegram is not reached, trying on", reason=failure(error).reason)
             self._starting = asyncio.create_task(self._log_in_later(self._timeouts.retry))
 
     async def stop(self) -> None:
@@ -218,10 +219,10 @@ class Telegram:
             before.cancel()
             await asyncio.wait([before])
         if self._hears:
-            log.info("updates are read by this perpulse from now on")
+            self._log.info("updates are read by this perpulse from now on")
             await self._log_in_later(0.0)
         else:
-            log.info("updates are left to the perpulse that sends")
+            self._log.info("updates are left to the perpulse that sends")
             await self._read_no_more()
 
     async def _read_no_more(self) -> None:
@@ -254,7 +255,7 @@ class Telegram:
             except TelegramError:
                 pause = min(2 * pause, 60.0)
             else:
-                log.info("Telegram is reached again")
+                self._log.info("Telegram is reached again")
                 return
 
     async def _set_menu(self) -> None:
@@ -266,7 +267,7 @@ class Telegram:
             await self._bot.set_my_commands(menu, BotCommandScopeAllPrivateChats())
             await self._bot.set_my_commands(menu, BotCommandScopeAllGroupChats())
         except TelegramError as error:  # a menu is a comfort: commands work without it
-            log.warning("the menu was not set", reason=failure(error).reason)
+            self._log.warning("the menu was not set", reason=failure(error).reason)
 
     def _on_poll_error(self, error: TelegramError) -> None:
         if isinstance(error, Conflict):
@@ -275,25 +276,25 @@ class Telegram:
         elif not self._requests[1].refused:  # of that it is told
             reason = failure(error).reason
             if reason != self._unread:  # the library asks again each few seconds: once, then at each change
-                log.warning("updates are not read, trying on", reason=reason)
+                self._log.warning("updates are not read, trying on", reason=reason)
             self._unread = reason
 
     def _on_read(self) -> None:
         if self._unread:
-            log.info("updates are read again")
+            self._log.info("updates are read again")
             self._reads_since = asyncio.get_running_loop().time()
         self._unread = ""
 
     def _refused(self) -> None:
         self._unread = failure(InvalidToken()).reason
-        log.error("commands are not read while Telegram refuses the token, trying on", reason=self._unread)
+        self._log.error("commands are not read while Telegram refuses the token, trying on", reason=self._unread)
 
     async def _stand_by(self) -> None:
         alone = (
             asyncio.get_running_loop().time() - self._polls_since > self._pause
         )  # it went well for longer than it had to wait
         self._pause = self._timeouts.standby if alone else min(2 * self._pause, self._timeouts.standby_longest)
-        log.error(
+        self._log.error(
             "another program reads this bot's updates; standing by. Stop the other one, or make a second bot",
             again_in_seconds=self._pause,
         )
@@ -330,7 +331,7 @@ class Telegram:
                 await self._on_edit(message)
         except Exception:
             reference = secrets.token_hex(3)
-            log.exception("an update was not handled", reference=reference, update=update.update_id)
+            self._log.exception("an update was not handled", reference=reference, update=update.update_id)
             if update.effective_chat:
                 sorry = f"Something went wrong here. Try again; if it stays, tell the owner this reference: {reference}"
                 to = _address(update.effective_chat, update.effective_message)
@@ -385,7 +386,7 @@ class Telegram:
         try:
             await query.answer(text)
         except TelegramError as error:  # too old: nobody waits for it any more
-            log.info("a button was not answered", reason=failure(error).reason)
+            self._log.info("a button was not answered", reason=failure(error).reason)
 
     async def _on_membership(self, change: ChatMemberUpdated) -> None:
         now = change.new_chat_member

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.cli.examining.examined import Examined
     from tests.bot.commandline import Perpulse
 
+SECOND = "100000002:MARKER-no-real-token-0123456789abcdef"
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -148,6 +149,21 @@ def test_all_is_well(house: House) -> None:
     assert found["source.binance"].ms is not None
     assert "1 s" in found["clock"].text
     assert found["chats"].state == "open"
+
+
+def test_each_bot_has_its_own_line(house: House, perpulse: Perpulse) -> None:
+    with BotApi(SECOND, username="alpha_bot").in_thread() as alpha:
+        assert isinstance(alpha, BotApi)
+        text = f'{house.config.read_text()}[telegram.bots.alpha]\ntoken = "{SECOND}"\nbase_url = "{alpha.base_url}"\n'
+        house.config.write_text(text, encoding="utf-8")
+        found = house.findings()
+        assert not [finding for finding in found.values() if not finding.good]
+        assert found["channel.telegram"].text == "Telegram accepts the token of @perpulse_bot"
+        assert found["channel.telegram@alpha"].text == "Telegram (alpha) accepts the token of @alpha_bot"
+        alpha.revoked = True
+        [bad] = [finding for finding in house.findings().values() if not finding.good]
+        assert bad.text.startswith("Telegram (alpha): Telegram does not accept the bot's token.")
+        assert "MARKER" not in perpulse("doctor", "--config", str(house.config)).out
 
 
 def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from handlers.command import Asker
 from handlers.reply import Document
 from storage.people import access as kept
 from storage.people import destinations
-from storage.people.bots import name_of, platform_of, word_of
 from tests import loop
 from tests.handlers.commands.room import ADMIN, ME, OTHER, Room
 
@@ -28,15 +27,6 @@ ALPHA = "telegram@alpha"
 
 def at_alpha(asker: Asker) -> Asker:
     return replace(asker, platform=ALPHA)
-
-
-@pytest.mark.parametrize(
-    ("word", "platform", "name"),
-    [("telegram", "telegram", ""), (ALPHA, "telegram", "alpha"), ("discord@a-1", "discord", "a-1")],
-)
-def test_a_word_is_a_platform_and_a_name(word: str, platform: str, name: str) -> None:
-    assert (platform_of(word), name_of(word)) == (platform, name)
-    assert word_of(platform, name) == word
 
 
 def test_what_a_chat_chooses_holds_for_one_bot(room: Room) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -16,6 +15,7 @@ from handlers.channels.channel import Outside
 from handlers.channels.failure import TokenRefused
 from handlers.charts.pictures import Pictures
 from handlers.command import Deps, nobody
+from signals.units import MINUTE
 from storage.alerts import outbox
 from storage.alerts.sending import rests
 from storage.engine import settings
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-AGAIN: Final = timedelta(minutes=1)  # before a token that was refused at the start is tried again
+AGAIN: Final = MINUTE  # before a token that was refused at the start is tried again
 
 
 def channels_of(

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_valida
 
 from handlers.command import Refused
 from handlers.words.delivery import bot_called
-from storage.people.bots import word_of
+from storage.people.bots import name_of, platform_of, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -89,7 +89,7 @@ class ChannelConfig(BaseModel, ABC):
     @property
     def place(self) -> str:
         """Return where it stands in the configuration: telegram, or telegram.bots.alpha."""
-        return f"{self.platform()}.bots.{self._name}" if self._name else self.platform()
+        return place_of(self.word)
 
     def every(self) -> tuple[Self, ...]:
         """Return this bot and each that is named beside it, with what that takes over from here."""
@@ -155,6 +155,12 @@ class ChannelConfig(BaseModel, ABC):
         names = (name for name, field in type(self).model_fields.items() if "SecretStr" in str(field.annotation))
         found = (self.secret(name) if hasattr(self, f"{name}_file") else getattr(self, name) for name in names)
         return tuple(secret.get_secret_value() for secret in found if secret)
+
+
+def place_of(bot: str) -> str:
+    """Return where a bot stands in the configuration, by the word that is stored with its chats."""
+    platform, name = platform_of(bot), name_of(bot)
+    return f"{platform}.bots.{name}" if name else platform
 
 
 @cache

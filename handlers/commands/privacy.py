@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from handlers.command import Nothing, Refused, command
 from handlers.reply import Button, Buttons, Document, Line, Reply
 from handlers.words import wording
-from handlers.words.delivery import of_bot
 from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
@@ -114,8 +113,8 @@ def _person(deps: Deps, what: str, line: str) -> str | None:
 
 
 def _others(bots: Collection[str]) -> str:
-    """Name the other bots whose private chats with a person are meant as well."""
-    return f" and yours with {wording.listing([of_bot(bot) for bot in sorted(bots)])}" if bots else ""
+    """Say that a person's private chats with other bots are meant as well."""
+    return f" and yours with {wording.count(len(bots), 'other bot')} of its owner" if bots else ""
 
 
 def _counted(numbers: Mapping[str, int]) -> Sequence[str]:

@@ -267,7 +267,9 @@ class Discord:
                 answered = await answer(line, asker)
             said = plain_text(answered.blocks)
             if answered.refused:
-                self._log.warning("a webhook is told nothing: its line is not understood", name=name, line=line, said=said)
+                self._log.warning(
+                    "a webhook is told nothing: its line is not understood", name=name, line=line, said=said
+                )
                 continue
             self._log.info("a webhook is told as the configuration says", name=name, said=said)
             await self._remember(f"{PREFIX}{name}", wanted)

@@ -329,7 +329,7 @@ class Telegram:
                 await self._on_message(message)
             elif message := update.edited_message or update.edited_channel_post:
                 await self._on_edit(message)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged whole
             reference = secrets.token_hex(3)
             self._log.exception("an update was not handled", reference=reference, update=update.update_id)
             if update.effective_chat:

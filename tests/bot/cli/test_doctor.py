@@ -166,6 +166,26 @@ def test_each_bot_has_its_own_line(house: House, perpulse: Perpulse) -> None:
         assert "MARKER" not in perpulse("doctor", "--config", str(house.config)).out
 
 
+def test_chats_of_a_bot_that_is_not_set_any_more_are_told_of(house: House) -> None:
+    store = Store(house.database)
+    for bot in ("telegram", "telegram@old", "telegram@old", "discord", "terminal"):
+        chat = str(len(destinations.everyone(store)) + 1)
+        destinations.ensure(store, bot, chat, None, kind="private", title=None, now=NOW)
+    store.close()
+    settings = load(house.config)
+    found = [one for one in asyncio.run(examine(settings)) if one.check == "bots"]
+    assert [(one.state, one.text, one.todo) for one in found] == [
+        (
+            "open", "2 chats of Telegram (old) cannot be told anything: that bot is not set",
+            "Give it its token again: telegram.bots.old.token",
+        ),
+        (
+            "open", "1 chat of Discord cannot be told anything: that bot is not set",
+            "Give it its token again: discord.token",
+        ),
+    ]  # fmt: skip
+
+
 def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:
     async def drawn(_: object) -> Examined:
         return machine.Examined("pictures", "good", "pictures are drawn")

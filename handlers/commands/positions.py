@@ -66,11 +66,13 @@ async def positions(deps: Deps, args: ListArgs) -> Reply:
     found = list(zip(every, positions_now(deps.store, every, deps.now), strict=True))
     found.sort(key=lambda pair: (math.isnan(pair[1].distance), pair[1].distance))
     of_address = {followed.id: followed.address for followed in addresses}
+    nowhere = kept.told_nowhere(deps.store, *person)
     return Reply(
         (
             *words.listed(
                 _lines(found, addresses, shown_addresses), [position for _, position in found], len(shown_addresses)
             ),
+            *([Line(words.told_nowhere(nowhere), "caveat")] if nowhere else []),
             Buttons((Button("Again", "/positions"),)),
         ),
         {

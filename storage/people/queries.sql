@@ -232,6 +232,23 @@ WHERE platform = :platform AND owner = :owner AND followed IS NULL AND asset = :
     AND multiplier = :multiplier AND quote_currency IS NOT DISTINCT FROM :quote_currency
     AND size_coins IS NOT DISTINCT FROM :size_coins AND size_usd IS NOT DISTINCT FROM :size_usd;
 
+-- name: tell_position_at
+-- A typed one by its number, or those of an address by that of the address.
+UPDATE positions SET destination = :destination
+WHERE platform = :platform AND owner = :owner AND destination <> :destination AND (number = :number OR followed IN (
+    SELECT id FROM followed WHERE platform = :platform AND owner = :owner AND number = :number));
+
+-- name: tell_followed_at
+UPDATE followed SET destination = :destination
+WHERE platform = :platform AND owner = :owner AND destination <> :destination AND number = :number;
+
+-- name: told_nowhere
+SELECT p.number FROM positions p JOIN destinations d ON d.id = p.destination
+WHERE p.platform = :platform AND p.owner = :owner AND p.followed IS NULL AND d.gone IS NOT NULL
+UNION SELECT f.number FROM followed f JOIN destinations d ON d.id = f.destination
+WHERE f.platform = :platform AND f.owner = :owner AND d.gone IS NOT NULL
+ORDER BY 1;
+
 -- name: count_typed
 SELECT count(*) AS n FROM positions WHERE platform = :platform AND owner = :owner AND followed IS NULL;
 

@@ -14,10 +14,11 @@ from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker
 from handlers.reply import Document
+from storage.alerts import outbox
 from storage.people import access as kept
 from storage.people import destinations
 from tests import loop
-from tests.handlers.commands.room import ADMIN, ME, OTHER, Room
+from tests.handlers.commands.room import ADDRESS, ADMIN, ME, OTHER, Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,26 @@ def test_what_a_person_watches_is_theirs_at_every_bot_and_told_where_they_asked(
     assert [places[row["destination"]] for row in found["positions"]] == [ALPHA, "telegram"]
     room.ask("/unwatch 1")
     assert "BTC" not in room.text("/positions", at_alpha(ME))
+
+
+@pytest.mark.parametrize("line", ["/watch btc long 95000 3x", f"/watch {ADDRESS}"])
+def test_what_is_watched_once_more_is_told_at_the_other_bot(room: Room, line: str) -> None:
+    """Whoever closes the chat with one bot is told by the other, if they ask for it there."""
+    room.ask(line, at_alpha(ME))
+    [at] = destinations.everyone(room.store)
+    assert "not watched" not in room.text("/positions")
+    outbox.gone(room.store, at.id, "blocked", now=room.now)
+    said = (
+        "Number 1 is not watched at the moment: the chat in which you asked for it is closed to the bot. "
+        "Type the same /watch here."
+    )
+    assert said in room.text("/positions")
+    assert "It is told here from now on." in room.text(line)
+    assert "It is told here" not in room.text(line)
+    assert "not watched" not in room.text("/positions")
+    found = exported(room, ME)
+    [here] = [row["id"] for row in found["chat"] if row["platform"] == "telegram"]
+    assert {row["destination"] for row in (*found["positions"], *found["addresses"])} == {here}
 
 
 def test_owners_and_permits_hold_for_every_bot(room: Room) -> None:

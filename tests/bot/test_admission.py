@@ -77,7 +77,7 @@ async def test_a_person_is_counted_together_at_every_bot_and_a_group_is_not(stor
         None
     ] * 2
     for bot in bots:
-        groups = [await place.ask(replace(ANONYMOUS, platform=bot)) is None for _ in range(40)]
+        groups = [await place.ask(replace(ANN_HERE, platform=bot, user=str(who))) is None for who in range(40)]
         assert sum(groups) == CHAT.burst
 
 

@@ -22,7 +22,7 @@ from bot.watch.served import health
 from bot.watch.served.measures import MEASURES
 from handlers.channels.failure import TokenRefused
 from storage.alerts import outbox
-from storage.people import destinations
+from storage.people import access, destinations
 from tests.fakes.bot_api import BotApi
 from tests.fakes.discord_wire import CHANNEL, TOKEN, DiscordWire
 from tests.fakes.notices import ready
@@ -79,6 +79,11 @@ class Installation:
             outbox.announce(work, notice, now=now, expires=now + timedelta(days=1))
         self.app.dispatcher.poke()
 
+    def closed(self, chat: int) -> set[str]:
+        """Return the bots to which a chat is closed."""
+        every = destinations.everyone(self.app.store)
+        return {place.platform for place in every if place.chat == str(chat) and place.gone}
+
     async def settled(self) -> None:
         """Wait until nothing waits that may be sent."""
         await self.first.until(lambda: not self.waiting(), within=10)
@@ -94,7 +99,7 @@ class Installation:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, first: BotApi, alpha: BotApi, discord: DiscordWire | None, access: AccessSection
+    folder: Path, first: BotApi, alpha: BotApi, discord: DiscordWire | None, owned_by: AccessSection
 ) -> AsyncIterator[Installation]:
     text = (
         f'assets = ["BTC"]\ndatabase = "{folder}/perpulse.db"\n[market]\nhistory = false\nliquidations = false\n'
@@ -102,7 +107,7 @@ async def running(
         f'[telegram.bots.alpha]\ntoken = "{alpha.token}"\nbase_url = "{alpha.base_url}"\n'
         + (f'[discord]\ntoken = "{TOKEN}"\nbase_url = "{discord.base_url}"\n' if discord else "")
     )
-    config = read(text, None).model_copy(update={"access": access})
+    config = read(text, None).model_copy(update={"access": owned_by})
     app = build(config, sources=[])
     task = asyncio.create_task(app.run())
     try:
@@ -140,8 +145,8 @@ def start(tmp_path: Path, bots: tuple[BotApi, BotApi], monkeypatch: pytest.Monke
     monkeypatch.setattr(speaking, "AGAIN", timedelta(seconds=0.2))
     owned = AccessSection(owners=(f"telegram:{ANN}",))
 
-    def started(discord: DiscordWire | None = None, access: AccessSection = owned) -> Any:
-        return running(tmp_path, *bots, discord, access)
+    def started(discord: DiscordWire | None = None, owned_by: AccessSection = owned) -> Any:
+        return running(tmp_path, *bots, discord, owned_by)
 
     return started
 
@@ -195,6 +200,26 @@ async def test_a_person_is_the_same_one_to_both_bots(start: Start) -> None:
         assert not [place for place in destinations.everyone(here.app.store) if place.chat == str(BEN)]
 
 
+async def test_what_befalls_a_chat_of_one_bot_is_nothing_to_the_other(start: Start) -> None:
+    async with start() as here:
+        first, alpha = here.first, here.alpha
+        for bot in (first, alpha):
+            await here.says(bot, BEN, "/sub btc")
+        alpha.lose(BEN)
+        await first.until(lambda: here.closed(BEN) == {"telegram@alpha"}, within=10)
+        here.happens("told by the other one")
+        await here.settled()
+        assert "told by the other one" in first.texts(BEN)[-1]
+        alpha.chats[BEN].refuses = None
+        await here.says(alpha, BEN, "/sub btc")
+        assert not here.closed(BEN)
+        with here.app.store.write() as work:
+            access.permit(work, "telegram", "person", str(BEN), allowed=False, now=here.app.clock.now())
+        [channel] = [one for one in here.app.channels if one.platform == "telegram@alpha"]
+        await channel._outside.met(str(BEN), str(BEN))  # type: ignore[attr-defined]
+        assert here.closed(BEN) == {"telegram@alpha"}, "of whom it is found out late whose chat it is"
+
+
 async def test_a_revoked_token_stops_its_bot_alone_and_another_one_tells_the_owner(start: Start) -> None:
     async with start() as here:
         first, alpha = here.first, here.alpha
@@ -245,7 +270,7 @@ async def test_where_every_token_is_refused_the_start_ends(start: Start, bots: t
 
 
 async def test_the_first_owner_is_one_for_every_bot(start: Start) -> None:
-    async with start(access=AccessSection()) as here:
+    async with start(owned_by=AccessSection()) as here:
         assert here.app.access.code
         code = here.app.access.code.shown
         assert "You are the owner" in await here.says(here.alpha, ANN, f"/owner {code}")
@@ -257,13 +282,13 @@ async def test_the_first_owner_is_one_for_every_bot(start: Start) -> None:
 
 async def test_whoever_is_in_a_group_with_any_of_the_bots_is_let_in(start: Start, bots: tuple[BotApi, BotApi]) -> None:
     first, alpha = bots
-    del alpha.chats[GROUP]
-    first.chat(99)
-    first.chats[GROUP].members[99] = "left"
+    del first.chats[GROUP]
+    alpha.chat(99)
+    alpha.chats[GROUP].members[99] = "left"
     closed = AccessSection(owners=(f"telegram:{ANN}",), who="listed", members_of=(f"telegram:{GROUP}",))
-    async with start(access=closed) as here:
-        assert "UTC" in await here.says(alpha, BEN, "/tz")
-        assert "telegram:99" in await here.says(first, 99, "/tz")
+    async with start(owned_by=closed) as here:
+        assert "UTC" in await here.says(first, BEN, "/tz")
+        assert "telegram:99" in await here.says(alpha, 99, "/tz")
 
 
 async def test_an_announcement_reaches_the_chats_of_three_bots_each_by_its_own(

@@ -148,6 +148,9 @@ async def test_of_two_bots_the_other_one_tells_the_owner_and_goes_on(tmp_path: P
     told = [said.text for said in desk.channel.said if said.to.chat == "7"]
     told_of = "Telegram refuses the token of the bot alpha since 15 January 12:00 UTC, and its messages wait."
     assert told == ["news", f"{told_of} {NO.reason}"]
+    assert [one.platform for one in destinations.everyone(desk.store) if one.id in await owners.places()] == [
+        "telegram"
+    ]
     alpha.always, alpha.checked = (lambda _: None), (lambda: None)
     await two.tried(1000)
     assert [said.text for said in alpha.said] == ["news"]

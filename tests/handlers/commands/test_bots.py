@@ -55,6 +55,9 @@ def test_what_a_person_watches_is_theirs_at_every_bot_and_told_where_they_asked(
     assert [places[row["destination"]] for row in found["positions"]] == [ALPHA, "telegram"]
     room.ask("/unwatch 1")
     assert "BTC" not in room.text("/positions", at_alpha(ME))
+    room.ask(f"/watch {ADDRESS}")
+    offered = completion.offers(room.deps(at_alpha(ME)), "unwatch", "which", "")
+    assert [offer.words for offer in offered] == ["2", "3"]
 
 
 @pytest.mark.parametrize("line", ["/watch btc long 95000 3x", f"/watch {ADDRESS}"])
@@ -135,8 +138,9 @@ def test_a_group_that_moves_takes_its_permit_and_the_chat_of_each_bot_along(room
         room.ask("/sub btc", asker)
     with room.store.write() as work:
         kept.permit(work, "telegram", "chat", "-100123", allowed=True, now=room.now)
-    for bot in (ALPHA, "telegram"):
-        destinations.moved(room.store, bot, "-100123", "-1000123")
+    destinations.moved(room.store, ALPHA, "-100123", "-1000123")
+    assert [one.name for one in kept.permits(room.store)] == ["-1000123"], "of the first bot that hears of it"
+    destinations.moved(room.store, "telegram", "-100123", "-1000123")
     assert [one.name for one in kept.permits(room.store)] == ["-1000123"]
     assert {(place.platform, place.chat) for place in destinations.everyone(room.store)} == {
         ("telegram", "-1000123"), (ALPHA, "-1000123"),
@@ -186,6 +190,18 @@ def test_a_group_is_given_and_forgotten_at_the_bot_that_is_asked(room: Room, at:
     assert "about this chat." in room.text("/forgetme", at(ADMIN))
     left = [place.platform for place in destinations.everyone(room.store) if place.chat == ADMIN.address.chat]
     assert left == [bot for bot in ("telegram", ALPHA) if bot != at(ADMIN).platform]
+
+
+def test_what_owners_said_of_a_person_is_given_and_stays_at_every_bot(room: Room) -> None:
+    lived_in(room)
+    with room.store.write() as work:
+        kept.permit(work, "telegram", "person", str(ME.user), allowed=True, now=room.now)
+        kept.permit(work, "telegram", "person", str(OTHER.user), allowed=False, now=room.now)
+        kept.add_owner(work, "telegram", str(ME.user), room.now)
+    found = exported(room, at_alpha(ME))
+    assert (len(found["permits"]), len(found["owner"])) == (1, 1)
+    assert "That you own this bot stays" in room.text("/forgetme", at_alpha(ME))
+    assert "That an owner keeps you out stays" in room.text("/forgetme", at_alpha(OTHER))
 
 
 def test_direct_chats_with_ids_of_their_own_are_known_by_the_person(room: Room) -> None:

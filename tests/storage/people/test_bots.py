@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from signals.alerts.episodes import State
+from signals.liquidation.watching import Holding
 from storage.alerts import outbox
 from storage.alerts.sending import lease, rests
-from storage.people import counts, destinations, exporting, forgetting
+from storage.people import counts, destinations, exporting, forgetting, positions
 from storage.people.bots import name_of, platform_of, word_of
 from tests.fakes.notices import claim_from
 
@@ -29,6 +31,7 @@ PLACES = (
     (ALPHA, "-100", "5", "group", None),
     (ALPHA, "700", None, "private", "7"),
     ("telegramme", "7", None, "private", "7"),
+    ("telegram@gamma", "7", None, "channel", None),  # a channel is nobody's own, whatever its id
     ("discord", "7", None, "private", "7"),
     ("discord@alpha", "901", None, "private", "7"),
 )
@@ -57,7 +60,7 @@ def test_a_word_is_a_platform_and_a_name(word: str, platform: str, name: str) ->
         pytest.param(FIRST, "7", "7", {0, 1, 3, 7}, id="a person at every bot of the platform"),
         pytest.param(ALPHA, "7", "7", {0, 1, 3, 7}, id="asked at a further one"),
         pytest.param(ALPHA, "-100", None, {5, 6}, id="a group with its topics at one bot"),
-        pytest.param("discord@alpha", "901", "7", {9, 10}, id="another platform"),
+        pytest.param("discord@alpha", "901", "7", {10, 11}, id="another platform"),
         pytest.param("telegram@gamma", "99", None, set(), id="nobody"),
     ],
 )
@@ -70,7 +73,14 @@ def test_places_of_a_chat_and_of_a_person(
     kept = exporting.everything(peopled, bot, chat, person)
     assert {(row["platform"], row["chat"], row["topic"]) for row in kept["chat"]} == wanted
     assert len(kept["subscriptions"]) == len(found)
+    [group] = [number for number, place in places.items() if place == (FIRST, "-100", "")]
+    holding = Holding(
+        asset="BTC", venue="binance", contract="linear", side="long", entry=95_000.0, leverage=5.0, begun=NOW
+    )
+    watches = positions.Owner("telegram", "7", group)  # wherever it is told
+    positions.add(peopled, watches, holding, name=None, lines=(0.1,), state=State(), at=NOW)
     forgotten = forgetting.forget(peopled, bot, chat, person)
+    assert forgotten.positions == (person == "7" and platform_of(bot) == "telegram")
     assert (forgotten.destinations, forgotten.subscriptions) == (len(found), len(found))
     assert set(forgotten.bots) == {place[0] for place in wanted} - {bot}
     assert {(one.platform, one.chat, one.topic) for one in destinations.everyone(peopled)} == set(

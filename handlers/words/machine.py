@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.words import wording
+from handlers.words.delivery import of_bot
 from signals.inputs import MARKET
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def own_alarm(event: Mapping[str, Any], zone: str) -> str:
     return said.format(
         since=wording.clock(since, zone, dated=True),
         after=wording.duration(at - since),
-        channels=wording.listing([str(name).capitalize() for name in facts.get("channels", ())]),
+        channels=wording.listing([of_bot(str(name)) for name in facts.get("channels", ())]),
         free=f"{(facts.get('free') or 0) / 1e6:.0f} MB",
         by=f"{wording.duration(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'}",
         reason=facts.get("reason", ""),

@@ -394,9 +394,7 @@ def wait_for_platform(store: Store, claim: Claim, reason: str, *, now: datetime)
     with store.write() as work:
         for row in claim.rows:
             until = to_ms(now + AGAIN_IN_DOUBT) if row.notice.kind in TELLS_OF_OTHERS else None
-            work.run(
-                SQL.wait_for_platform, id=row.id, process=claim.process, until=until, latest=latest, reason=reason
-            )
+            work.run(SQL.wait_for_platform, id=row.id, process=claim.process, until=until, latest=latest, reason=reason)
 
 
 def platform_back(work: Work, platform: str, *, now: datetime) -> int:

@@ -22,9 +22,9 @@ from storage.engine.database import Store
 from storage.engine.sharing import wishes
 from storage.people import destinations, digests, switches
 from storage.people.switches import Switch
-from tests.bot.commandline import ROOT, environment
+from tests.bot.commandline import environment
 from tests.fakes.bot_api import TOKEN, BotApi
-from tests.fakes.exchange import LISTED, FakeExchange
+from tests.fakes.exchange import FakeExchange
 from tests.fakes.notices import ready
 
 if TYPE_CHECKING:
@@ -140,7 +140,9 @@ class SharedHouse:
             destinations.subscribe(self.store, one.id, "sources", "*")
             switches.switch(self.store, one.id, Switch("budget", value="off"))
             due = now + digests_from + timedelta(minutes=number % 20)
-            digests.order(self.store, one.id, "daily", WallTime(due.time().replace(second=0, microsecond=0)), ASSETS, now=now)
+            digests.order(
+                self.store, one.id, "daily", WallTime(due.time().replace(second=0, microsecond=0)), ASSETS, now=now
+            )
 
     def tell(self) -> None:
         """Put one more piece of news into the outbox."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import re
-import sqlite3
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from bot.delivery.dispatcher import IN_FLIGHT
 from storage.alerts import outbox
@@ -24,7 +22,6 @@ from tests.faults.shards.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from tests.faults.scenario import Scale
     from tests.faults.shards.house import Program, SharedHouse
@@ -250,7 +247,9 @@ def _counted(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger | Non
     twice = [number for number, count in answers.items() if count > 1]
     counts.lost = len(missing) + len(unanswered)
     counts.noted.append(f"{len(house.asked)} questions, {len(gone)} of them gone with a killed program")
-    counts.hold(not unanswered, f"{len(unanswered)} of {len(house.asked)} questions were not answered: {unanswered[:5]}")
+    counts.hold(
+        not unanswered, f"{len(unanswered)} of {len(house.asked)} questions were not answered: {unanswered[:5]}"
+    )
     counts.hold(not twice, f"{len(twice)} of {len(house.asked)} questions were answered twice: {twice[:5]}")
     # all other words
     others = Counter((chat, said) for chat, said in first if not _NEWS.search(said) and not _ASKED.search(said))
@@ -295,7 +294,9 @@ def _by_the_ledger(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger
     counts.hold(not twins, f"two episodes or entries of one: {twins[:3]}")
     open_ = read("SELECT rule, asset, count(*) FROM episodes WHERE ended IS NULL GROUP BY 1, 2 HAVING count(*) > 1")
     counts.hold(not open_, f"two open episodes: {open_[:3]}")
-    told = read("SELECT count(*), (SELECT count(*) FROM episodes WHERE rule = 'burst') FROM notices WHERE episode IS NOT NULL")
+    told = read(
+        "SELECT count(*), (SELECT count(*) FROM episodes WHERE rule = 'burst') FROM notices WHERE episode IS NOT NULL"
+    )
     counts.noted.append(f"{told[0][0]} notices of episodes, {told[0][1]} fast moves")
     _judged(house, ledger, counts)
     _collected(house, ledger, counts)

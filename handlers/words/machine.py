@@ -57,7 +57,7 @@ def does(leases: Sequence[str]) -> str:
         elif role in by_role:
             said.append(f"{verb} no asset")
     for role, verb in (("send", "sends to"), ("answer", "answers in")):
-        platforms = [what.capitalize() for what in by_role.get(role, ()) if " " not in what]
+        platforms = [of_bot(what) for what in by_role.get(role, ()) if " " not in what]
         if platforms:
             said.append(f"{verb} {wording.listing(platforms)}")
     return wording.listing(said) if said else "stands by"

@@ -6,6 +6,7 @@ writes is there for the other before the loop looks again, so a question over lo
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import deque
 from dataclasses import dataclass
@@ -200,7 +201,7 @@ class MonthDiscord(Closable, DiscordWire):
     async def beat(self) -> None:
         """Confirm a heartbeat at each gateway: the library sends its own by the clock of this machine."""
         for socket in self._sockets:
-            if not socket.closed:
+            with contextlib.suppress(ConnectionError):  # of a program that is about to leave
                 await socket.send_str(json.dumps({"op": 11}))
         self._sockets = [socket for socket in self._sockets if not socket.closed]
 

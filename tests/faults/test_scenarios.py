@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "one",
     [
-        pytest.param(one, id=one.id, marks=[pytest.mark.slow] if one.programs else [])
+        pytest.param(one, id=one.id, marks=[pytest.mark.slow, pytest.mark.timeout(600)] if one.programs else [])
         for one in every.SCENARIOS.values()
     ],
 )

@@ -275,7 +275,7 @@ def _table(args: CostArgs, cases: list[_CostRow]) -> Table:
     for case in cases:
         pays = -case.cost.cash_flow
         paying = wording.dollars(round(pays) if abs(pays) >= 1000 else pays)  # a phone shows forty characters
-        row = [case.name, wording.percent(case.hourly * HOURS_A_YEAR * 100), paying]
+        row = [case.name, wording.apr(case.hourly * HOURS_A_YEAR * 100).removesuffix(" a year"), paying]
         if case.cost.margin_share is not None:
             row.append(wording.share(-case.cost.margin_share * 100, 1))
         rows.append(tuple(row))

@@ -137,7 +137,9 @@ def _costs(question: PositionQuestion, found: CheckedPosition) -> str:
     of_margin = f", {wording.share(a_day * question.args.leverage, 2)} of the margin" if question.args.leverage else ""
     verb = "costs" if pays > 0 else "earns"
     rate = wording.apr(100 * found.funding_apr)
-    return f"Holding {verb} {wording.share(a_day, 3)} of its size a day{of_margin}, at today's funding of {rate}."
+    told = {True: "at the {} that is paid next", False: "at the {} that was paid last", None: "at funding of {}"}
+    at = told[found.heading].format(rate)
+    return f"Holding {verb} {wording.share(a_day, 3)} of its size a day{of_margin}, {at}."
 
 
 def _stories(stories: tuple[Episode, ...], now: datetime) -> str:

@@ -19,7 +19,7 @@ from signals.units import HOUR
 from signals.venues import venue_order, venue_title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from storage.queries.market.funding import Funding, Paid, Rate
@@ -154,6 +154,7 @@ async def _ranked(deps: Deps, args: Asked) -> Reply:
         Line(f"Funding of {wording.count(len(every), 'asset')}{where}: {said}.", "headline"),
         Table(("", "a year", "as stated"), tuple(shown)),
         Line(f"{f'{left} between them are left out. ' if left else ''}Above zero longs pay, below it shorts do."),
+        Line(_paid_or_next({asset: rate for asset, rate in every.items() if asset in {row[0] for row in shown}})),
     ]
     if not args.venue:
         lines.append(Line("Each at its main exchange; name one for its own, like /funding bybit.", "caveat"))
@@ -163,8 +164,17 @@ async def _ranked(deps: Deps, args: Asked) -> Reply:
     return answered(deps, MARKET, lines, values, (stamp,), outdated=False)
 
 
-def _as_values(rate: Rate) -> dict[str, float]:
-    return {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr}
+def _as_values(rate: Rate) -> dict[str, float | bool]:
+    return {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr, "paid": rate.settled}
+
+
+def _paid_or_next(shown: Mapping[str, Rate]) -> str:
+    """Say of ranked rates which were paid, and which funding is only heading to."""
+    paid = [asset for asset, rate in shown.items() if rate.settled]
+    if paid and len(paid) < len(shown):
+        return f"Paid last: {wording.listing(paid)}. The others are paid next."
+    these, are, were = ("This rate", "is", "was") if len(shown) == 1 else ("These rates", "are", "were")
+    return f"{these} {were} paid last." if paid else f"{these} {are} paid next."
 
 
 def _of_100k(cost: float) -> str:
@@ -176,7 +186,8 @@ def _elsewhere(found: Funding, now: datetime) -> Iterator[Line]:
     others = [rate for rate in found.by_venue if found.main is None or rate.venue not in found.main.stamp.venues]
     for rate in others:
         stated, due = wording.rate(rate.rate, rate.hours), wording.duration(rate.due - now)
-        yield Line(f"– {venue_title(rate.venue)}: {wording.apr(rate.apr * 100)}, {stated}, paid in {due}")
+        when = f"was paid, next in {due}" if rate.settled else f"paid in {due}"
+        yield Line(f"– {venue_title(rate.venue)}: {wording.apr(rate.apr * 100)}, {stated}, {when}")
     if found.weighted and others:
         mean = wording.apr(found.weighted.apr * 100)
         yield Line(f"Weighted by open interest on {len(found.weighted.venues)} venues: {mean}.")

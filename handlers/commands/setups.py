@@ -161,7 +161,7 @@ async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
         raise await nothing_stored(deps, meant, ("price_move",))
     end = min(deps.now, price.at)  # stored history that ends in the past is taken apart at its own end
     found = await asyncio.to_thread(moved.read, deps.store, meant, end - span, end)
-    told = moved_words.sentences(found)
+    told = moved_words.sentences(found, deps.zone)
     over = wording.duration(span)
     lines: list[Block] = [Line(moved_words.headline(found, over), "headline"), *map(Line, told)]
     if not told:

@@ -23,13 +23,17 @@ RATE, YEAR = "funding_apr", "funding_stretch"
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A current rate: a fraction per interval of so many hours, told at a time. due: when it is paid next."""
+    """A current rate: a fraction per interval of so many hours, told at a time. due: when the next one is paid.
+
+    settled: it was paid at `at`; else it is the one that is paid at `due`.
+    """
 
     venue: str
     rate: float
     hours: float
     due: datetime
     at: datetime
+    settled: bool = False
 
     @property
     def apr(self) -> float:
@@ -144,7 +148,9 @@ def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:
     for venue in venues_of(store, asset, "funding_rate") if store.exists else ():
         rate, hours = (current(store, asset, venue, name, now) for name in ("funding_rate", "funding_interval_hours"))
         if rate and hours and hours.value > 0:
-            found.append(Rate(venue, rate.value, hours.value, next_settlement(now, hours.value), rate.at))
+            due = next_settlement(now, hours.value)
+            settled = settlements.value_at(store, asset, venue, "funding_rate", to_ms(rate.at)) is not None
+            found.append(Rate(venue, rate.value, hours.value, due, rate.at, settled))
     return tuple(found)
 
 

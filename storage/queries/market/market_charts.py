@@ -13,26 +13,27 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final, Literal
 
-from signals.inputs import EVERYWHERE, INPUTS, is_floor
+from signals.inputs import INPUTS
 from signals.metric import metrics
 from signals.units import DAY, HOUR, MILLISECOND, MINUTE, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points
 from storage.panels import panels
-from storage.queries.freshness import Stamp, of_daily_data, stamp_of
-from storage.queries.liquidation import liquidations
-from storage.queries.liquidation.liquidations import NAMES, Sums
+from storage.queries.freshness import Stamp, any_floor, of_daily_data, stamp_of
+from storage.queries.liquidation import liquidated_bars
+from storage.queries.liquidation.liquidations import NAMES
 from storage.queries.market import flows, open_interest
 from storage.queries.market.known_at import newest_by, newest_price, price_by_input, values_between
 from storage.queries.market.prices import change_over
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from signals.series import Coverage
     from storage.engine.database import Store
     from storage.market.points import Newest, StoredSeries
+    from storage.queries.liquidation.liquidated_bars import LiquidatedBars
 
 Part = Literal["price", "open_interest", "liquidations", "funding", "takers"]
 STEPS: Final = tuple(
@@ -48,6 +49,7 @@ AVERAGE_FROM: Final = 60 * DAY  # a shorter span beside an average of half a yea
 YOUNG: Final = 2 * MINUTE  # as in prices.py
 _OHLC: Final = ("open", "high", "low", "close")
 _DENSE: Final = 4  # values a candle needs, so that it has a body and wicks of its own
+_KEPT: Final = 31 * DAY  # hours are not kept for ever: over longer spans the rows tell what became of a figure
 _NEWEST: Final = 64  # points that tell how far apart they lie
 
 
@@ -86,6 +88,7 @@ class Interest:
     at: when each row was known. last: the time of the last point, of several venues that of the oldest of them; a daily
     one is drawn at the end of its day. usd, coins: as long as `at`. everywhere: what is open now on all venues, where
     other venues are drawn than those that answer now. derived: as in Panel. daily: one value a day is stored, not more.
+    change: over the span as /oi tells it, or None where only the rows can tell it.
     """
 
     at: tuple[datetime, ...]
@@ -98,22 +101,7 @@ class Interest:
     last: datetime
     everywhere: open_interest.OpenInterestTotal | None = None
     daily: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LiquidatedBars:
-    """Liquidations by slot of one length, oldest first; slots of which nothing was heard are left out.
-
-    known_from: when the first slot in the span begins that was heard. at_least: some feeds are sampled, or a part of
-    the time was not heard. at: up to when it was heard.
-    """
-
-    slots: tuple[tuple[datetime, Sums], ...]
-    step: timedelta
-    venues: tuple[str, ...]
-    known_from: datetime
-    at_least: bool
-    at: datetime
+    change: open_interest.Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +151,23 @@ def read(
     if prices:
         prices = replace(prices, change=_change(store, asset, prices, end - start))
     interest = _interest(store, asset, start, end, now=until) if "open_interest" in parts else None
+    if interest and HOUR <= end - start <= _KEPT:
+        came = open_interest.change_over(store, asset, interest.venues, end, end - start)
+        interest = replace(interest, change=came)
     average = _average(store, asset, start, end) if interest and span >= AVERAGE_FROM else ()
-    liquidated = _liquidated(store, asset, start, end) if "liquidations" in parts else None
+    liquidated = None
+    if "liquidations" in parts:
+        liquidated = liquidated_bars.read(store, asset, start, end, max(HOUR, _step(end - start, CANDLES)))
     if not (prices or interest or liquidated):
         return None
     old = (prices and prices.at + YOUNG < until) or (
         interest and interest.last + INPUTS["open_interest_usd"].fresh_for < until
     )
     stamps = _stamps(store, asset, prices, interest, until)
+    if liquidated:
+        floors = any_floor(dict.fromkeys(NAMES), liquidated.venues)
+        # Beside open interest a picture says itself up to when it heard; alone its age is that of the figure.
+        stamps = (*stamps, Stamp(liquidated.venues, None if interest else liquidated.at, floor=floors))
     rates = flows.funding(store, asset, start, end, _step(span, ROWS, HOUR)) if "funding" in parts else None
     takers = None
     if "takers" in parts:  # of daily bars there is nothing finer
@@ -259,7 +256,7 @@ def _change(store: Store, asset: str, prices: Prices, span: timedelta) -> float 
     """Return how far price came over a span; beyond a month the candles tell it, for hours are not kept for ever."""
     first, last = prices.candles[0].open, prices.candles[-1].close
     newest = points.Newest(prices.at, last, prices.venues[0])
-    told = change_over(store, asset, newest, span) if HOUR <= span <= 31 * DAY else None
+    told = change_over(store, asset, newest, span) if HOUR <= span <= _KEPT else None
     return told if told is not None or not first else last / first - 1
 
 
@@ -395,47 +392,3 @@ def _average(store: Store, asset: str, start: datetime, end: datetime) -> tuple[
     values = metric.compute(panel)["average"].last(rows)[:, 0].tolist()
     closes = panel.closes[len(panel) - rows :].to_pydatetime()
     return tuple((at, value) for at, value in zip(closes, values, strict=True) if not math.isnan(value))
-
-
-# --- liquidations -----------------------------------------------------------------------------------------------------
-
-
-def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> LiquidatedBars | None:
-    step = max(HOUR, _step(end - start, CANDLES))
-    heard = _heard(store, asset, start, end)
-    if not heard:
-        return None
-    if all(sums.heard >= DAY for hours in heard.values() for sums in hours.values()):
-        step = max(step, DAY)
-    slots: dict[datetime, Sums] = {}
-    for hours in heard.values():
-        for at, sums in hours.items():
-            slots[floor(at, step)] = slots.get(floor(at, step), Sums()) + sums
-    first = min(at for hours in heard.values() for at in hours)
-    whole = all(not is_floor(NAMES[0], venue) for venue in heard)
-    last = max(at + sums.heard for hours in heard.values() for at, sums in hours.items())
-    gaps = any(sums.heard < len(heard) * min(step, end - at) for at, sums in slots.items())
-    return LiquidatedBars(
-        tuple(sorted(slots.items())),
-        step,
-        tuple(sorted(heard, key=venue_order)),
-        first,
-        not whole or gaps,
-        min(last, end),
-    )
-
-
-def _heard(store: Store, asset: str, start: datetime, end: datetime) -> Mapping[str, Mapping[datetime, Sums]]:
-    """Return what was heard by venue: its hours, and for the rest of the time its imported days."""
-    begin = floor(start, HOUR)
-    heard = liquidations.hours_of(store, asset, begin, end)
-    for venue in {series.venue for series in points.stored(store, asset, NAMES[0])}:
-        hourly = {floor(at, DAY) for at in heard.get(venue, {})}
-        for at, sums in liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end):
-            if at not in hourly:
-                heard.setdefault(venue, {})[at] = sums
-    rejected = {sample.venue for sample in liquidations.read(store, asset, end).rejected}
-    kept = {venue: hours for venue, hours in heard.items() if venue not in rejected and hours}
-    if len(kept) > 1:
-        kept.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
-    return kept

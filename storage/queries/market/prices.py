@@ -79,9 +79,17 @@ def read(store: Store, asset: str, now: datetime) -> Price | None:
 
 def change_over(store: Store, asset: str, last: points.Newest, back: timedelta) -> float | None:
     """Return how far price came since a time ago, as a fraction, against the close of that time; None if unknown."""
+    return change_since(store, asset, last, last.at - back)
+
+
+def change_since(store: Store, asset: str, last: points.Newest, since: datetime) -> float | None:
+    """Return how far price came since a time, as a fraction, against the last close before it; None if unknown.
+
+    Every answer that tells a change asks here, so that no two begin at two prices of one day.
+    """
     metric = metrics()[FALL]
     step = panels.step_for(store, metric, asset, last.at - metric.window, last.at)
-    then = floor(last.at - back, step)
+    then = floor(since, step)
     panel = panels.panel(store, ["close"], [asset], step=step, start=then - step, end=then)
     close = panel.values["close"][-1, 0] if len(panel) else math.nan
     return None if math.isnan(close) else float(last.value / close - 1)

@@ -131,7 +131,7 @@ def _interest(data: MarketChart, interest: Interest, height: int, *, alone: bool
     times = [at.timestamp() for at in interest.at]
     span = times[-1] - times[0]
     # Where other venues are drawn than those that answer now, the figure is not that of /oi: it says whose it is.
-    whose = f", {_listed(interest.venues)}" if interest.everywhere else ""
+    whose = f", {_listed(interest.venues)}" if interest.named else ""
     found = []
     for name, unit, color, values in (
         ("dollars", "usd", "value", interest.usd),
@@ -248,7 +248,7 @@ def _alt(data: MarketChart, kind: str) -> str:
         came = (interest.change.usd, interest.change.coins) if interest.change else (None, None)
         figures = [f"{say(usd[-1], 'usd')} ({_came(came[0], usd)})"] if usd else []
         figures += [f"{wording.coins(coins[-1], data.asset)} ({_came(came[1], coins)})"] if coins else []
-        whose = f" on {_listed(interest.venues)}" if interest.everywhere else ""
+        whose = f" on {_listed(interest.venues)}" if interest.named else ""
         said.append(
             "; ".join(filter(None, (f"Open interest{whose} {', '.join(figures)}", _everywhere(interest)))) + "."
         )

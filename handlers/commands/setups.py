@@ -159,7 +159,8 @@ async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
     price = await asyncio.to_thread(prices.read, deps.store, meant, deps.now)
     if price is None:
         raise await nothing_stored(deps, meant, ("price_move",))
-    end = min(deps.now, price.at)  # stored history that ends in the past is taken apart at its own end
+    # Stored history that ends in the past is taken apart at its own end; else it is now, whichever figure came last.
+    end = min(deps.now, price.at) if price.outdated else deps.now
     found = await asyncio.to_thread(moved.read, deps.store, meant, end - span, end)
     told = moved_words.sentences(found, deps.zone)
     over = wording.duration(span)

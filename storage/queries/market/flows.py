@@ -11,7 +11,8 @@ import numpy as np
 
 from signals.inputs import EVERYWHERE
 from signals.units import DAY, HOUR, HOURS_A_YEAR, floor, from_ms, to_ms
-from storage.market import settlements
+from signals.venues import venue_order
+from storage.market import points, settlements
 from storage.panels import panels
 from storage.panels.reader import PanelReader
 from storage.queries.market.known_at import newest_by
@@ -71,10 +72,12 @@ class RateAt(NamedTuple):
 
 
 def rate_at(store: Store, asset: str, at: datetime) -> RateAt | None:
-    """Return the yearly rate that held at a time; None where none is known of it."""
-    rate = newest_by(store, asset, _RATE[0], at)
+    """Return the yearly rate that held at a time, at the main venue that tells one; None where none does."""
+    venues = sorted(points.venues_of(store, asset, _RATE[0]), key=lambda venue: (venue_order(venue), venue))
+    told = (newest_by(store, asset, _RATE[0], at, venue) for venue in venues)
+    rate = next((rate for rate in told if rate and at - rate.at <= _HOLDS), None)
     hours = newest_by(store, asset, _RATE[1], at, rate.venue) if rate else None
-    if rate is None or hours is None or at - rate.at > _HOLDS or not hours.value > 0:
+    if rate is None or hours is None or not hours.value > 0:
         return None
     paid = settlements.value_at(store, asset, rate.venue, _RATE[0], to_ms(rate.at)) is not None
     return RateAt(rate.at, rate.value * HOURS_A_YEAR / hours.value, paid)

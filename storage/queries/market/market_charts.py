@@ -24,7 +24,7 @@ from storage.queries.liquidation import liquidated_bars
 from storage.queries.liquidation.liquidations import NAMES
 from storage.queries.market import flows, open_interest
 from storage.queries.market.known_at import newest_by, newest_price, price_by_input, values_between
-from storage.queries.market.prices import change_over
+from storage.queries.market.prices import change_since
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -88,7 +88,8 @@ class Interest:
     at: when each row was known. last: the time of the last point, of several venues that of the oldest of them; a daily
     one is drawn at the end of its day. usd, coins: as long as `at`. everywhere: what is open now on all venues, where
     other venues are drawn than those that answer now. derived: as in Panel. daily: one value a day is stored, not more.
-    change: over the span as /oi tells it, or None where only the rows can tell it.
+    change: over the span as /oi tells it, or None where only the rows can tell it. partial: too little of the market
+    answers for a total, so that these venues stand for themselves.
     """
 
     at: tuple[datetime, ...]
@@ -102,6 +103,12 @@ class Interest:
     everywhere: open_interest.OpenInterestTotal | None = None
     daily: bool = False
     change: open_interest.Change | None = None
+    partial: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Tell whether the figure is that of its venues, and not what /oi calls the open interest of the asset."""
+        return self.partial or self.everywhere is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ def read(
     start = max(first, end - span)
     prices = _prices(store, asset, start, end) if "price" in parts else None
     if prices:
-        prices = replace(prices, change=_change(store, asset, prices, end - start))
+        prices = replace(prices, change=_change(store, asset, prices, start, end))
     interest = _interest(store, asset, start, end, now=until) if "open_interest" in parts else None
     if interest and HOUR <= end - start <= _KEPT:
         came = open_interest.change_over(store, asset, interest.venues, end, end - start)
@@ -252,11 +259,11 @@ def _prices(store: Store, asset: str, start: datetime, end: datetime) -> Prices 
     )
 
 
-def _change(store: Store, asset: str, prices: Prices, span: timedelta) -> float | None:
+def _change(store: Store, asset: str, prices: Prices, start: datetime, end: datetime) -> float | None:
     """Return how far price came over a span; beyond a month the candles tell it, for hours are not kept for ever."""
     first, last = prices.candles[0].open, prices.candles[-1].close
     newest = points.Newest(prices.at, last, prices.venues[0])
-    told = change_over(store, asset, newest, span) if HOUR <= span <= _KEPT else None
+    told = change_since(store, asset, newest, start) if HOUR <= end - start <= _KEPT else None
     return told if told is not None or not first else last / first - 1
 
 
@@ -346,6 +353,9 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime, *, now: 
     # A row that closed after its newest point says the same again at a later time.
     kept = [row for row in range(rows - 1) if at[row] < at[-1]] + [rows - 1]
     total = open_interest.total(store, asset, now) if end == now else None
+    if total and total.coverage.enough and set(total.coverage.venues) == set(venues):
+        # In the minute in which figures come in some venues are a row ahead of others: /oi sums the newest of each.
+        usd[known[-1]], coins[known[-1]] = total.usd, total.coins
     return Interest(
         tuple(at[row] for row in kept),
         tuple(usd[row] for row in kept),
@@ -357,6 +367,7 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime, *, now: 
         min(last, at[-1]),
         total if total and total.coverage.enough and set(total.coverage.venues) != set(venues) else None,
         daily=gap > 0.9 * DAY,
+        partial=bool(total and not total.coverage.enough),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from signals.inputs import EVERYWHERE, INPUTS
+from signals.inputs import EVERYWHERE
 from signals.metric import metrics
 from signals.series import Coverage
 from signals.units import DAY, HOUR, MINUTE
@@ -175,12 +175,13 @@ def change_over(store: Store, asset: str, venues: Collection[str], end: datetime
 
 
 def change_between(store: Store, asset: str, start: datetime, end: datetime) -> Change:
-    """Return what became of open interest between two times: `change_over`, of the venues that spoke as it ended."""
+    """Return what became of open interest between two times, as /oi tells it: over the venues of the total then."""
+    whole = total(store, asset, end)
+    if whole and not whole.coverage.enough:
+        return Change(end - start, None, None)
     every = venues_of(store, asset, _USD)
     every = [venue for venue in every if venue != EVERYWHERE] or every  # the sum of the others
-    known = {venue: known_at.newest_by(store, asset, _USD, end, venue) for venue in every}
-    spoke = [venue for venue, point in known.items() if point and end - point.at <= INPUTS[_USD].fresh_for]
-    return change_over(store, asset, spoke or every, end, end - start)
+    return change_over(store, asset, whole.stamp.venues if whole else every, end, end - start)
 
 
 def _last(store: Store, asset: str, venues: Collection[str], end: datetime) -> tuple[datetime, _Ends]:

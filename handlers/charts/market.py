@@ -87,15 +87,18 @@ def values(data: MarketChart) -> dict[str, Any]:
     if data.prices:
         found |= {"price": data.prices.candles[-1].close, "price_at": data.prices.at.isoformat()}
     if interest := data.interest:
-        usd, coins = interest.usd[-1], interest.coins[-1]
-        if total := interest.everywhere:  # the same figure under the same name as in /oi
+        usd: float | None = interest.usd[-1]
+        coins: float | None = interest.coins[-1]
+        if interest.named:  # the same figure under the same name as in /oi, which has none where too little answers
             found |= {"drawn_open_interest_usd": usd, "drawn_open_interest_coin": coins}
-            usd, coins = total.usd, total.coins
+            total = interest.everywhere
+            usd, coins = (total.usd, total.coins) if total else (None, None)
         found |= {"open_interest_usd": usd, "open_interest_coin": coins}
         found["open_interest_at"] = interest.last.isoformat()
     if data.liquidated:
         for side in ("longs", "shorts"):
             found[f"liquidated_{side}_usd"] = sum(getattr(sums, side) for _, sums in data.liquidated.slots)
+        found["liquidated_at_least"] = data.liquidated.at_least
     return found
 
 

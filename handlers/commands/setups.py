@@ -172,7 +172,10 @@ async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
     spans = tuple(Button(one, f"/why {coin} {one}") for one in _SPANS if one != _span(span))
     lines.append(Buttons((*spans, Button("Stories", f"/setup {coin}"))))
     values: dict[str, Any] = {
-        change.what: {"value": change.value, "change": change.change} for change in found.changes.values()
+        change.what: {"value": change.value, "change": change.change}
+        | ({"at_least": change.at_least} if change.what == "liquidated" else {})
+        | ({"paid": change.paid} if change.what == "funding" else {})
+        for change in found.changes.values()
     }
     values |= {
         "from": found.start,

@@ -263,7 +263,8 @@ def _change(store: Store, asset: str, prices: Prices, start: datetime, end: date
     """Return how far price came over a span; beyond a month the candles tell it, for hours are not kept for ever."""
     first, last = prices.candles[0].open, prices.candles[-1].close
     newest = points.Newest(prices.at, last, prices.venues[0])
-    told = change_since(store, asset, newest, start) if HOUR <= end - start <= _KEPT else None
+    span, until = end - start, prices.at if prices.at + YOUNG < end else end  # an old price counts back from its time
+    told = change_since(store, asset, newest, until - span) if HOUR <= span <= _KEPT else None
     return told if told is not None or not first else last / first - 1
 
 

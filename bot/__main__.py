@@ -104,6 +104,14 @@ def import_(
     asset: Annotated[
         str | None, typer.Option("--asset", help="The asset of raw candles, which do not name it.")
     ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            help="Days that you know to be true, e.g. 2025-03-01..2025-03-04: what is only unlikely is kept there, and "
+            "noted. May be given several times.",
+        ),
+    ] = None,
     config: ConfigFile = None,
     db: Db = None,
     as_json: Json = False,
@@ -111,7 +119,7 @@ def import_(
     """Store history from files. Importing twice changes nothing; bad lines are named and the rest is kept."""
     from bot.cli.market import import_
 
-    import_.import_files(files, asset, config, db, as_json=as_json)
+    import_.import_files(files, asset, accept or (), config, db, as_json=as_json)
 
 
 @app.command()

@@ -42,7 +42,8 @@ class FigureChange:
     was liquidated (both in USD). change: a fraction of what it was; of funding the difference of yearly rates; of taker
     flow its net as a share of volume, of liquidations the share of longs. usd: the change of open interest in dollars.
     rare: how many of `past` changes were at least as large; None where fewer than 30 are known. times: how often the
-    usual change goes into it. at_least: a floor, since not everything was heard.
+    usual change goes into it. at_least: a floor, since not everything was heard. paid: whether funding was paid as it
+    is told, or is only heading there; None of other figures. paid_before: the same of what it was.
     """
 
     asset: str
@@ -54,6 +55,8 @@ class FigureChange:
     times: float | None = None
     usd: float | None = None
     at_least: bool = False
+    paid: bool | None = None
+    paid_before: bool | None = None
 
     @property
     def rarity(self) -> float | None:

@@ -19,8 +19,9 @@ from signals.venues import venue_title
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from storage.queries.liquidation.liquidated_bars import LiquidatedBars
     from storage.queries.market.flows import FundingLine, TakerBars
-    from storage.queries.market.market_charts import Interest, LiquidatedBars, MarketChart, Part, Prices
+    from storage.queries.market.market_charts import Interest, MarketChart, Part, Prices
 
 PARTS: Final[Mapping[str, tuple[Part, ...]]] = {
     "market": ("price", "open_interest", "liquidations"),
@@ -86,15 +87,18 @@ def values(data: MarketChart) -> dict[str, Any]:
     if data.prices:
         found |= {"price": data.prices.candles[-1].close, "price_at": data.prices.at.isoformat()}
     if interest := data.interest:
-        usd, coins = interest.usd[-1], interest.coins[-1]
-        if total := interest.everywhere:  # the same figure under the same name as in /oi
+        usd: float | None = interest.usd[-1]
+        coins: float | None = interest.coins[-1]
+        if interest.named:  # the same figure under the same name as in /oi, which has none where too little answers
             found |= {"drawn_open_interest_usd": usd, "drawn_open_interest_coin": coins}
-            usd, coins = total.usd, total.coins
+            total = interest.everywhere
+            usd, coins = (total.usd, total.coins) if total else (None, None)
         found |= {"open_interest_usd": usd, "open_interest_coin": coins}
         found["open_interest_at"] = interest.last.isoformat()
     if data.liquidated:
         for side in ("longs", "shorts"):
             found[f"liquidated_{side}_usd"] = sum(getattr(sums, side) for _, sums in data.liquidated.slots)
+        found["liquidated_at_least"] = data.liquidated.at_least
     return found
 
 
@@ -130,12 +134,13 @@ def _interest(data: MarketChart, interest: Interest, height: int, *, alone: bool
     times = [at.timestamp() for at in interest.at]
     span = times[-1] - times[0]
     # Where other venues are drawn than those that answer now, the figure is not that of /oi: it says whose it is.
-    whose = f", {_listed(interest.venues)}" if interest.everywhere else ""
+    whose = f", {_listed(interest.venues)}" if interest.named else ""
     found = []
     for name, unit, color, values in (
         ("dollars", "usd", "value", interest.usd),
         (data.asset, "coins", "coins", interest.coins),
     ):
+        came = getattr(interest.change, unit, None)
         rows = known(times, values)
         if not rows or (alone and unit == "usd" and _known(interest.coins)):
             continue
@@ -148,7 +153,10 @@ def _interest(data: MarketChart, interest: Interest, height: int, *, alone: bool
                 "height": height,
                 "unit": unit,
                 "color": color,
-                "head": [[f"Open interest in {name}{whose}", color], [_change(rows[0][1], rows[-1][1]), "ink"]],
+                "head": [
+                    [f"Open interest in {name}{whose}", color],
+                    [_came(came, [value for _, value in rows]), "ink"],
+                ],
                 "line": stretches(rows, interest.step.total_seconds(), span, _POINTS, mixed=True),
                 "beside": stretches(beside, DAY.total_seconds(), span, _POINTS),
                 "beside_name": "180-day average",
@@ -240,9 +248,10 @@ def _alt(data: MarketChart, kind: str) -> str:
         )
     if interest := data.interest:
         usd, coins = _known(interest.usd), _known(interest.coins)
-        figures = [f"{say(usd[-1], 'usd')} ({_change(usd[0], usd[-1])})"] if usd else []
-        figures += [f"{wording.coins(coins[-1], data.asset)} ({_change(coins[0], coins[-1])})"] if coins else []
-        whose = f" on {_listed(interest.venues)}" if interest.everywhere else ""
+        came = (interest.change.usd, interest.change.coins) if interest.change else (None, None)
+        figures = [f"{say(usd[-1], 'usd')} ({_came(came[0], usd)})"] if usd else []
+        figures += [f"{wording.coins(coins[-1], data.asset)} ({_came(came[1], coins)})"] if coins else []
+        whose = f" on {_listed(interest.venues)}" if interest.named else ""
         said.append(
             "; ".join(filter(None, (f"Open interest{whose} {', '.join(figures)}", _everywhere(interest)))) + "."
         )
@@ -254,7 +263,8 @@ def _alt(data: MarketChart, kind: str) -> str:
         most_at, most = max(found.slots, key=lambda slot: slot[1].both)
         share = f", {wording.share(longs / (longs + shorts) * 100)} longs" if longs + shorts else ""
         least = "at least " if found.at_least else ""
-        said.append(f"Liquidated: {least}{wording.usd(longs + shorts)}{share}.")
+        span = f"{_day_and_time(found.since)} to {_day_and_time(found.at)} UTC"
+        said.append(f"Liquidated, {span}: {least}{wording.usd(longs + shorts)}{share}.")
         if since := _since(data, kind):
             said.append(f"{since[:1].upper()}{since[1:]}.")
         if most.both:
@@ -324,8 +334,11 @@ def _moved(prices: Prices) -> str:
     return "" if prices.change is None else wording.percent(prices.change * 100)
 
 
-def _change(first: float, last: float) -> str:
-    return wording.percent((last / first - 1) * 100) if first else ""
+def _came(told: float | None, rows: Sequence[float]) -> str:
+    """Say how far a line came: as the command of it tells it, else from its first row to its last."""
+    if told is None and rows[0]:
+        told = rows[-1] / rows[0] - 1
+    return "" if told is None else wording.percent(told * 100)
 
 
 def _known(values: Sequence[float]) -> list[float]:

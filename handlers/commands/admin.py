@@ -46,6 +46,8 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
     lines += _listed(words.input_lines(found, deps.now) or ["nothing is stored yet"])
     if found.gaps:
         lines += [Line("Gaps in its history, which nothing fills:"), *_listed(words.gap_lines(found.gaps))]
+    if found.taken:
+        lines += [Line("Kept on the word of whoever imported it:"), *_listed(words.taken_lines(found.taken))]
     if found.differing:
         lines.append(Line("Where the archive differs from what came live (its figures are kept):"))
         lines += _listed(words.difference_lines(found.differing))

@@ -29,6 +29,7 @@ from handlers.language.position import (
     EXACT,
     LiqArgs,
     PositionQuestion,
+    contract_name,
     contract_of,
     instrument_of,
     outdated,
@@ -134,7 +135,7 @@ async def pnl(deps: Deps, args: PnlArgs) -> Reply:
         blocks=tuple(blocks),
         values=values,
         read_as=_read_as(
-            asset,
+            contract_name(named),
             args.side or "both sides",
             f"entry {wording.price(entry)}",
             f"exit {wording.price(args.exit)}" if args.exit else None,
@@ -318,7 +319,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
             "table_date": answer.table_as_of.isoformat(),
         },
         read_as=_read_as(
-            asset,
+            contract_name(question.instrument),
             side,
             f"entry {wording.price(entry)}",
             f"stop {wording.price(args.stop)}",

@@ -26,7 +26,7 @@ from handlers.words import wording
 from handlers.words.liquidation import exchange
 from signals.assets import Instrument, not_followed
 from signals.liquidation import funding as paid
-from signals.units import DAY, HOUR, HOUR_MS, HOURS_A_YEAR, from_ms, to_ms
+from signals.units import DAY, HOUR, HOUR_MS, HOURS_A_YEAR, from_ms, next_settlement, to_ms
 from signals.venues import VENUES
 from storage.engine.database import StoreError
 
@@ -153,19 +153,21 @@ def _rate(deps: Deps, args: CostArgs, asset: str) -> _HeldRate:
         at = f" on {exchange(args.venue)}" if args.venue else ""
         said = f"No funding rate of {asset} is stored{at} yet. Type it, like /cost 100k 7d btc long 25x 0.01%."
         raise Refused(said, outdated=(asset,)) if asset in deps.assets else Refused(said, unfollowed=asset)
-    source = (
-        f"{exchange(newest[0])} rate {_paid_or_next(deps, asset, newest)}, {wording.age(deps.now - newest[1])}{told}"
-    )
+    state = _paid_or_next(deps, asset, newest, hours or usual)
+    source = f"{exchange(newest[0])} rate {state}, {wording.age(deps.now - newest[1])}{told}"
     return _HeldRate(newest[2], typed or hours or usual, source, venue=venue)
 
 
-def _paid_or_next(deps: Deps, asset: str, newest: tuple[str, datetime, float]) -> str:
+def _paid_or_next(deps: Deps, asset: str, newest: tuple[str, datetime, float], hours: float) -> str:
     """Tell a rate that was paid from one that funding is heading to."""
     from storage.market import settlements  # noqa: PLC0415 - as below
 
     venue, at, _ = newest
     paid = settlements.value_at(deps.store, asset, venue, "funding_rate", to_ms(at))
-    return "to be paid next" if paid is None else "last paid"
+    if paid is not None:
+        return "last paid"
+    due = next_settlement(at, hours)
+    return "to be paid next" if due > deps.now else f"that was due at {wording.clock(due, deps.zone)}"
 
 
 def _newest(deps: Deps, args: CostArgs, asset: str) -> tuple[tuple[str, datetime, float] | None, float | None]:
@@ -275,7 +277,7 @@ def _table(args: CostArgs, cases: list[_CostRow]) -> Table:
     for case in cases:
         pays = -case.cost.cash_flow
         paying = wording.dollars(round(pays) if abs(pays) >= 1000 else pays)  # a phone shows forty characters
-        row = [case.name, wording.percent(case.hourly * HOURS_A_YEAR * 100), paying]
+        row = [case.name, wording.apr(case.hourly * HOURS_A_YEAR * 100).removesuffix(" a year"), paying]
         if case.cost.margin_share is not None:
             row.append(wording.share(-case.cost.margin_share * 100, 1))
         rows.append(tuple(row))

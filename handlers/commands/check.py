@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from handlers.command import Refused, command
 from handlers.commands.liquidation_price import answer_for, watch_line
@@ -137,7 +137,11 @@ def _costs(question: PositionQuestion, found: CheckedPosition) -> str:
     of_margin = f", {wording.share(a_day * question.args.leverage, 2)} of the margin" if question.args.leverage else ""
     verb = "costs" if pays > 0 else "earns"
     rate = wording.apr(100 * found.funding_apr)
-    return f"Holding {verb} {wording.share(a_day, 3)} of its size a day{of_margin}, at today's funding of {rate}."
+    at = f"at the {rate} that {_STATES[found.state]}" if found.state else f"at funding of {rate}"
+    return f"Holding {verb} {wording.share(a_day, 3)} of its size a day{of_margin}, {at}."
+
+
+_STATES: Final = {"paid": "was paid last", "due": "was due", "next": "is paid next"}
 
 
 def _stories(stories: tuple[Episode, ...], now: datetime) -> str:

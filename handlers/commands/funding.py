@@ -15,11 +15,11 @@ from handlers.reply import Block, Button, Buttons, Line, Reply, Table
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.inputs import MARKET
-from signals.units import HOUR
+from signals.units import HOUR, next_settlement
 from signals.venues import venue_order, venue_title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from storage.queries.market.funding import Funding, Paid, Rate
@@ -85,7 +85,7 @@ async def funding(deps: Deps, args: Asked) -> Reply:
         "interval_hours": found.hours,
         "apr": found.apr,
         "percentile": found.percentile,
-        "next_settlement": found.due,
+        "next_settlement": _next(found.due, found.hours, deps.now),
         "last_paid_apr": found.paid.apr if found.paid else None,
         "last_paid_at": found.paid.at if found.paid else None,
         "long_100k_pays_per_day_usd": cost,
@@ -122,7 +122,7 @@ async def _at_one(deps: Deps, asset: str, venue: str) -> Reply:
     values = {
         "venue": venue,
         **_as_values(rate),
-        "next_settlement": rate.due,
+        "next_settlement": _next(rate.due, rate.hours, deps.now),
         "long_100k_pays_per_day_usd": cost,
         "last_paid_apr": paid.apr if paid else None,
         "last_paid_at": paid.at if paid else None,
@@ -154,6 +154,7 @@ async def _ranked(deps: Deps, args: Asked) -> Reply:
         Line(f"Funding of {wording.count(len(every), 'asset')}{where}: {said}.", "headline"),
         Table(("", "a year", "as stated"), tuple(shown)),
         Line(f"{f'{left} between them are left out. ' if left else ''}Above zero longs pay, below it shorts do."),
+        Line(_paid_or_next({row[0]: every[row[0]] for row in shown}, deps.now)),
     ]
     if not args.venue:
         lines.append(Line("Each at its main exchange; name one for its own, like /funding bybit.", "caveat"))
@@ -163,8 +164,25 @@ async def _ranked(deps: Deps, args: Asked) -> Reply:
     return answered(deps, MARKET, lines, values, (stamp,), outdated=False)
 
 
-def _as_values(rate: Rate) -> dict[str, float]:
-    return {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr}
+def _as_values(rate: Rate) -> dict[str, float | bool]:
+    return {"funding_rate": rate.rate, "interval_hours": rate.hours, "apr": rate.apr, "paid": rate.settled}
+
+
+def _paid_or_next(shown: Mapping[str, Rate], now: datetime) -> str:
+    """Say of ranked rates which were paid, which are paid next, and which were due and are not told since."""
+    by_state: dict[str, list[str]] = {}
+    for asset, rate in shown.items():
+        by_state.setdefault(rate.state(now), []).append(asset)
+    if len(by_state) == 1:
+        these, *be = ("This rate", "was", "is") if len(shown) == 1 else ("These rates", "were", "are")
+        return f"{these} {_STATES[next(iter(by_state))].format(*be)}."
+    last = max(by_state, key=lambda state: len(by_state[state]))
+    said = [f"{_NAMED[state]}: {wording.listing(by_state[state])}." for state in by_state if state != last]
+    return " ".join([*said, f"The others {_STATES[last].format('were', 'are')}."])
+
+
+_STATES: Final = {"paid": "{0} paid last", "due": "{0} due, and what was paid is not told yet", "next": "{1} paid next"}
+_NAMED: Final = {"paid": "Paid last", "due": "Due and not told yet", "next": "Paid next"}
 
 
 def _of_100k(cost: float) -> str:
@@ -176,7 +194,9 @@ def _elsewhere(found: Funding, now: datetime) -> Iterator[Line]:
     others = [rate for rate in found.by_venue if found.main is None or rate.venue not in found.main.stamp.venues]
     for rate in others:
         stated, due = wording.rate(rate.rate, rate.hours), wording.duration(rate.due - now)
-        yield Line(f"– {venue_title(rate.venue)}: {wording.apr(rate.apr * 100)}, {stated}, paid in {due}")
+        when = f"was paid, next in {due}" if rate.settled else f"paid in {due}"
+        when = "due now" if rate.due <= now else when
+        yield Line(f"– {venue_title(rate.venue)}: {wording.apr(rate.apr * 100)}, {stated}, {when}")
     if found.weighted and others:
         mean = wording.apr(found.weighted.apr * 100)
         yield Line(f"Weighted by open interest on {len(found.weighted.venues)} venues: {mean}.")
@@ -189,21 +209,32 @@ def _who_pays(apr: float) -> str:
 def _stated(rate: float, hours: float, due: datetime | None, paid: Paid | None, deps: Deps) -> str:
     """Say the rate as it is stated, and whether it was paid or is only heading there."""
     stated = wording.rate(rate, hours)
+    before = f" Last paid: {wording.apr(paid.apr * 100)}, {_when(paid, deps)}." if paid else ""
+    if due and due <= deps.now:
+        return f"Was heading to {stated} for {wording.clock(due, deps.zone)}; what was paid is not told yet.{before}"
     next_one = f"at {wording.clock(due, deps.zone)}, in {wording.duration(due - deps.now)}" if due else ""
     if paid and not paid.heading:
         return f"Last paid {stated}, {_when(paid, deps)}{f'; next payment {next_one}' if due else ''}."
     said = f"Now heading to {stated}{f', paid {next_one}' if due else ''}."
-    return f"{said} Last paid: {wording.apr(paid.apr * 100)}, {_when(paid, deps)}." if paid else said
+    return f"{said}{before}"
+
+
+def _next(due: datetime | None, hours: float, now: datetime) -> datetime | None:
+    """Return when funding is paid next, where the payment that a rate was told for is past."""
+    return next_settlement(now, hours) if due and due <= now else due
 
 
 def _when(paid: Paid, deps: Deps) -> str:
-    return f"at {wording.clock(paid.at, deps.zone, dated=deps.now - paid.at > 20 * HOUR)}"
+    said = f"at {wording.clock(paid.at, deps.zone, dated=deps.now - paid.at > 20 * HOUR)}"
+    return f"{said} (that of {wording.clock(paid.untold, deps.zone)} is not told yet)" if paid.untold else said
 
 
 def heading(apr: float | None, paid: Paid | None, deps: Deps) -> str:
     """Say of a yearly rate whether it was paid or funding is only heading there; "" where that is not known."""
-    if paid is None or apr is None:
+    if apr is None:
         return ""
+    if paid is None:  # no payment is stored at all: what is told is what builds
+        return f"Now heading to {wording.apr(apr * 100)}."
     if paid.heading:
         return f"Now heading to {wording.apr(apr * 100)}; last paid {wording.apr(paid.apr * 100)}, {_when(paid, deps)}."
     return f"{wording.apr(apr * 100)} was paid last, {_when(paid, deps)}."

@@ -283,8 +283,8 @@ def _part(reading: Reading, name: str, digits: int = 1) -> str:
 
 def _funding(reading: Reading, paid: Paid | None) -> str:
     said = f"Funding {wording.apr(reading.values['value'] * 100)}"
-    if paid is None:
-        return said
+    if paid is None:  # no payment is stored at all: what is told is what builds
+        return said.replace("Funding ", "Funding heading to ")
     before = wording.apr(paid.apr * 100).removesuffix(" a year")
     return f"{said.removesuffix(' a year')} (last paid {before})" if paid.heading else f"{said}, paid"
 

@@ -9,6 +9,8 @@ from handlers.commands.market import answered, readings_of, say
 from handlers.language.assets import OneAsset  # noqa: TC001 - a command's arguments are read from its annotations
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
+from handlers.words import wording
+from signals.units import HOUR
 
 if TYPE_CHECKING:
     from storage.queries.market.readings import Reading
@@ -38,7 +40,7 @@ async def quadrant(deps: Deps, args: OneAsset) -> Reply:
         return answered(deps, asset, lines, {}, (), outdated=found.outdated)
     name, meaning = _reading_of(reading.get("value"))
     lines = [
-        Line(f"{asset}, 1 day: {name}.", "headline"),
+        Line(f"{asset}, 1 day to {_until(reading, deps)}: {name}.", "headline"),
         Line(f"{meaning[:1].upper()}{meaning[1:]}."),
         Line(_changes(reading, "1d")),
         Line(f"4 h: {_beside(reading, '4h')}"),
@@ -53,6 +55,10 @@ async def quadrant(deps: Deps, args: OneAsset) -> Reply:
         for what in ("price", "coins", "usd"):
             values[f"{what}_change_{window}"] = reading.get(f"{what}_change_{window}")
     return answered(deps, asset, lines, values, (reading.stamp,), outdated=found.outdated)
+
+
+def _until(reading: Reading, deps: Deps) -> str:
+    return wording.clock(reading.at, deps.zone, dated=deps.now - reading.at > 20 * HOUR)
 
 
 def _reading_of(code: float | None) -> tuple[str, str]:

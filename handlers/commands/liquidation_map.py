@@ -44,7 +44,7 @@ async def map_(deps: Deps, args: OneAsset) -> Reply:
         return answered(deps, asset, [line], {}, (), outdated=found.outdated)
     answer = await asyncio.to_thread(liquidation_map.read, deps.store, reading, deps.now)
     lines: list[Block] = [
-        Line(said.headline(answer), "headline"),
+        Line(said.headline(answer, deps.zone), "headline"),
         *(Line(text) for text in said.sums(answer)),
         Line(said.COUNTER, "caveat"),
         Line(said.homework(answer.homework)),
@@ -65,6 +65,7 @@ def _values(answer: MapAnswer) -> dict[str, Any]:
     reading, homework, held = answer.reading, answer.homework, answer.held
     return {
         **{name: reading.get(name) for name in reading.values if name != "value"},
+        "price_now": answer.price_now,
         "ratio_per_1": reading.get("value"),
         "modelled": True,
         "rule_of": answer.spread.venue,

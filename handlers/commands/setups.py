@@ -159,9 +159,10 @@ async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
     price = await asyncio.to_thread(prices.read, deps.store, meant, deps.now)
     if price is None:
         raise await nothing_stored(deps, meant, ("price_move",))
-    end = min(deps.now, price.at)  # stored history that ends in the past is taken apart at its own end
+    # Stored history that ends in the past is taken apart at its own end; else it is now, whichever figure came last.
+    end = min(deps.now, price.at) if price.outdated else deps.now
     found = await asyncio.to_thread(moved.read, deps.store, meant, end - span, end)
-    told = moved_words.sentences(found)
+    told = moved_words.sentences(found, deps.zone)
     over = wording.duration(span)
     lines: list[Block] = [Line(moved_words.headline(found, over), "headline"), *map(Line, told)]
     if not told:
@@ -171,7 +172,10 @@ async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
     spans = tuple(Button(one, f"/why {coin} {one}") for one in _SPANS if one != _span(span))
     lines.append(Buttons((*spans, Button("Stories", f"/setup {coin}"))))
     values: dict[str, Any] = {
-        change.what: {"value": change.value, "change": change.change} for change in found.changes.values()
+        change.what: {"value": change.value, "change": change.change}
+        | ({"at_least": change.at_least} if change.what == "liquidated" else {})
+        | ({"paid": change.paid} if change.what == "funding" else {})
+        for change in found.changes.values()
     }
     values |= {
         "from": found.start,

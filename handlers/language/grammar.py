@@ -41,7 +41,7 @@ from handlers.language.spelling import LONGEST, chunks, is_slip, number, numbere
 from handlers.language.values import Values
 from signals.assets import PACKED
 from signals.liquidation import listed_names
-from signals.venues import KNOWN
+from signals.venues import KNOWN, SPELLINGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -248,6 +248,8 @@ class _Reader:
         """Take a word that is nothing else as an asset, or as text where the command takes text."""
         if VENUE in self.plan.kinds and chunk.lower() in KNOWN and chunk.upper() not in self.assets:
             raise not_covered(chunk)
+        if self._is_exchange(chunk):
+            self.values.no_exchange(chunk)
         read = symbol(chunk, self.assets) if self.plan.named else None
         if self.plan.rest is not None and (
             read is None or (not read.certain and not self.values.free(ASSET, INSTRUMENT))
@@ -267,6 +269,13 @@ class _Reader:
             before.beside = read.instrument
         self.values.name(read.instrument, chunk)
         self.items.append(None)
+
+    def _is_exchange(self, chunk: str) -> bool:
+        """Tell whether a word names an exchange, and neither a coin nor a part of a text, where none is taken."""
+        plan, coin = self.plan, chunk.upper()
+        if VENUE in plan.kinds or not plan.named or plan.rest is not None:
+            return False
+        return chunk.lower() in {*SPELLINGS, *KNOWN} and coin not in self.assets and coin not in listed_names()
 
     def _slip(self, chunk: str, read: Symbol) -> bool:
         """Take lng for long; ask where a word is less surely misspelt. A coin that is listed somewhere is no slip."""

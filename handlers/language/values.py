@@ -75,6 +75,10 @@ class Values:
         """Refuse a word that is nothing this command can take."""
         raise Refused(f"I do not understand “{shown(text)}”. Type it {self.example()}.")
 
+    def no_exchange(self, text: str) -> NoReturn:
+        """Refuse the name of an exchange where the command takes none: it would be read as a second coin."""
+        raise Refused(f"“{shown(text)}” is an exchange, and /{self._command} takes none. Type it {self.example()}.")
+
     def example(self) -> str:
         """Say what to type, for the end of a refusal."""
         from handlers.command import commands  # noqa: PLC0415 - walks all commands, for an error only

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from handlers.words import wording
 from handlers.words.readings import coverage_words
 from signals.inputs import INPUTS
+from signals.units import DAY
 from signals.venues import source_title
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.queries.stored import Status, StoredInput
-    from storage.sources.coverage import Gap
+    from storage.sources.coverage import Gap, Taken
     from storage.sources.differences import Difference
 
 
@@ -111,6 +112,15 @@ def gap_lines(every: Sequence[Gap]) -> list[str]:
     if len(gaps) > SHOWN:
         lines.append(f"and {wording.count(len(gaps) - SHOWN, 'shorter gap')}")
     return lines
+
+
+def taken_lines(every: Sequence[Taken]) -> list[str]:
+    """Say what is unlikely and was kept all the same, since somebody said that it is true."""
+    lines = [
+        f"{source_title(one.venue)} {INPUTS[one.name].title}: {wording.day(one.start)} to {wording.day(one.end - DAY)}"
+        for one in every[:SHOWN]
+    ]
+    return lines + ([f"and {wording.count(len(every) - SHOWN, 'more')}"] if len(every) > SHOWN else [])
 
 
 def difference_lines(every: Sequence[Difference]) -> list[str]:

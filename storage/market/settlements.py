@@ -82,15 +82,19 @@ def count(store: Store, asset: str, venue: str, name: str, *, start: int, end: i
 
 
 def hourly(store: Store, asset: str, venue: str, *, start: datetime, end: datetime) -> list[PastRate]:
-    """Return the last rate of each hour in [start, end), ascending; hours without one are left out."""
+    """Return the last rate of each hour in [start, end), ascending; hours without one are left out.
+
+    What was settled stands for its whole interval: what was announced in it was paid by nobody yet, and counts only
+    where no settlement is known.
+    """
     first, last = to_ms(start), to_ms(end)
-    found = {
-        row.at // HOUR_MS: (row.at, row.rate, row.hours) for row in within(store, asset, venue, start=first, end=last)
-    }
+    paid = within(store, asset, venue, start=first, end=last)
+    found = {row.at // HOUR_MS: (row.at, row.rate, row.hours) for row in paid}
+    covered = {row.at // HOUR_MS + hour for row in paid for hour in range(1, round(row.hours or 0))}
     for hour, rate, hours, at in store.read_plain(
         SQL.last_rates_of_hours, asset=asset, venue=venue, start=first, end=last, hour=HOUR_MS
     ):
-        if hour not in found or found[hour][0] < at:
+        if hour not in covered and (hour not in found or found[hour][0] < at):
             found[hour] = at, rate, hours
     return [PastRate(hour, *found[hour][1:]) for hour in sorted(found)]
 

@@ -35,12 +35,15 @@ class CheckedPosition:
     """What the market says of a position.
 
     usual: the usual move of a day, a fraction. between: of the position's own side. funding_apr: the yearly rate that a
-    long pays, a fraction. stories: the open episodes of setups, the most urgent first. Each None where not known.
+    long pays, a fraction, as /funding tells it. state: whether it was paid, is
+    paid next or was due. stories: the open
+    episodes of setups, the most urgent first. Each None where not known.
     """
 
     usual: float | None
     between: Between | None
     funding_apr: float | None
+    state: funding.RateState | None
     stories: tuple[Episode, ...]
     stamps: tuple[Stamp, ...]
 
@@ -49,13 +52,16 @@ def read(
     store: Store, asset: str, side: Literal["long", "short"], price: float, liquidation: float | None, now: datetime
 ) -> CheckedPosition:
     """Read what belongs to a position of a side whose liquidation price is known; price: of now."""
-    found = readings.of(store, asset, (_MOVE, liquidation_map.METRIC, funding.YEAR), now)
-    move, mapped, rate = (found.get(name) for name in (_MOVE, liquidation_map.METRIC, funding.YEAR))
+    found = readings.of(store, asset, (_MOVE, liquidation_map.METRIC, funding.RATE, funding.YEAR), now)
+    move, mapped = found.get(_MOVE), found.get(liquidation_map.METRIC)
+    rate = found.get(funding.RATE) or found.get(funding.YEAR)
+    own = next((one for one in funding.rates(store, asset, now) if rate and one.venue in rate.stamp.venues), None)
     known = [reading for reading in (move, mapped, rate) if reading]
     return CheckedPosition(
         usual=move.get("usual") if move else None,
         between=_between(store, mapped, side, price, liquidation) if mapped and liquidation else None,
         funding_apr=rate.get("value") if rate else None,
+        state=own.state(now) if own else None,
         stories=_stories(store, asset),
         stamps=tuple(reading.stamp for reading in known),
     )

@@ -13,7 +13,7 @@ from signals.digest import Alarm, Digest, Expiry, FundingDue, HeldBack, Near, Sa
 from signals.inputs import MARKET
 from signals.liquidation.moves import distance_to
 from signals.options import expiries
-from signals.units import DAY, HOUR, WEEK
+from signals.units import DAY, HOUR, WEEK, next_settlement
 from storage.alerts import digests, episodes, record
 from storage.market import options, tiers
 from storage.people import positions
@@ -162,11 +162,14 @@ class DigestReader:
         holding = watched.holding
         rates = funding.rates(self._store, holding.asset, self._now)
         rate = next((one for one in rates if one.venue == holding.listed), None)
-        if rate is None or not holding.sized or rate.due - self._now > DAY:
+        if rate is None or not holding.sized:
+            return None
+        due = rate.due if rate.due > self._now else next_settlement(self._now, rate.hours)
+        if due - self._now > DAY:
             return None
         usd = holding.size * position.mark if holding.contract == "linear" else holding.size
         paid = rate.rate * usd * (1 if holding.side == "long" else -1)
-        return FundingDue(holding.unit, holding.side, watched.number, rate.due, paid)
+        return FundingDue(holding.unit, holding.side, watched.number, due, paid)
 
     def _held_back(self, destination: int, since: datetime) -> HeldBack:
         if self._held is None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from storage.engine.clock_jump import ClockJump
     from storage.engine.database import Store
     from storage.engine.sharing.leases import RunningProcess
-    from storage.sources.coverage import Gap
+    from storage.sources.coverage import Gap, Taken
     from storage.sources.differences import Difference
     from storage.sources.source_state import SourceHealth
 
@@ -66,17 +66,18 @@ class StoredInput:
 class Status:
     """What is known of an asset and of the sources.
 
-    gaps: stretches of its history that nothing fills. differing: where the archive differed lately from what had come
-    live, the newest first. coverage: how much of the usual open interest answers now, None where a single venue is all
-    there is. waiting: messages in the outbox. resting: chats in which something is not allowed. refused: platforms that
-    refuse the bot's token. jump: of the clock of this machine, where there was one lately. saved: copies of the
-    database beside it, from when its file was lost. own: what is wrong with perpulse itself, as its owners were told.
-    processes: who runs on this database, with the leases that each holds.
+    gaps: stretches of its history that nothing fills. taken: what was imported on somebody's word. differing: where the
+    archive differed lately from what had come live, the newest first. coverage: how much of the usual open interest
+    answers now, None where a single venue is all there is. waiting: messages in the outbox. resting: chats in which
+    something is not allowed. refused: platforms that refuse the bot's token. jump: of the clock of this machine, where
+    there was one lately. saved: copies of the database beside it, from when its file was lost. own: what is wrong with
+    perpulse itself, as its owners were told. processes: who runs on this database, with the leases that each holds.
     """
 
     asset: str
     inputs: tuple[StoredInput, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    taken: tuple[Taken, ...] = ()
     differing: tuple[Difference, ...] = ()
     coverage: Coverage | None = None
     sources: tuple[SourceHealth, ...] = ()
@@ -109,6 +110,7 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         asset,
         inputs,
         tuple(coverage.gaps(store, asset)),
+        coverage.taken(store, asset),
         tuple(differences.of(store, asset, since=now - LATELY)),
         total.coverage if total else None,
         tuple(source_state.load(store)),

@@ -25,6 +25,7 @@ SQL: Final = queries("storage.sources")
 State = Literal["read", "missing", "damaged"]
 Debt: TypeAlias = "tuple[str, str, str]"  # venue, topic, asset
 _REACH: Final = "reach of "  # before venue and topic: how far back it gives
+_TAKEN: Final = "taken "  # before asset, venue, input and begin
 _FIRST_FIGURE: Final = timedelta(hours=12)
 _LATE_MS: Final = 5 * MINUTE_MS  # a settlement is published within so much of its hour
 _LONGEST: Final = 8.0  # hours between two settlements; where a source tells more, one between them is missing
@@ -66,6 +67,39 @@ class Gap:
     start: datetime
     end: datetime
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was kept in [start, end) though it is unlikely, since whoever imported it said that it is true.
+
+    count: figures, or beginnings of what goes on after them.
+    """
+
+    venue: str
+    asset: str
+    name: str
+    start: datetime
+    end: datetime
+    count: int
+
+
+def take(store: Store, every: Iterable[Taken]) -> None:
+    """Note what was kept on somebody's word, inside the transaction that stores it."""
+    with store.write() as work:
+        for one in every:
+            name = f"{_TAKEN}{one.asset} {one.venue} {one.name} {to_ms(one.start)}"
+            settings.keep_setting(work, name, f"{to_ms(one.end)} {one.count}")
+
+
+def taken(store: Store, asset: str) -> tuple[Taken, ...]:
+    """Return what of an asset was kept on somebody's word, oldest first."""
+    found = []
+    for name, value in settings.settings_of(store, f"{_TAKEN}{asset} ").items():
+        venue, what, start = name.split(" ")
+        end, count = value.split(" ")
+        found.append(Taken(venue, asset, what, from_ms(int(start)), from_ms(int(end)), int(count)))
+    return tuple(sorted(found, key=lambda one: (one.start, one.venue, one.name)))
 
 
 def remember(store: Store, file: ArchiveFile) -> None:

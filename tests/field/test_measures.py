@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LIQUIDATED = "liquidations/binance-btcusdt-daily-2025-06-28_2026-03-25.csv"
 HEADER = "at,venue,asset,input,value\n"
 
 
@@ -206,6 +208,91 @@ def test_dollars_are_coins_times_price(read: Callable[..., Imported], usd: float
     found = read(text + lines("open_interest_usd", [value * usd for value in coins]))
     assert len(found.kept) == kept
     assert any("coins times price: is one in another unit?" in note for note in found.notes) == (kept < 12)
+
+
+# --- liquidations and the supply of stablecoins
+
+
+def liquidated(times: float, since: int, end: int = 271, volume: float = 0.0) -> str:
+    """Return the recorded liquidations of Binance as a file, so many times as large from a day on."""
+    rows = list(csv.DictReader(recording(LIQUIDATED).splitlines()))
+    sides = {"liquidated_longs_usd": "long_liq_usd", "liquidated_shorts_usd": "short_liq_usd"}
+    said = []
+    for place, row in enumerate(rows[:end]):
+        at = datetime.fromtimestamp(int(row["t"]), UTC)
+        factor = times if place >= since else 1.0
+        figures = {name: factor * float(row[column]) for name, column in sides.items()}
+        if volume:
+            figures["volume_usd"] = volume * (factor if volume > 1e10 else 1.0)
+        said += [f"{at:%Y-%m-%dT%H:%M:%SZ},binance,BTC,{name},{value!r}\n" for name, value in figures.items()]
+    return "".join(said)
+
+
+@pytest.mark.parametrize("times", [10.0, 100.0, 1000.0, 0.1, 0.001])
+@pytest.mark.parametrize("since", [30, 104, 105, 180, 240])
+def test_liquidations_in_another_unit_from_a_day_on(read: Callable[..., Imported], times: float, since: int) -> None:
+    """10 October 2025 is the 104th day: twelve times what is usual, and true."""
+    found = read(liquidated(times, since))
+    assert all(problem.reason.count("is in another unit") == 1 for problem in found.problems)
+    refused = len(found.problems) / 2
+    assert abs(refused - (271 - since)) <= 5, "what stands before the day, and no more"
+    assert len(found.notes) == 2
+
+
+@pytest.mark.parametrize("days", [9, 20, 60, 271])
+def test_no_true_liquidation_is_refused(read: Callable[..., Imported], days: int) -> None:
+    assert not read(liquidated(1.0, 0, days)).problems
+
+
+def test_a_market_that_trades_ten_times_more_is_liquidated_ten_times_more(read: Callable[..., Imported]) -> None:
+    assert not read(liquidated(10.0, 105, volume=2e10)).problems
+    assert read(liquidated(10.0, 105, volume=1e10)).problems
+
+
+def test_liquidations_that_go_on_from_the_store_in_another_unit(read: Callable[..., Imported], store: Store) -> None:
+    rows = liquidated(1.0, 0).splitlines(keepends=True)
+    keep(store, read("".join(rows[:200])))
+    later = [line.rsplit(",", 1) for line in rows[200:280]]
+    wrong = "".join(f"{begin},{10 * float(value)!r}\n" for begin, value in later)
+    found = read(wrong, History(store))
+    assert not found.kept
+    assert "times what was usual in the month before: is that another unit?" in found.notes[0]
+    assert not read("".join(rows[200:280]), History(store)).problems
+
+
+def test_a_whole_file_of_liquidations_is_held_against_what_is_traded(read: Callable[..., Imported]) -> None:
+    """A usual day has 0.7 % of the volume; with nothing beside it a whole file is its own witness."""
+    assert not read(liquidated(1.0, 0, volume=1.7e9)).problems
+    wrong = read(liquidated(10.0, 0, volume=1.7e9))
+    assert {row.input for row in wrong.kept} == {"volume_usd"}
+    assert any("of what is traded on a usual day: is that another unit?" in note for note in wrong.notes)
+
+
+@pytest.mark.parametrize(
+    ("scale", "reason"),
+    [
+        pytest.param(1.0, None, id="dollars"),
+        pytest.param(1e-3, "thousands instead of dollars?", id="thousands"),
+        pytest.param(1e-6, "millions instead of dollars?", id="millions"),
+        pytest.param(1e-9, "billions instead of dollars?", id="billions"),
+    ],
+)
+def test_a_supply_of_stablecoins_is_in_dollars(read: Callable[..., Imported], scale: float, reason: str | None) -> None:
+    rows = csv.DictReader(recording("stablecoins/stablecoin-supply-2025-09_2026-03.csv").splitlines())
+    text = "".join(
+        f"{row['date']},defillama,MARKET,stablecoin_supply_usd,{scale * float(row['stablecoin_usd'])!r}\n"
+        for row in rows
+    )
+    found = read(text)
+    assert len(found.kept) == (0 if reason else 212)
+    assert all(reason and reason in problem.reason for problem in found.problems)
+
+
+def test_a_small_supply_of_early_days_is_true(read: Callable[..., Imported]) -> None:
+    text = "".join(
+        f"2017-0{month}-01,defillama,MARKET,stablecoin_supply_usd,{2e7 * 1.05**month!r}\n" for month in range(1, 7)
+    )
+    assert len(read(text).kept) == 6
 
 
 # --- one clock

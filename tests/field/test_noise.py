@@ -97,7 +97,9 @@ def test_the_winter_is_not_contradicted_by_itself(store: Store) -> None:
 def test_few_messages_a_month(store: Store) -> None:
     """Daily data of 2021-25 as recorded: two assets of three, without open interest (29.5 a month with all of it).
 
-    A message is what is told anew or again: begun, got worse, restarted. An end answers it silently.
+    A message is what is told anew or again: begun, got worse, restarted. An end answers it silently. Measured: BTC 1.7,
+    ETH 1.9, both 3.4 a month; BTC with its open interest, in the winter of 2025-26, 2.4. SOL, and open interest before
+    February 2025, are recorded nowhere: three assets with all of it would be about six, which is no measurement.
     """
     listener(store)
     for asset in ("BTC", "ETH"):
@@ -109,5 +111,5 @@ def test_few_messages_a_month(store: Store) -> None:
     told = notices(evaluations(store, ("BTC", "ETH"), utc("2021-01-01"), utc("2026-01-01")))
     kinds = Counter(event.kind for event in told)
     assert kinds["fired"] / MONTHS < 3.0
-    assert (kinds["fired"] + kinds["escalated"] + kinds["resumed"]) / MONTHS < 8.0 * 2 / 3 - 1.0
+    assert (kinds["fired"] + kinds["escalated"] + kinds["resumed"]) / MONTHS < 3.5
     assert kinds["resumed"] < 0.05 * kinds["fired"]

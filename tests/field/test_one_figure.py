@@ -124,7 +124,7 @@ SAYS = {
     ],
     "liquidated in a day": [
         ("/liqs btc", r"24 h to .*: (?:at least )?(\$[\d.]+m)"),
-        ("/chart liqs btc 24h", r"Liquidated: (?:at least )?(\$[\d.]+m)"),
+        ("/chart liqs btc 24h", r"Liquidated, .* UTC: (?:at least )?(\$[\d.]+m)"),
     ],
 }  # fmt: skip
 

@@ -27,7 +27,7 @@ from tests import loop
 from tests.handlers.charts.test_charts import whole_and_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from handlers.reply import Reply
@@ -39,19 +39,19 @@ PRICE, COINS = 75_604.0, 162_821.0  # what is left after the fall
 SHARES = {"binance": 0.5, "bybit": 0.3, "okx": 0.2}
 
 
-def world(store: Store) -> None:
-    """Fill a store as a running bot has it."""
-    minute = NOW.replace(second=0)
+def world(store: Store, now: datetime = NOW, silent: Mapping[str, timedelta] | None = None) -> None:
+    """Fill a store as a running bot has it. silent: for how long venues have told no open interest."""
+    minute = now.replace(second=0)
     at = pd.date_range(minute - DAYS * DAY, minute, freq="min", tz=UTC)
     waves = 85_000 * (1 + 0.05 * np.sin(np.arange(len(at)) / 4000) + 0.004 * np.sin(np.arange(len(at)) / 37))
     prices = pd.Series(waves * 80_530 / waves[-13], index=at)
     prices.iloc[-13:] = np.linspace(80_530, PRICE, 13)
     bars = prices.resample("1h").ohlc()
-    bars = bars[bars.index + HOUR <= NOW].assign(volume_usd=1e9, taker_buy_usd=0.48e9)
-    marks = prices[prices.index > NOW - 3 * DAY].to_frame("mark_price")
+    bars = bars[bars.index + HOUR <= now].assign(volume_usd=1e9, taker_buy_usd=0.48e9)
+    marks = prices[prices.index > now - 3 * DAY].to_frame("mark_price")
     marks.index += timedelta(seconds=20)
     fives = prices.resample("5min").last()
-    fives = fives[fives.index <= NOW]
+    fives = fives[fives.index <= now]
     coins = COINS / 0.9 * (1 + 0.02 * np.sin(np.arange(len(fives)) / 500))
     coins[-1] = COINS
     batches = [
@@ -63,14 +63,16 @@ def world(store: Store) -> None:
             {"open_interest_coin": coins * share, "open_interest_usd": coins * share * fives.to_numpy()}
         )
         frame.index = fives.index + timedelta(seconds=seconds)
+        frame = frame[frame.index <= now - (silent or {}).get(venue, timedelta(0))]
         batches.append(points.Points.of_frame(venue, "BTC", None, frame))
-    heard = bars.index[bars.index >= NOW - 3 * DAY]
+    heard = bars.index[bars.index >= now - 3 * DAY]
     sides = pd.DataFrame({"liquidated_longs_usd": 9e6, "liquidated_shorts_usd": 4e6}, index=heard)
     batches.append(points.Points.of_frame("bybit", "BTC", HOUR, sides))
-    paid = pd.date_range(end=NOW.replace(hour=16, minute=0, second=0), periods=3 * DAYS, freq="8h")
+    last = now.replace(hour=now.hour // 8 * 8, minute=0, second=0)
+    paid = pd.date_range(end=last, periods=3 * DAYS, freq="8h")
     rates = pd.DataFrame({"funding_rate": 1e-4, "funding_interval_hours": 8.0}, index=paid)
     batches.append(points.Points.of_frame("binance", "BTC", None, rates, settled=True))
-    moods = pd.DataFrame({"fear_greed": 20.0}, index=pd.date_range(end=NOW.date(), periods=DAYS, freq="D", tz=UTC))
+    moods = pd.DataFrame({"fear_greed": 20.0}, index=pd.date_range(end=now.date(), periods=DAYS, freq="D", tz=UTC))
     batches.append(points.Points.of_frame("alternative.me", "MARKET", None, moods))
     points.write(store, batches)
 

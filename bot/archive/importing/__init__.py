@@ -5,17 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.archive.importing import alternative_me, binance_funding, binance_klines, neutral
-from bot.archive.importing.judging import History, judge
+from bot.archive.importing.judging import Believed, History, judge
 from bot.archive.importing.model import Content, Imported, ImportedValue, ImportRefused, Problem
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Content", "History", "ImportRefused", "Imported", "ImportedValue", "Problem", "read_file"]
+__all__ = ["Believed", "Content", "History", "ImportRefused", "Imported", "ImportedValue", "Problem", "read_file"]
 
 # Asked in this order; adding a format is one file and one name here.
 READERS: Final = (neutral.READER, binance_klines.READER, binance_funding.READER, alternative_me.READER)
@@ -31,11 +32,19 @@ _KNOWN_BINARY: Final = (
 )
 
 
-def read_file(path: str | Path, *, asset: str | None = None, now: datetime, past: History | None = None) -> Imported:
+def read_file(
+    path: str | Path,
+    *,
+    asset: str | None = None,
+    now: datetime,
+    past: History | None = None,
+    accepted: Believed | None = None,
+) -> Imported:
     """Read one file, plain or gzipped, whatever it is called.
 
     asset: for raw candles, which do not name their asset; else it is found in the file's name. now: an aware time;
     what lies after it is refused. past: what is stored, which the file's figures are measured against.
+    accepted: days of which somebody says that they are true, so that what is only unlikely is kept.
     Bad lines are in `problems`, good ones of the same file are kept.
     Raises ImportRefused, one line that says what to do, for a file that cannot be taken at all.
     """
@@ -44,8 +53,9 @@ def read_file(path: str | Path, *, asset: str | None = None, now: datetime, past
     for reader in READERS:
         if reader.recognises(content):
             draft = reader.read(content, asset, now)
-            judge(draft, now, past or History())
-            return draft.imported()
+            believed = accepted or Believed()
+            judge(draft, now, past or History(), believed)
+            return replace(draft.imported(), taken=believed.taken())
     if content.document in ([], {}):
         raise ImportRefused(f"{path.name} is an empty JSON list; there is nothing to import")
     known = ", ".join(reader.format for reader in READERS if reader is not neutral.READER)

@@ -9,7 +9,9 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.market.border.bounds import FUNDING, OPEN_INTEREST, limit_of, price_moved
+from bot.market.border import liquidated
+from bot.market.border.bounds import FUNDING, LIQUIDATED, OPEN_INTEREST, limit_of, price_moved
+from bot.market.border.liquidated import by_day
 from bot.market.border.overlap import COMPARED, against
 from bot.market.border.refusals import times_said
 from signals.inputs import INPUTS
@@ -21,6 +23,7 @@ from storage.market.points import Newest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from bot.archive.importing.believed import Believed
     from bot.archive.importing.model import Draft, ImportedValue
     from storage.engine.database import Store
 
@@ -45,6 +48,9 @@ _LIKEWISE: Final = 1.5
 _PERCENT: Final = 30.0  # times the rates of the month before, or of other venues
 _FEW: Final = 3
 _LEAST_RATE: Final = 2e-5
+_OF_TRADED: Final = 0.02  # of the volume of a usual day, one side; at Binance 0.004, and 0.03 on 10 October 2025
+_LEAST_SUPPLY: Final = 1e9  # USD of all stablecoins together, passed in December 2017
+_BILLIONS_SINCE: Final = 1_514_764_800_000  # 1 January 2018, ms
 _DEAR: Final = 0.0005  # rates above this for the whole of a file are remarkable: held against others, or noted
 
 
@@ -180,15 +186,9 @@ def other_scale(draft: Draft, rows: Rows, past: History) -> dict[int, str]:
     say of the same asset.
     """
     told: dict[Series, str] = {}
-    for series, places in rows.items():
-        reason: str | None = None
+    for series in rows:
+        reason = _other(series, draft, rows, past)
         pair: tuple[str, ...] = ()
-        if series[2] in _PRICED:
-            reason = _other_price(series, places, draft, past)
-        elif series[2] in COMPARED:
-            reason = _other_present(series, places, draft, past)
-        elif series[2] == FUNDING:
-            reason = _percent(series, places, draft, rows, past)
         if reason is None and series[2] == "open_interest_usd":
             reason = _other_product(series, draft, rows, past)
             pair = OPEN_INTEREST if reason else ()
@@ -202,6 +202,20 @@ def other_scale(draft: Draft, rows: Rows, past: History) -> dict[int, str]:
         note = f"{' '.join(series[:2])}: {reason}"
         draft.notes += [] if note in draft.notes else [note]
     return {place: reason for series, reason in told.items() for place in rows[series].values()}
+
+
+def _other(series: Series, draft: Draft, rows: Rows, past: History) -> str | None:
+    """Hold a series against what it can be held against, by its input; return what is wrong with it as a whole."""
+    name, places = series[2], rows[series]
+    if name in _PRICED:
+        return _other_price(series, places, draft, past)
+    if name in COMPARED:
+        return _other_present(series, places, draft, past)
+    if name in LIQUIDATED:
+        return _other_flow(series, draft, rows, past)
+    if name == "stablecoin_supply_usd":
+        return _other_supply(places, draft)
+    return _percent(series, places, draft, rows, past) if name == FUNDING else None
 
 
 def _other_price(series: Series, places: Mapping[int, int], draft: Draft, past: History) -> str | None:
@@ -246,6 +260,34 @@ def _other_product(series: Series, draft: Draft, rows: Rows, past: History) -> s
     return None
 
 
+def _other_flow(series: Series, draft: Draft, rows: Rows, past: History) -> str | None:
+    """Hold liquidations against those of the month before in store, and against what is traded on a usual day."""
+    venue, asset, name = series
+    own = by_day(*zip(*((at, draft.kept[place].value) for at, place in sorted(rows[series].items())), strict=True))
+    first, last = own[0][0], own[-1][0] + DAY_MS
+    before = past.between(series, first - _BACK_MS, first)
+    known = by_day([at for at, _ in before], [value for _, value in before])
+    if known and (times := liquidated.step([*known, *own], len(known))):
+        return f"its {name} is {times_said(times)} what was usual in the month before: is that another unit?"
+    if not (
+        traded := {at: draft.kept[place].value for at, place in rows.get((venue, asset, "volume_usd"), {}).items()}
+    ):
+        traded = dict(past.between((venue, asset, "volume_usd"), first, last))
+    volume = dict(by_day(list(traded), list(traded.values())))
+    parts = [value / volume[at] for at, value in own if volume.get(at, 0) > 0]
+    if len(parts) >= _OVERLAP and (part := median(parts)) > _OF_TRADED:
+        return f"its {name} is {part:.0%} of what is traded on a usual day: is that another unit?"
+    return None
+
+
+def _other_supply(places: Mapping[int, int], draft: Draft) -> str | None:
+    known = [draft.kept[place].value for at, place in places.items() if at >= _BILLIONS_SINCE]
+    if known and (usual := median(known)) < _LEAST_SUPPLY:
+        unit = "billions" if usual < 1e3 else "millions" if usual < 1e6 else "thousands"
+        return f"a supply of {usual:,.6g} dollars is less than there was since 2018: {unit} instead of dollars?"
+    return None
+
+
 def _percent(series: Series, places: Mapping[int, int], draft: Draft, rows: Rows, past: History) -> str | None:
     """Hold rates against those of the month before and those of other venues."""
     sizes = [abs(draft.kept[place].value) for place in places.values()]
@@ -272,7 +314,7 @@ def _percent(series: Series, places: Mapping[int, int], draft: Draft, rows: Rows
 # --- the same measure from row to row
 
 
-def other_measure(draft: Draft, rows: Rows, past: History) -> dict[int, str]:
+def other_measure(draft: Draft, rows: Rows, past: History, accepted: Believed) -> dict[int, str]:
     """Find the rows of open interest from which on it is doubled or halved for good, each with the reason; noted once.
 
     The next row agrees with such a step, so that alone confirms nothing: another venue that steps alike does, and a
@@ -288,6 +330,9 @@ def other_measure(draft: Draft, rows: Rows, past: History) -> dict[int, str]:
         level, since = 1.0, 0  # how many times the first measure the rows are, and from when on
         for place in range(1, len(line)):
             step = _step(line, place)
+            if step is not None and accepted.takes(line[place][0]):
+                accepted.note(series, line[place][0])
+                step = None
             if step is not None and not _confirmed(series, line, place, step, draft, rows, past):
                 level, since = level * step, line[place][0]
                 if _off(level):

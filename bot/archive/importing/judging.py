@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from bot.archive.importing.bars import note_odd_days
+from bot.archive.importing.believed import Believed
 from bot.archive.importing.beside import History, other_measure, other_scale, rows_of, wrong_clocks
 from bot.archive.importing.model import shown
 from bot.archive.importing.tables import tables
@@ -21,14 +22,20 @@ if TYPE_CHECKING:
     from bot.market.border.rows import Rejected
     from storage.market.points import Newest
 
-__all__ = ["History", "judge"]
+__all__ = ["Believed", "History", "judge"]
 
 
-def judge(draft: Draft, now: datetime, past: History) -> None:
-    """Take out of a draft what the border rejects, and all of a series whose clock is not UTC."""
+_UNLIKELY: Final = frozenset({"leap", "scale", "switch", "percent"})  # what may be true, where somebody says so
+
+
+def judge(draft: Draft, now: datetime, past: History, accepted: Believed) -> None:
+    """Take out of a draft what the border rejects, and all of a series whose clock is not UTC.
+
+    accepted: where what is only unlikely is believed; what cannot be is refused there as well.
+    """
     draft.drop(wrong_clocks(draft, rows_of(draft), past))
     note_odd_days(draft)
-    draft.drop(other_scale(draft, rows_of(draft), past))
+    draft.drop(accepted.without(draft, other_scale(draft, rows_of(draft), past)))
     first = {series: min(times) for series, times in rows_of(draft).items()}
 
     def known(*series: str) -> Newest | None:
@@ -42,6 +49,11 @@ def judge(draft: Draft, now: datetime, past: History) -> None:
     for table in tables(draft.kept, draft.step):
         good, rejected = border.admit(table, now, sparse=True)
         for out in rejected:
+            at = to_ms(out.since or out.at)
+            if out.why in _UNLIKELY and accepted.takes(at):
+                kept.add((to_ms(out.at), out.venue, out.asset, out.name))
+                accepted.note((out.venue, out.asset, out.name), at)
+                continue
             reasons.setdefault((to_ms(out.at), out.venue, out.asset, out.name), _words(out))
             if out.since is not None and (note := f"{out.venue} {out.asset} {out.name} {said(out)}") not in draft.notes:
                 draft.notes.append(note)
@@ -59,7 +71,8 @@ def judge(draft: Draft, now: datetime, past: History) -> None:
         if place not in own
     }
     draft.drop(own | rest)
-    draft.drop(other_measure(draft, rows_of(draft), past))
+    draft.drop(other_measure(draft, rows_of(draft), past, accepted))
+    draft.notes += accepted.notes()
 
 
 def _words(out: Rejected) -> str:

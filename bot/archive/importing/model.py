@@ -11,6 +11,8 @@ from signals.units import to_ms
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from storage.sources.coverage import Taken
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MARKET: Final = datetime(2009, 1, 3, tzinfo=UTC)  # the first block; an older time is a wrong unit
 _SKEW: Final = timedelta(seconds=5)  # clocks differ; further ahead than this is an error of the file
@@ -57,7 +59,7 @@ class Imported:
 
     rows: data lines (or entries of a JSON list) seen; each was kept or refused. kept: the values; an entry of a raw
     file may hold several. step: length of the bars, by venue and asset. notes: what the content does not tell and
-    was taken from elsewhere, one sentence each.
+    was taken from elsewhere, one sentence each. taken: what was kept on somebody's word.
     """
 
     file: str
@@ -68,6 +70,7 @@ class Imported:
     problems: Sequence[Problem]
     step: Mapping[tuple[str, str], timedelta]
     notes: Sequence[str] = ()
+    taken: tuple[Taken, ...] = ()
 
     @property
     def kept_rows(self) -> int:

@@ -9,6 +9,7 @@ from signals.inputs import INPUTS
 from signals.units import from_ms
 from storage.market import retention, settlements
 from storage.market.points import Points, write
+from storage.sources import coverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,4 +53,5 @@ def keep(store: Store, imported: Imported) -> int:
         levels = [row.at for row in imported.kept if INPUTS[row.input].kind == "level"]
         if levels:
             retention.came(store, from_ms(min(levels)))
+        coverage.take(store, imported.taken)
     return count

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.archive.importing import History, ImportRefused, read_file
+from bot.archive.importing import Believed, History, ImportRefused, read_file
 from bot.archive.importing.tables import keep
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
@@ -16,6 +16,7 @@ from bot.engine.hindsight import judge_past
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bot.archive.importing import Imported
@@ -23,8 +24,19 @@ if TYPE_CHECKING:
 SHOWN_PROBLEMS = 20
 
 
-def import_files(files: list[Path], asset: str | None, config: Path | None, db: Path | None, *, as_json: bool) -> None:
-    """Store what the files hold and print the counts and the problems; exit 2 if a file could not be taken at all."""
+def import_files(
+    files: list[Path],
+    asset: str | None,
+    accept: Sequence[str],
+    config: Path | None,
+    db: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Store what the files hold and print the counts and the problems; exit 2 if a file could not be taken at all.
+
+    accept: stretches of days, as they are typed, of which somebody says that they are true.
+    """
     refused: list[str] = []
     read: list[Imported] = []
     with plain_errors():
@@ -32,7 +44,8 @@ def import_files(files: list[Path], asset: str | None, config: Path | None, db: 
         now = SystemClock().now()
         for file in files:
             try:
-                imported = read_file(file, asset=asset, now=now, past=History(store))
+                believed = Believed.of(accept)
+                imported = read_file(file, asset=asset, now=now, past=History(store), accepted=believed)
             except ImportRefused as reason:
                 refused.append(str(reason))
                 continue

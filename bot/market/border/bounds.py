@@ -36,6 +36,7 @@ WITHIN: Final = MappingProxyType({  # beside Input.possible: both ends are possi
     "liquidated_longs_usd": (0.0, 1e11),  # the worst day of all, 10 October 2025, was told as 0.19e11
     "liquidated_shorts_usd": (0.0, 1e11),
     "implied_volatility": (0.0, 1_000.0),
+    "stablecoin_supply_usd": (1e6, 1e13),  # USDT alone has been more since 2015; all of them in millions are 0.3e6
     # Accounts come as parts of four digits; the most lopsided small coins stand near 30 to 1.
     **dict.fromkeys(("long_short_accounts", "long_short_top_accounts", "long_short_top_positions"), (0.002, 500.0)),
 })  # fmt: skip

@@ -32,6 +32,7 @@ from bot.market.border.bounds import (
     price_moved,
 )
 from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, learn, unusual
+from bot.market.border.liquidated import switched
 from bot.market.border.overlap import Overlap
 from bot.market.border.rates import switch
 from bot.market.border.rows import AHEAD_MS, Rejected, as_switches, preceded, rejected, without, without_future
@@ -131,7 +132,8 @@ class Border:
         odd: dict[str, list[Fault]] = {}
         back: dict[str, tuple[int, float]] = {}
         if points.step is not None:
-            for name, fault in (*contradictions(points.columns), *liquidations_above(points, self._highest)):
+            flows = (*liquidations_above(points, self._highest), *switched(points))
+            for name, fault in (*contradictions(points.columns), *flows):
                 odd.setdefault(name, []).append(fault)
         apart = self._overlap.apart(points)
         chained = points.step is not None and "open" in points.columns and "close" in points.columns

@@ -136,7 +136,7 @@ def _unusual(every: Sequence[FigureChange], found: Digest) -> str:
             return f"{asset} open interest {_size(first)} in coins: {rare}."
         case "funding":
             was = None if first.value is None or first.change is None else first.value - first.change
-            return f"{asset} funding {_size(first)} a year, was {_rate(was)}: {rare}."
+            return f"{asset} funding {_paid(first.paid)}{_size(first)} a year, was {_rate(was)}: {rare}."
         case "takers":
             side = "sold" if (first.value or 0) < 0 else "bought"
             return f"{asset} takers {side} {wording.usd(abs(first.value or 0))} net: {rare}."
@@ -151,6 +151,11 @@ _ALIKE: Final = {
     "takers": "Takers net {}",
     "liquidated": "Liquidated {}",
 }
+
+
+def _paid(paid: bool | None) -> str:  # noqa: FBT001 - what is known of a rate: paid, building, or neither
+    """Say before a rate whether it was paid, or is where funding is heading; "" where that is not known."""
+    return {True: "paid ", False: "heading to ", None: ""}[paid]
 
 
 def _size(change: FigureChange) -> str:
@@ -206,15 +211,20 @@ def _still_on(found: Digest) -> str:
 
 def _funding(found: Digest, shown: Collection[tuple[str, str]]) -> str:
     rates = {
-        change.asset: change.value
+        change.asset: change
         for price in found.prices
         for change in found.changes
         if change.what == "funding" and change.asset == price.asset and ("funding", change.asset) not in shown
     }
-    parts = [f"{asset} {_rate(value)}" for asset, value in rates.items() if value is not None][:_NAMED]
-    told = [value for value in rates.values() if value is not None]
+    known = [change for change in rates.values() if change.value is not None][:_NAMED]
+    alike = known[0].paid if len({change.paid for change in known}) == 1 else None
+    parts = [
+        f"{change.asset} {_rate(change.value)}{' (paid)' if change.paid and alike is None else ''}" for change in known
+    ]
+    told = [change.value or 0.0 for change in known]
     who = ": shorts pay" if max(told, default=0.0) < 0 else ": longs pay" if min(told, default=0.0) > 0 else ""
-    lines = (f"Funding {', '.join(parts[:count])} a year{who}." for count in range(len(parts), 0, -1))
+    begin = f"Funding {_paid(alike)}"
+    lines = (f"{begin}{', '.join(parts[:count])} a year{who}." for count in range(len(parts), 0, -1))
     return next((line for line in lines if len(line) <= LONGEST), "")
 
 

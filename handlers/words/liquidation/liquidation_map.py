@@ -13,16 +13,29 @@ if TYPE_CHECKING:
     from storage.queries.liquidation.liquidation_map import MapAnswer
 
 COUNTER: Final = "A map shows where positions may sit, not where price goes."
+_MOVED_ON: Final = 0.005  # of price since the close that the map was drawn at: half a percent is one bin of it
 _LEAST_RATIO: Final = 1.05  # below it the two sides are as much
 
 
-def headline(answer: MapAnswer) -> str:
-    """Say what both sides hold within reach of price."""
-    reading = answer.reading
+def headline(answer: MapAnswer, zone: str = "UTC") -> str:
+    """Say what both sides hold within reach of the price that the map was drawn at, and where price went since."""
+    reading, drawn = answer.reading, answer.reading.values["price"]
+    now = f", now {wording.whole_price(answer.price_now)}" if answer.price_now and _moved_on(answer) else ""
+    sides = (wording.usd(reading.get(side)) for side in ("shorts_above_usd", "longs_below_usd"))
     return (
-        f"{reading.asset}, within 10 % of price: {wording.usd(reading.get('shorts_above_usd'))} of shorts above, "
-        f"{wording.usd(reading.get('longs_below_usd'))} of longs below (our model)."
+        f"{reading.asset}, within 10 % of {wording.whole_price(drawn)} ({wording.clock(reading.at, zone)}{now}): "
+        f"{' of shorts above, '.join(sides)} of longs below (our model)."
     )
+
+
+def _moved_on(answer: MapAnswer) -> bool:
+    return answer.price_now is not None and abs(answer.price_now / answer.reading.values["price"] - 1) >= _MOVED_ON
+
+
+def _crossed(answer: MapAnswer, at: float) -> str:
+    """Say of a place on the map that price has passed it since the map was drawn."""
+    now, drawn = answer.price_now, answer.reading.values["price"]
+    return ", crossed since" if now is not None and min(now, drawn) <= at <= max(now, drawn) else ""
 
 
 def sums(answer: MapAnswer) -> tuple[str, ...]:
@@ -57,8 +70,8 @@ def _clusters(answer: MapAnswer) -> tuple[str, ...]:
         at, usd = reading.get(f"cluster_{side}"), reading.get(f"cluster_{side}_usd")
         if at is not None and usd:
             away = wording.percent((at / price - 1) * 100)
-            parts.append(f"{what} near {place(at)} ({away})")
-    return (f"Largest clusters: {wording.listing(parts)}.",) if parts else ()
+            parts.append(f"{what} near {place(at)} ({away}{_crossed(answer, at)})")
+    return (f"Largest: {wording.listing(parts)}.",) if parts else ()
 
 
 def place(price: float) -> str:

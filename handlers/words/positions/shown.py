@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from handlers.reply import Block, Line
 from handlers.words import wording
 from handlers.words.liquidation import exchange
+from signals.liquidation import LiquidationError, tiers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,10 +140,21 @@ def assumed(position: PositionNow) -> str:
 
 
 def market(position: PositionNow) -> str:
-    """Name the market of a mark price; that of a linear contract where an inverse one is held."""
+    """Name the market of a mark price; that of the USDT contract where another one is held."""
     venue, holding = exchange(position.mark_venue), position.holding
     own = position.mark_venue == holding.listed != holding.venue
-    return f"{venue}'s USDT contract" if holding.contract == "inverse" and not own else venue
+    other = holding.contract == "inverse" or (
+        holding.quote == "USDC" and _main_quote(position.mark_venue, holding.asset) == "USDT"
+    )
+    return f"{venue}'s USDT contract" if other and not own else venue
+
+
+def _main_quote(venue: str | None, asset: str) -> str | None:
+    """Return what the perpetual is quoted in that stands for an asset at a venue; None where no table says so."""
+    try:
+        return tiers(venue or "", "linear", asset).quote
+    except LiquidationError:
+        return None
 
 
 def stamp(position: PositionNow, zone: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handlers.words import wording
+from signals.units import HOUR, floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,17 +17,21 @@ _HARDLY: Final = 0.005  # of the coins, or of a price: neither opened nor closed
 _EVEN: Final = 0.01  # of the volume: neither side was in a hurry
 
 
-def sentences(moved: Moved) -> list[str]:
-    """Say what price did, then what positions, takers, liquidations, funding and the book did meanwhile."""
-    return [text for text in _sentences(moved) if text]
+def sentences(moved: Moved, zone: str = "UTC") -> list[str]:
+    """Say what price did, then what positions, takers, liquidations, funding and the book did meanwhile.
+
+    Takers are known to the last full hour, liquidations are counted from one on: each says so.
+    """
+    return [text for text in _sentences(moved, zone) if text]
 
 
-def _sentences(moved: Moved) -> Iterator[str]:
+def _sentences(moved: Moved, zone: str) -> Iterator[str]:
     price = moved.changes.get("price")
     move = price.change if price and price.change is not None else 0.0
     yield _coins(moved.changes.get("open_interest"), move)
-    yield _takers(moved.changes.get("takers"))
-    yield _liquidated(moved.changes.get("liquidated"))
+    dated = moved.end - moved.start > 20 * HOUR
+    yield _takers(moved.changes.get("takers"), wording.clock(floor(moved.end, HOUR), zone))
+    yield _liquidated(moved.changes.get("liquidated"), wording.clock(floor(moved.start, HOUR), zone, dated=dated))
     yield _funding(moved.changes.get("funding"), moved.premium)
     yield _depth(moved.depth)
 
@@ -66,30 +71,33 @@ def _coins(change: FigureChange | None, move: float) -> str:
     return f"{said}: {who}."
 
 
-def _takers(change: FigureChange | None) -> str:
+def _takers(change: FigureChange | None, until: str) -> str:
     if change is None or change.change is None or change.value is None:
         return ""
     bought = wording.share(50 + 50 * change.change, 1)
     if abs(change.change) < _EVEN:
-        return f"Neither side crossed the spread more: {bought} of taker volume was buys."
+        return f"Neither side crossed the spread more: {bought} of taker volume to {until} was buys."
     side = "bought more than they sold" if change.value > 0 else "sold more than they bought"
-    return f"Takers {side}, by {wording.usd(abs(change.value))}: {bought} of their volume was buys."
+    net = wording.usd(abs(change.value))
+    return f"Takers {side}, by {net} to {until}: {bought} of their volume was buys."
 
 
-def _liquidated(change: FigureChange | None) -> str:
+def _liquidated(change: FigureChange | None, since: str) -> str:
     if change is None or not change.value or change.change is None:
         return ""
     longs = change.change
     side, part = ("longs", longs) if longs >= 0.5 else ("shorts", 1 - longs)
     least = "At least " if change.at_least else ""
-    return f"{least}{wording.usd(change.value)} was liquidated, {wording.share(100 * part)} of it {side}."
+    return f"{least}{wording.usd(change.value)} was liquidated since {since}, {wording.share(100 * part)} of it {side}."
 
 
 def _funding(change: FigureChange | None, premium: BeforeAfter) -> str:
     said = []
     if change is not None and change.value is not None and change.change is not None:
         before = wording.apr(100 * (change.value - change.change)).removesuffix(" a year")
-        said.append(f"Funding went from {before} to {wording.apr(100 * change.value)}")
+        now = wording.apr(100 * change.value)
+        was = f"{before} ({'paid' if change.paid_before else 'building'})"
+        said.append(f"funding was {was} and is {now}, {'paid last' if change.paid else 'paid next'}")
     if premium.after is not None:
         side = "over" if premium.after >= 0 else "under"
         was = "" if premium.before is None else f" ({wording.percent(100 * premium.before, 3)} before)"

@@ -22,6 +22,7 @@ from storage.market import points
 from storage.panels import panels
 from storage.people import positions
 from storage.queries.liquidation import liquidations
+from storage.queries.market.known_at import newest_price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ class MapAnswer:
 
     reading: of liq_map. bins: None where the bars have been written anew since it was read. spread: whose liquidation
     rule it is. homework: None where no liquidations are stored of a day that had a map. seen: liquidations that were
-    heard. held: None where too few addresses are followed for a sum.
+    heard. held: None where too few addresses are followed for a sum. price_now: as /price tells it, in USD.
     """
 
     reading: Reading
@@ -69,6 +70,7 @@ class MapAnswer:
     homework: Homework | None
     seen: Liquidations
     held: HeldInPublic | None
+    price_now: float | None = None
 
 
 def read(store: Store, reading: Reading, now: datetime) -> MapAnswer:
@@ -82,6 +84,7 @@ def read(store: Store, reading: Reading, now: datetime) -> MapAnswer:
         _homework(store, reading, now),
         liquidations.read(store, asset, now),
         _held(store, asset, price, now),
+        live.value if (live := newest_price(store, asset, now)) else None,
     )
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from signals.digest import LEAST, PAST_DAYS, FigureChange, against
-from signals.inputs import EVERYWHERE, is_floor
+from signals.inputs import EVERYWHERE
 from signals.units import DAY, HOUR, HOURS_A_YEAR, floor
 from storage.panels import panels
 from storage.queries.freshness import of_daily_data
-from storage.queries.liquidation import liquidations
-from storage.queries.market import flows, open_interest
+from storage.queries.liquidation import liquidated_bars, liquidations
+from storage.queries.market import flows, open_interest, prices
 from storage.queries.market.known_at import newest_price
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from signals.digest import Figure
     from signals.series import Array, Panel
@@ -102,13 +101,13 @@ def _sums(values: Array, days: int) -> Array:
 
 
 def _price(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange:
-    now, then = (price_at(store, asset, at) for at in (end, start))
-    return FigureChange(
-        asset,
-        "price",
-        now.value if now else None,
-        now.value / then.value - 1 if now and then and then.value > 0 else None,
-    )
+    now = price_at(store, asset, end)
+    if now is None:
+        return FigureChange(asset, "price", None, None)
+    change = prices.change_since(store, asset, now, start)
+    if change is None and (then := price_at(store, asset, start)) and then.value > 0:
+        change = now.value / then.value - 1
+    return FigureChange(asset, "price", now.value, change)
 
 
 def price_at(store: Store, asset: str, at: datetime) -> Newest | None:
@@ -127,7 +126,9 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime) -> Figur
 
 def _funding(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:
     now, then = (flows.rate_at(store, asset, at) for at in (end, start))
-    return FigureChange(asset, "funding", now[1], now[1] - then[1]) if now and then else None
+    if not (now and then):
+        return None
+    return FigureChange(asset, "funding", now.apr, now.apr - then.apr, paid=now.paid, paid_before=then.paid)
 
 
 def _takers(store: Store, asset: str, start: datetime, end: datetime) -> FigureChange | None:
@@ -151,13 +152,7 @@ def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> Fig
     if not hours:
         return None
     sums = sum((one for venue in hours.values() for one in venue.values()), liquidations.Sums())
-    heard = all(_heard(venue) >= _HEARD * (end - first) for venue in hours.values())
     if not sums.both:
         return None
     change = FigureChange(asset, "liquidated", sums.both, sums.longs / sums.both)
-    floors = not heard or any(is_floor(liquidations.NAMES[0], venue) for venue in hours)
-    return replace(change, at_least=floors)
-
-
-def _heard(venue: dict[datetime, liquidations.Sums]) -> timedelta:
-    return sum((one.heard for one in venue.values()), timedelta())
+    return replace(change, at_least=liquidated_bars.is_least(hours, first, floor(end, HOUR)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import calendar
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 from signals.inputs import EVERYWHERE
-from signals.units import DAY, HOUR, HOURS_A_YEAR, floor, from_ms
+from signals.units import DAY, HOUR, HOURS_A_YEAR, floor, from_ms, to_ms
+from signals.venues import venue_order
+from storage.market import points, settlements
 from storage.panels import panels
 from storage.panels.reader import PanelReader
 from storage.queries.market.known_at import newest_by
@@ -57,17 +59,28 @@ def funding(store: Store, asset: str, start: datetime, end: datetime, step: time
     )
     if (newest := rate_at(store, asset, end)) and rows:
         # What was told as a row ends belongs to the next one: the last of them is that of the moment itself.
-        rows = (*(row for row in rows if row[0] < newest[0]), newest)
+        rows = (*(row for row in rows if row[0] < newest.at), (newest.at, newest.apr))
     return FundingLine(rows, step, panel.venues(asset, _RATE[:1])) if rows else None
 
 
-def rate_at(store: Store, asset: str, at: datetime) -> tuple[datetime, float] | None:
-    """Return the yearly rate (a fraction) that held at a time, and when it was told; None where none is known of it."""
-    rate = newest_by(store, asset, _RATE[0], at)
+class RateAt(NamedTuple):
+    """A yearly rate, a fraction, and when it was told. paid: it was settled then, else it is paid next."""
+
+    at: datetime
+    apr: float
+    paid: bool
+
+
+def rate_at(store: Store, asset: str, at: datetime) -> RateAt | None:
+    """Return the yearly rate that held at a time, at the main venue that tells one; None where none does."""
+    venues = sorted(points.venues_of(store, asset, _RATE[0]), key=lambda venue: (venue_order(venue), venue))
+    told = (newest_by(store, asset, _RATE[0], at, venue) for venue in venues)
+    rate = next((rate for rate in told if rate and at - rate.at <= _HOLDS), None)
     hours = newest_by(store, asset, _RATE[1], at, rate.venue) if rate else None
-    if rate is None or hours is None or at - rate.at > _HOLDS or not hours.value > 0:
+    if rate is None or hours is None or not hours.value > 0:
         return None
-    return rate.at, rate.value * HOURS_A_YEAR / hours.value
+    paid = settlements.value_at(store, asset, rate.venue, _RATE[0], to_ms(rate.at)) is not None
+    return RateAt(rate.at, rate.value * HOURS_A_YEAR / hours.value, paid)
 
 
 def takers(store: Store, asset: str, start: datetime, end: datetime, step: timedelta) -> TakerBars | None:

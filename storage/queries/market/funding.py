@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
-from signals.units import DAY, HOURS_A_YEAR, from_ms, next_settlement, to_ms
+from signals.units import DAY, HOUR, HOURS_A_YEAR, MINUTE, from_ms, next_settlement, to_ms
 from storage.market import points, settlements
 from storage.queries.freshness import current
 from storage.queries.market import readings
@@ -19,34 +19,47 @@ if TYPE_CHECKING:
     from storage.queries.market.readings import Reading, Readings
 
 RATE, YEAR = "funding_apr", "funding_stretch"
+RateState = Literal["paid", "due", "next"]
+_LATE: Final = 5 * MINUTE  # venues stamp a payment some seconds beside its hour
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A current rate: a fraction per interval of so many hours, told at a time. due: when it is paid next."""
+    """A current rate: a fraction per interval of so many hours, told at a time.
+
+    settled: it was paid at `at`, and the next one is paid at `due`; else it is the one that is paid at `due`, which is
+    past where the venue has not told since what was paid then.
+    """
 
     venue: str
     rate: float
     hours: float
     due: datetime
     at: datetime
+    settled: bool = False
 
     @property
     def apr(self) -> float:
         """Return the simple yearly rate as a fraction: rate times 8760 / hours (Binance, Bybit, OKX: November 2026)."""
         return self.rate * HOURS_A_YEAR / self.hours
 
+    def state(self, now: datetime) -> RateState:
+        """Tell whether it was paid, is paid next, or was due and what was paid then is not told yet."""
+        return "paid" if self.settled else "due" if self.due <= now else "next"
+
 
 @dataclass(frozen=True, slots=True)
 class Paid:
     """The last settlement: the simple yearly rate (a fraction) and its time.
 
-    heading: the rate that is told now was announced after it and is paid next; else it is this one.
+    heading: the rate that is told now was announced after it and is paid next; else it is this one. untold: the time of
+    a payment after it that is past and that the venue has not told yet, None where there is none.
     """
 
     apr: float
     at: datetime
     heading: bool
+    untold: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,8 @@ def read(store: Store, asset: str, now: datetime) -> Funding:
     rate, hours, apr = (main.get(name) or 0.0 if main else 0.0 for name in ("rate", "interval_hours", "value"))
     every = rates(store, asset, now)
     due = None if main is None or main.stamp.stale or hours <= 0 else next_settlement(now, hours)
+    if due and (own := next((one for one in every if main and one.venue in main.stamp.venues), None)):
+        due = own.due
     return Funding(
         asset,
         found,
@@ -125,7 +140,14 @@ def paid_at(store: Store, asset: str, venue: str, hours: float | None, now: date
     rate, interval = (settlements.value_at(store, asset, venue, of, times[0]) for of in settlements.RATES)
     if rate is None or not (interval := interval or hours):
         return None
-    return Paid(rate * HOURS_A_YEAR / interval, from_ms(times[0]), heading=times[0] < to_ms(newest.at) < to_ms(now))
+    at, every = from_ms(times[0]), hours or interval
+    last = next_settlement(now, every) - every * HOUR
+    return Paid(
+        rate * HOURS_A_YEAR / interval,
+        at,
+        heading=times[0] < to_ms(newest.at) < to_ms(now),
+        untold=last if last - at > _LATE else None,
+    )
 
 
 def ranked(store: Store, now: datetime, venue: str | None = None) -> dict[str, Rate]:
@@ -144,7 +166,9 @@ def rates(store: Store, asset: str, now: datetime) -> tuple[Rate, ...]:
     for venue in venues_of(store, asset, "funding_rate") if store.exists else ():
         rate, hours = (current(store, asset, venue, name, now) for name in ("funding_rate", "funding_interval_hours"))
         if rate and hours and hours.value > 0:
-            found.append(Rate(venue, rate.value, hours.value, next_settlement(now, hours.value), rate.at))
+            settled = settlements.value_at(store, asset, venue, "funding_rate", to_ms(rate.at)) is not None
+            due = next_settlement(now if settled else rate.at, hours.value)
+            found.append(Rate(venue, rate.value, hours.value, due, rate.at, settled))
     return tuple(found)
 
 

@@ -13,26 +13,27 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Final, Literal
 
-from signals.inputs import EVERYWHERE, INPUTS, is_floor
+from signals.inputs import INPUTS
 from signals.metric import metrics
 from signals.units import DAY, HOUR, MILLISECOND, MINUTE, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points
 from storage.panels import panels
-from storage.queries.freshness import Stamp, of_daily_data, stamp_of
-from storage.queries.liquidation import liquidations
-from storage.queries.liquidation.liquidations import NAMES, Sums
+from storage.queries.freshness import Stamp, any_floor, of_daily_data, stamp_of
+from storage.queries.liquidation import liquidated_bars
+from storage.queries.liquidation.liquidations import NAMES
 from storage.queries.market import flows, open_interest
 from storage.queries.market.known_at import newest_by, newest_price, price_by_input, values_between
-from storage.queries.market.prices import change_over
+from storage.queries.market.prices import change_since
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
 
     from signals.series import Coverage
     from storage.engine.database import Store
     from storage.market.points import Newest, StoredSeries
+    from storage.queries.liquidation.liquidated_bars import LiquidatedBars
 
 Part = Literal["price", "open_interest", "liquidations", "funding", "takers"]
 STEPS: Final = tuple(
@@ -48,6 +49,7 @@ AVERAGE_FROM: Final = 60 * DAY  # a shorter span beside an average of half a yea
 YOUNG: Final = 2 * MINUTE  # as in prices.py
 _OHLC: Final = ("open", "high", "low", "close")
 _DENSE: Final = 4  # values a candle needs, so that it has a body and wicks of its own
+_KEPT: Final = 31 * DAY  # hours are not kept for ever: over longer spans the rows tell what became of a figure
 _NEWEST: Final = 64  # points that tell how far apart they lie
 
 
@@ -86,6 +88,8 @@ class Interest:
     at: when each row was known. last: the time of the last point, of several venues that of the oldest of them; a daily
     one is drawn at the end of its day. usd, coins: as long as `at`. everywhere: what is open now on all venues, where
     other venues are drawn than those that answer now. derived: as in Panel. daily: one value a day is stored, not more.
+    change: over the span as /oi tells it, or None where only the rows can tell it. partial: too little of the market
+    answers for a total, so that these venues stand for themselves.
     """
 
     at: tuple[datetime, ...]
@@ -98,22 +102,13 @@ class Interest:
     last: datetime
     everywhere: open_interest.OpenInterestTotal | None = None
     daily: bool = False
+    change: open_interest.Change | None = None
+    partial: bool = False
 
-
-@dataclass(frozen=True, slots=True)
-class LiquidatedBars:
-    """Liquidations by slot of one length, oldest first; slots of which nothing was heard are left out.
-
-    known_from: when the first slot in the span begins that was heard. at_least: some feeds are sampled, or a part of
-    the time was not heard. at: up to when it was heard.
-    """
-
-    slots: tuple[tuple[datetime, Sums], ...]
-    step: timedelta
-    venues: tuple[str, ...]
-    known_from: datetime
-    at_least: bool
-    at: datetime
+    @property
+    def named(self) -> bool:
+        """Tell whether the figure is that of its venues, and not what /oi calls the open interest of the asset."""
+        return self.partial or self.everywhere is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +156,25 @@ def read(
     start = max(first, end - span)
     prices = _prices(store, asset, start, end) if "price" in parts else None
     if prices:
-        prices = replace(prices, change=_change(store, asset, prices, end - start))
+        prices = replace(prices, change=_change(store, asset, prices, start, end))
     interest = _interest(store, asset, start, end, now=until) if "open_interest" in parts else None
+    if interest and HOUR <= end - start <= _KEPT:
+        came = open_interest.change_over(store, asset, interest.venues, end, end - start)
+        interest = replace(interest, change=came)
     average = _average(store, asset, start, end) if interest and span >= AVERAGE_FROM else ()
-    liquidated = _liquidated(store, asset, start, end) if "liquidations" in parts else None
+    liquidated = None
+    if "liquidations" in parts:
+        liquidated = liquidated_bars.read(store, asset, start, end, max(HOUR, _step(end - start, CANDLES)))
     if not (prices or interest or liquidated):
         return None
     old = (prices and prices.at + YOUNG < until) or (
         interest and interest.last + INPUTS["open_interest_usd"].fresh_for < until
     )
     stamps = _stamps(store, asset, prices, interest, until)
+    if liquidated:
+        floors = any_floor(dict.fromkeys(NAMES), liquidated.venues)
+        # Beside open interest a picture says itself up to when it heard; alone its age is that of the figure.
+        stamps = (*stamps, Stamp(liquidated.venues, None if interest else liquidated.at, floor=floors))
     rates = flows.funding(store, asset, start, end, _step(span, ROWS, HOUR)) if "funding" in parts else None
     takers = None
     if "takers" in parts:  # of daily bars there is nothing finer
@@ -255,11 +259,12 @@ def _prices(store: Store, asset: str, start: datetime, end: datetime) -> Prices 
     )
 
 
-def _change(store: Store, asset: str, prices: Prices, span: timedelta) -> float | None:
+def _change(store: Store, asset: str, prices: Prices, start: datetime, end: datetime) -> float | None:
     """Return how far price came over a span; beyond a month the candles tell it, for hours are not kept for ever."""
     first, last = prices.candles[0].open, prices.candles[-1].close
     newest = points.Newest(prices.at, last, prices.venues[0])
-    told = change_over(store, asset, newest, span) if HOUR <= span <= 31 * DAY else None
+    span, until = end - start, prices.at if prices.at + YOUNG < end else end  # an old price counts back from its time
+    told = change_since(store, asset, newest, until - span) if HOUR <= span <= _KEPT else None
     return told if told is not None or not first else last / first - 1
 
 
@@ -349,6 +354,9 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime, *, now: 
     # A row that closed after its newest point says the same again at a later time.
     kept = [row for row in range(rows - 1) if at[row] < at[-1]] + [rows - 1]
     total = open_interest.total(store, asset, now) if end == now else None
+    if total and total.coverage.enough and set(total.coverage.venues) == set(venues):
+        # In the minute in which figures come in some venues are a row ahead of others: /oi sums the newest of each.
+        usd[known[-1]], coins[known[-1]] = total.usd, total.coins
     return Interest(
         tuple(at[row] for row in kept),
         tuple(usd[row] for row in kept),
@@ -360,6 +368,7 @@ def _interest(store: Store, asset: str, start: datetime, end: datetime, *, now: 
         min(last, at[-1]),
         total if total and total.coverage.enough and set(total.coverage.venues) != set(venues) else None,
         daily=gap > 0.9 * DAY,
+        partial=bool(total and not total.coverage.enough),
     )
 
 
@@ -395,47 +404,3 @@ def _average(store: Store, asset: str, start: datetime, end: datetime) -> tuple[
     values = metric.compute(panel)["average"].last(rows)[:, 0].tolist()
     closes = panel.closes[len(panel) - rows :].to_pydatetime()
     return tuple((at, value) for at, value in zip(closes, values, strict=True) if not math.isnan(value))
-
-
-# --- liquidations -----------------------------------------------------------------------------------------------------
-
-
-def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> LiquidatedBars | None:
-    step = max(HOUR, _step(end - start, CANDLES))
-    heard = _heard(store, asset, start, end)
-    if not heard:
-        return None
-    if all(sums.heard >= DAY for hours in heard.values() for sums in hours.values()):
-        step = max(step, DAY)
-    slots: dict[datetime, Sums] = {}
-    for hours in heard.values():
-        for at, sums in hours.items():
-            slots[floor(at, step)] = slots.get(floor(at, step), Sums()) + sums
-    first = min(at for hours in heard.values() for at in hours)
-    whole = all(not is_floor(NAMES[0], venue) for venue in heard)
-    last = max(at + sums.heard for hours in heard.values() for at, sums in hours.items())
-    gaps = any(sums.heard < len(heard) * min(step, end - at) for at, sums in slots.items())
-    return LiquidatedBars(
-        tuple(sorted(slots.items())),
-        step,
-        tuple(sorted(heard, key=venue_order)),
-        first,
-        not whole or gaps,
-        min(last, end),
-    )
-
-
-def _heard(store: Store, asset: str, start: datetime, end: datetime) -> Mapping[str, Mapping[datetime, Sums]]:
-    """Return what was heard by venue: its hours, and for the rest of the time its imported days."""
-    begin = floor(start, HOUR)
-    heard = liquidations.hours_of(store, asset, begin, end)
-    for venue in {series.venue for series in points.stored(store, asset, NAMES[0])}:
-        hourly = {floor(at, DAY) for at in heard.get(venue, {})}
-        for at, sums in liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end):
-            if at not in hourly:
-                heard.setdefault(venue, {})[at] = sums
-    rejected = {sample.venue for sample in liquidations.read(store, asset, end).rejected}
-    kept = {venue: hours for venue, hours in heard.items() if venue not in rejected and hours}
-    if len(kept) > 1:
-        kept.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
-    return kept

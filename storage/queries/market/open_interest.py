@@ -31,7 +31,7 @@ _USD, _COIN = "open_interest_usd", "open_interest_coin"
 SPANS: Final = (HOUR, DAY, 7 * DAY)
 # How far before its time a figure may lie and still speak for it: what is published each five minutes, and what is kept
 # an hour apart once it is older than some days.
-_SLACK: Final = {HOUR: 11 * MINUTE, DAY: 2 * HOUR, 7 * DAY: 2 * HOUR}
+_SLACK: Final = {HOUR: 11 * MINUTE, DAY: 2 * HOUR}
 _MOST: Final = 0.8  # of what is open now must be known then too, or the change is another market's
 
 
@@ -164,18 +164,36 @@ def changes(store: Store, asset: str, venues: Collection[str], end: datetime) ->
     Venues that begin in between are left out, so that a new one is no rise. A change is not known where those that are
     left hold less than four fifths of what is open at the end.
     """
-    newest = [point.at for venue in venues if (point := known_at.newest_by(store, asset, _USD, end, venue))]
-    end = max(newest, default=end)  # daily figures bear the time at which their day began
-    last = _ends(store, asset, venues, end, DAY)
-    return tuple(_change(store, asset, last, end - span, span, _SLACK[span]) for span in SPANS)
+    end, last = _last(store, asset, venues, end)
+    return tuple(_change(store, asset, last, end - span, span, _slack(span)) for span in SPANS)
+
+
+def change_over(store: Store, asset: str, venues: Collection[str], end: datetime, over: timedelta) -> Change:
+    """Return what became of open interest over one span; of 1 h, 24 h and 7 d it is that of `changes`."""
+    end, last = _last(store, asset, venues, end)
+    return _change(store, asset, last, end - over, over, _slack(over))
 
 
 def change_between(store: Store, asset: str, start: datetime, end: datetime) -> Change:
-    """Return what became of open interest between two times; as `changes`, over all venues with a figure at the end."""
-    last = _ends(store, asset, venues_of(store, asset, _USD), end, _SLACK[DAY])
-    if len(last) > 1:
-        last.pop(EVERYWHERE, None)  # the sum of the others
-    return _change(store, asset, last, start, end - start, _SLACK[DAY])
+    """Return what became of open interest between two times, as /oi tells it: over the venues of the total then."""
+    whole = total(store, asset, end)
+    if whole and not whole.coverage.enough:
+        return Change(end - start, None, None)
+    every = venues_of(store, asset, _USD)
+    every = [venue for venue in every if venue != EVERYWHERE] or every  # the sum of the others
+    return change_over(store, asset, whole.stamp.venues if whole else every, end, end - start)
+
+
+def _last(store: Store, asset: str, venues: Collection[str], end: datetime) -> tuple[datetime, _Ends]:
+    """Return the time of the newest figure and the figures of it; daily ones bear the time at which their day began."""
+    newest = [point.at for venue in venues if (point := known_at.newest_by(store, asset, _USD, end, venue))]
+    end = max(newest, default=end)
+    return end, _ends(store, asset, venues, end, DAY)
+
+
+def _slack(over: timedelta) -> timedelta:
+    """Return how far before its time the first figure may lie: an eighth of the span, within the bounds of _SLACK."""
+    return max(_SLACK[HOUR], min(_SLACK[DAY], over / 8))
 
 
 _Ends: TypeAlias = "dict[str, list[float | None]]"

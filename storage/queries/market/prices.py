@@ -14,7 +14,7 @@ from storage.queries.market import readings
 from storage.queries.market.known_at import price_by_input
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from storage.engine.database import Store
     from storage.market import points
@@ -56,7 +56,8 @@ def read(store: Store, asset: str, now: datetime) -> Price | None:
     fall = found.get(FALL)
     high = fall.get("high") if fall else None
     high = None if high is None else max(high, last.value)
-    day, week = (change_over(store, asset, last, back) for back in (DAY, 7 * DAY))
+    end = last.at if last.at + _YOUNG < now else now  # the same moment from which every answer of now counts back
+    day, week = (change_since(store, asset, last, end - back) for back in (DAY, 7 * DAY))
     metric = metrics()[FALL]
     step = fall.step if fall else metric.step
     daily = step >= DAY and (
@@ -77,11 +78,14 @@ def read(store: Store, asset: str, now: datetime) -> Price | None:
     )
 
 
-def change_over(store: Store, asset: str, last: points.Newest, back: timedelta) -> float | None:
-    """Return how far price came since a time ago, as a fraction, against the close of that time; None if unknown."""
+def change_since(store: Store, asset: str, last: points.Newest, since: datetime) -> float | None:
+    """Return how far price came since a time, as a fraction, against the last close before it; None if unknown.
+
+    Every answer that tells a change asks here, so that no two begin at two prices of one day.
+    """
     metric = metrics()[FALL]
     step = panels.step_for(store, metric, asset, last.at - metric.window, last.at)
-    then = floor(last.at - back, step)
+    then = floor(since, step)
     panel = panels.panel(store, ["close"], [asset], step=step, start=then - step, end=then)
     close = panel.values["close"][-1, 0] if len(panel) else math.nan
     return None if math.isnan(close) else float(last.value / close - 1)

@@ -129,9 +129,9 @@ async def test_cost_of_the_past(store: Store) -> None:
     rows = [line for line in text.splitlines() if line.startswith(("Rate", "now", "30-day", "dearest"))]
     assert [" ".join(row.split()) for row in rows] == [
         "Rate a year 7 days margin",
-        "now +32.8 % $630 15.7 %",
-        "30-day mean +32.6 % $625.92 15.6 %",
-        "dearest 30 d +54.7 % $1,050 26.2 %",
+        "now +32.85 % $630 15.7 %",
+        "30-day mean +32.64 % $625.92 15.6 %",
+        "dearest 30 d +54.75 % $1,050 26.2 %",
     ]
     assert max(map(len, rows)) <= 40
     assert "the 30 days of the last year in which a long paid most, 15 July 2026 to 14 August 2026" in text

@@ -48,6 +48,7 @@ def test_the_top_is_read_on_a_phone(tmp_path: Path) -> None:
         "BTC  +10.95 %   0.0100 % per 8 h\n"
         "ETH  −21.90 %  −0.0200 % per 8 h\n"
         "Above zero longs pay, below it shorts do.\n"
+        "These rates are paid next.\n"
         "Each at its main exchange; name one for its own, like /funding bybit.\n"
         "Binance · 20 s old"
     )

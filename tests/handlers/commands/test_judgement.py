@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def test_quadrant_word_for_word(desk: Callable[..., Any]) -> None:
     assert desk("recorded", "2026-02-07").text("/quadrant") == (
-        "BTC, 1 day: short covering.\n"
+        "BTC, 1 day to 00:00 UTC: short covering.\n"
         "Price rose while positions were closed: sellers bought back.\n"
         "Price +12.2 %, open interest −8.0 % in coins (+3.2 % in dollars).\n"
         "4 h: not known from daily data.\n"

@@ -81,10 +81,10 @@ def book(price: float = 83_000.0) -> PriceBins:
 def test_what_a_map_says() -> None:
     found = answer()
     assert [said.headline(found), *said.sums(found), said.COUNTER, said.homework(MARKS), said.model(found)] == [
-        "BTC, within 10 % of price: $6.5bn of shorts above, $1.0bn of longs below (our model).",
+        "BTC, within 10 % of 83,000 (12:00 UTC): $6.5bn of shorts above, $1.0bn of longs below (our model).",
         "Within 5 %: $3.1bn of shorts, $500m of longs. Within 2 %: $900m and $100m.",
         "Per 1 % of price: $650m of shorts to $104m of longs, 6.3 to 1.",
-        "Largest clusters: shorts near 86,200 (+3.9 %) and longs near 78,900 (−4.9 %).",
+        "Largest: shorts near 86,200 (+3.9 %) and longs near 78,900 (−4.9 %).",
         "A map shows where positions may sit, not where price goes.",
         (
             "Marked by what came: 41 % of $451m liquidated in 30 days fell where it had marked the day before; as "
@@ -156,9 +156,24 @@ def test_all_of_it_is_short() -> None:
     assert len("\n".join(lines)) <= 900
 
 
+@pytest.mark.parametrize(
+    ("now", "headline", "clusters"),
+    [
+        pytest.param(None, "(12:00 UTC)", "(+3.9 %) and longs near 78,900 (−4.9 %)", id="no price since"),
+        pytest.param(83_300.0, "(12:00 UTC)", "(+3.9 %) and longs near 78,900 (−4.9 %)", id="it stands"),
+        pytest.param(77_000.0, "now 77,000)", "longs near 78,900 (−4.9 %, crossed since)", id="it fell through longs"),
+        pytest.param(87_000.0, "now 87,000)", "86,200 (+3.9 %, crossed since)", id="it rose through shorts"),
+    ],
+)
+def test_a_map_says_where_price_went_since(now: float | None, headline: str, clusters: str) -> None:
+    found = answer(price_now=now)
+    assert headline in said.headline(found)
+    assert clusters in said.sums(found)[-1]
+
+
 def test_a_side_without_a_cluster_is_not_named() -> None:
     found = answer(reading=reading(cluster_below=math.nan, cluster_below_usd=0.0))
-    assert said.sums(found)[-1] == "Largest clusters: shorts near 86,200 (+3.9 %)."
+    assert said.sums(found)[-1] == "Largest: shorts near 86,200 (+3.9 %)."
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -168,7 +183,7 @@ def test_the_winter(desk: Callable[..., Desk]) -> None:
     at = desk("recorded", "2026-03-25T01:00")
     reply = at.ask("/map btc")
     text = at.text("/map btc")
-    assert text.startswith("BTC, within 10 % of price: $3.0bn of shorts above, $2.5bn of longs below (our model).\n")
+    assert text.startswith("BTC, within 10 % of 70,557 (00:00 UTC): $3.0bn of shorts above, $2.5bn of longs below")
     assert "A map shows where positions may sit, not where price goes.\n" in text
     assert "No better than distance from price.\n" in text
     assert reply.values["modelled"] is True

@@ -52,7 +52,7 @@ More: /chart oi btc · /health btc""",
         "/funding",
         """\
 BTC funding: −14.76 % a year. Shorts pay longs.
-Last paid −0.0135 % per 8 h, at 16:00 UTC; next payment at 08:00 UTC, in 8 h.
+Last paid −0.0135 % per 8 h, at 16:00 UTC (that of 00:00 UTC is not told yet); next payment at 08:00 UTC, in 8 h.
 A $100k long receives $40.43 a day at this rate.
 Below the neutral band of −5 to +15 % a year: shorts pay to stay.
 Lower than 99 % of the past 358 days.

@@ -128,8 +128,6 @@ def test_reading_is_the_same_wherever_a_rate_stands(
         for made in shared
     ]
     assert written[0] == written[1]
-    past = [settlements.hourly(made, "BTC", "binance", start=EIGHT, end=end) for made in shared]
-    assert past[0] == past[1]
 
 
 def test_at_one_time_what_was_settled_counts(store: Store) -> None:
@@ -234,6 +232,20 @@ def test_the_last_rate_of_each_hour(store: Store) -> None:
     found = settlements.hourly(store, "BTC", "binance", start=NOW - 24 * HOUR, end=NOW)
     assert found == [PastRate(hour - 3, 1e-4, 8.0), PastRate(hour - 2, 3e-4, None), PastRate(hour - 1, 4e-4, 4.0)]
     assert settlements.hourly(store, "BTC", "okx", start=NOW - 24 * HOUR, end=NOW) == []
+
+
+def test_what_was_announced_after_a_payment_was_paid_by_nobody_yet(store: Store) -> None:
+    """It counts where no settlement is known of its time: before the first one, and past the interval of the last."""
+    points.write(store, [rates((EIGHT, 1e-4, 8.0), settled=True)])
+    points.write(
+        store, [rates((EIGHT - HOUR, 5e-4, 8.0), (EIGHT + 2 * HOUR, -3e-4, 8.0), (EIGHT + 9 * HOUR, 2e-4, 8.0))]
+    )
+    hour = to_ms(EIGHT) // HOUR_MS
+    assert settlements.hourly(store, "BTC", "binance", start=EIGHT - 8 * HOUR, end=EIGHT + 24 * HOUR) == [
+        PastRate(hour - 1, 5e-4, 8.0),
+        PastRate(hour, 1e-4, 8.0),
+        PastRate(hour + 9, 2e-4, 8.0),
+    ]
 
 
 def test_settlements_are_read_from_live_and_settled_rows(store: Store) -> None:

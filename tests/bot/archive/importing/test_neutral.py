@@ -318,6 +318,7 @@ CALM = {  # figures that are no leap from one to the next
     "fear_greed": st.floats(0.0, 100.0),
     "funding_rate": st.floats(1e-9, 0.004) | st.floats(-0.004, -1e-9),
     "funding_interval_hours": st.sampled_from([1.0, 2.0, 4.0, 8.0]),
+    "stablecoin_supply_usd": st.floats(2e11, 2.5e11),
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from bot.clock import STEADY
+from bot.market.exchange.allowance import Allowance
 from bot.market.exchange.strict import Guard, make_strict
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ async def connected(
     ccxt = await asyncio.to_thread(importlib.import_module, "ccxt.async_support")
     exchange = getattr(ccxt, venue.ccxt_id)(dict(settings))
     exchange.ssl_context = await asyncio.to_thread(_trusted, exchange.cafile)
+    exchange.throttler = Allowance(exchange.tokenBucket)
     exchange.has["fetchCurrencies"] = False  # load_markets would ask for coins and their chains, which nobody reads
     if base_url:
         exchange.urls["api"] = moved(exchange.urls["api"], base_url)

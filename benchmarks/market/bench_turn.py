@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     Pass = Literal["made", "clock", "late"]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 20, 12, 30, 30, tzinfo=UTC)
 MINUTES = 4  # of the steady state, after the one in which all is asked for the first time
 EVERY = 0.001
@@ -423,7 +423,7 @@ def main() -> None:
         for kind in wanted:
             with tempfile.TemporaryDirectory() as folder:
                 done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.bench_turn", case, kind, folder],
+                    [sys.executable, "-m", "benchmarks.market.bench_turn", case, kind, folder],
                     cwd=ROOT, capture_output=True, text=True, check=False,
                 )  # fmt: skip
             if done.returncode:

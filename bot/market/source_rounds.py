@@ -27,7 +27,7 @@ from signals.venues import source_title
 from storage.market.points import Points, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from bot.market.breath import Breath
     from bot.market.history_planner import Remembered

@@ -1,8 +1,9 @@
 """Run every benchmark in a process of its own and close with one table: `make bench`, or `make bench ARGS="start"`.
 
-A benchmark is a file bench_<name>.py with a main() that prints what it measures. A line that begins with `ratio |`
-goes into the closing table: `ratio | what | measured | goal, such as < 0.5 | remark`. Ratios of two things measured in
-one run travel between machines; seconds do not, so nothing here fails by the clock, it only says what missed its goal.
+A benchmark is a file bench_<name>.py, in a room of this folder, with a main() that prints what it measures. A line that
+begins with `ratio |` goes into the closing table: `ratio | what | measured | goal, such as < 0.5 | remark`. Ratios of
+two things measured in one run travel between machines; seconds do not, so nothing here fails by the clock, it only says
+what missed its goal.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ def met(measured: float, goal: str) -> bool:
     return measured < float(bound) if sign == "<" else measured > float(bound)
 
 
-def run(name: str) -> tuple[bool, list[list[str]]]:
+def run(path: Path) -> tuple[bool, list[list[str]]]:
     """Run one benchmark, pass on what it prints, and return whether it ended well and its ratio lines."""
-    print(f"== {name}", flush=True)
+    print(f"== {path.stem}", flush=True)
     start, ratios = time.perf_counter(), []
     # Set where bytecode is not wanted in the tree; a start that compiles is not the start that people see.
     env = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-m", f"{HERE.name}.{name}"]
+    command = [sys.executable, "-m", ".".join(path.relative_to(HERE.parent).with_suffix("").parts)]
     with subprocess.Popen(command, cwd=HERE.parent, env=env, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         for line in child.stdout:
@@ -51,8 +52,8 @@ def run(name: str) -> tuple[bool, list[list[str]]]:
 
 def main() -> int:
     """Run those that were named, or all."""
-    known = sorted(path.stem for path in HERE.glob("bench_*.py"))
-    wanted = [f"bench_{name.removeprefix('bench_')}" for name in sys.argv[1:]] or known
+    known = {path.stem: path for path in sorted(HERE.rglob("bench_*.py"), key=lambda path: path.stem)}
+    wanted = [f"bench_{name.removeprefix('bench_')}" for name in sys.argv[1:]] or list(known)
     unknown = sorted(set(wanted) - set(known))
     if unknown or not known:
         names = ", ".join(name.removeprefix("bench_") for name in known)
@@ -60,7 +61,7 @@ def main() -> int:
         return 2
     good, table = True, []
     for name in wanted:
-        ended_well, ratios = run(name)
+        ended_well, ratios = run(known[name])
         good = good and ended_well
         table += ratios
     if table:

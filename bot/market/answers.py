@@ -41,7 +41,7 @@ class Round:
 
     now: its beginning, the same for all its questions; began: the same by the monotonic clock. asked_for: somebody
     waits for the answer. end: the time of the event loop after which nothing new is asked. found, snapshots and events:
-    what came of it.
+    what came of it. alike: by topic, answers that wait to be judged together.
     """
 
     now: datetime
@@ -52,6 +52,7 @@ class Round:
     found: list[Found] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)
     events: list[AssetEvent] = field(default_factory=list)
+    alike: dict[Topic, list[Points]] = field(default_factory=dict)
 
 
 class Answers:

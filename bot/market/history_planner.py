@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from signals.units import DAY, HOUR
+from signals.units import DAY, HOUR, floor
 from storage.sources.coverage import Granted
 
 if TYPE_CHECKING:
@@ -119,8 +119,9 @@ class HistoryPlanner:
         """
         asked = set(due)
         waiting = [name for name in free if self._owes(venue, topic, name) and name not in asked] if self._owed else []
-        begins = {name: self._begin(venue, topic, name, now) for name in (*due, *waiting)}
-        resting = {name for name in begins if self._rests((venue, topic.topic, name), now)}
+        begins = self._begins(venue, topic, [*due, *waiting], now)
+        some = self._refused or self._failed
+        resting = {name for name in begins if self._rests((venue, topic.topic, name), now)} if some else set()
         if not any(begins.values()):  # the present of all of them, as in most rounds
             return [Question(name, None, past=False) for name in due]
         rationed = [
@@ -206,6 +207,21 @@ class HistoryPlanner:
     def _owes(self, venue: str, topic: TopicState, name: str) -> bool:
         return (venue, topic.topic, name) in self._owed
 
+    def _begins(self, venue: str, state: TopicState, names: Sequence[str], now: datetime) -> dict[str, datetime | None]:
+        """Choose where each question begins; within an hour it is the present alone for nearly all that are levels."""
+        if state.topic in _PRESENT:
+            return dict.fromkeys(names)
+        if state.topic in _IN_ROWS or self._owed:
+            return {name: self._begin(venue, state, name, now) for name in names}
+        hour = floor(now, HOUR)
+        later, assets = hour + HOUR, state.assets
+        return {
+            name: None
+            if (known := assets[name].full_at) is not None and hour <= known < later
+            else self._begin(venue, state, name, now)
+            for name in names
+        }
+
     def _begin(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
         """Choose where a question begins, no further back than the venue gives; None for the present alone."""
         begin = self._wanted(venue, state, name, now)
@@ -217,8 +233,6 @@ class HistoryPlanner:
     def _wanted(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
         """Begin at what is known already; for levels, once an hour, else just the present."""
         topic, asset = state.topic, state.assets[name]
-        if topic in _PRESENT:
-            return None
         owed = self._owed.get((venue, topic, name))
         if owed is not None:
             return max(owed, now - self._history)

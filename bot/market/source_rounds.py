@@ -17,27 +17,30 @@ import structlog
 from bot.market.answers import Answers, Round
 from bot.market.border.judging import Border
 from bot.market.breaker import Breaker
-from bot.market.history_planner import KEY_INPUT, HistoryPlanner, shorter
+from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Question, shorter
 from bot.market.source import Ask, Blocked, SourceDown, SourceError, TellsAll
 from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
 from signals.options import Chain
 from signals.units import DAY
 from signals.venues import source_title
+from storage.market.points import Points, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from bot.market.breath import Breath
-    from bot.market.history_planner import Question, Remembered
+    from bot.market.history_planner import Remembered
     from bot.market.source import Found, Source, Topic
-    from storage.market.points import Points
+
+    Take = Callable[[TopicState, Question, Sequence[Found], datetime | None, Round], bool]
 
 AT_ONCE: Final = 4  # questions to one host at a time; as many again for those that somebody waits for
 ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so that what came is stored
 # Questions for which a place at the gate is kept. Counted and not timed, so that a tape asks in the order it recorded.
 _IN_A_ROW: Final = 8
 _TOGETHER: Final = 100  # assets of one answer that are read in one go: a millisecond, so long the loop may wait
+_ALIKE: Final = 16  # answers that are judged together: the first of them waits as long as four questions take
 _LESS: Final = 0.01  # of its time to be answered in is what a question may lose to those before it: timers cost too
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
@@ -106,10 +109,13 @@ class SourceRounds:
         """
         end = asyncio.get_running_loop().time() + self._longest.total_seconds()
         made = Round(now, self._steady(), self.planner.open(), asked_for, end)
+        names = list(dict.fromkeys(assets))
+        market = [name for name in names if name == MARKET]
+        names = [name for name in names if name != MARKET] if market else names
         waiting: deque[tuple[TopicState, list[Question]]] = deque()
         for topic in self.state.topics:
             await self._breath.take()
-            if due := self._due(topic, assets, made, present):
+            if due := self._due(topic, market if topic.topic in OF_MARKET else names, made, present):
                 waiting.append((topic, due))
         # A host of which nothing good is known is asked one thing at a time until it answers: one probe, not twelve.
         while waiting and self._open(made) and (not self.state.asked or self.state.host.state != "ok"):
@@ -178,46 +184,45 @@ class SourceRounds:
         """Tell whether anything more may be asked in a round."""
         return not self.state.host.rests and asyncio.get_running_loop().time() < made.end
 
-    def _due(self, topic: TopicState, assets: Iterable[str], made: Round, present: bool) -> list[Question]:  # noqa: FBT001
+    def _due(self, topic: TopicState, names: Sequence[str], made: Round, present: bool) -> list[Question]:  # noqa: FBT001
         """List what is asked now; of a topic in trouble all assets, beginning with another one each time."""
         if topic.breaker.rests:
             return []
-        of_market = topic.topic in OF_MARKET
-        wanted = [name for name in dict.fromkeys(assets) if (name == MARKET) == of_market][: WIDEST.get(topic.topic)]
         free: list[str] = []
         due: list[str] = []
-        for name in wanted:
-            asset = self._asset(topic, name)
-            if not asset.breaker.rests:
-                free.append(name)
-                if asset.wants(made.began):
-                    due.append(name)
+        began, known = made.began, topic.assets
+        for name in names[: WIDEST.get(topic.topic)]:
+            asset = known.get(name) or self._asset(topic, name)
+            if asset.breaker.rests:
+                continue
+            free.append(name)
+            if asset.wants(began):
+                due.append(name)
         if topic.breaker.failures and free:
             first = topic.turn % len(free)
             topic.turn += 1
             due = free[first:] + free[:first]
         else:
-            due.sort(key=lambda name: topic.assets[name].asked or -math.inf)  # whom the last round did not reach
+            due.sort(key=lambda name: known[name].asked or -math.inf)  # whom the last round did not reach
         return self.planner.plan(
             self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present
         )
 
     def _asset(self, topic: TopicState, name: str) -> AssetState:
-        found = topic.assets.get(name)
-        if found is None:
-            found = topic.assets[name] = AssetState(Breaker(self._steady, self._chance))
+        found = topic.assets[name] = AssetState(Breaker(self._steady, self._chance))
         return found
 
     async def _topic(self, topic: TopicState, due: list[Question], made: Round) -> None:
         """Ask one topic: first singly until somebody is answered, then the rest together; in one answer if there is."""
         queue, heard, misses = deque(due), False, 0
         while queue and not heard and misses < (1 if topic.breaker.failures else _OPINIONS) and self._open(made):
-            heard = await self._ask(topic, deque([queue.popleft()]), made)
+            heard = await self._ask(topic, deque([queue.popleft()]), made, self._take)
             misses += 1
         if heard and self._tells_all is not None and topic.topic in self._tells_all.at_once:
             await self._take_all(topic, queue, self._tells_all, made)
         if heard:
             await asyncio.gather(*(self._work(topic, queue, made) for _ in range(min(AT_ONCE, len(queue)))))
+            self._take_alike(topic, made)
         if heard or (misses and not made.asked_for):
             self._judge(topic, made.now, heard=heard)
 
@@ -264,9 +269,37 @@ class SourceRounds:
             return self.answers.failed(topic, question, error, made)
         return True
 
+    def _take_later(
+        self, topic: TopicState, question: Question, answer: Sequence[Found], since: datetime | None, made: Round
+    ) -> bool:
+        """Take an answer, one that tells how a single asset stands together with others of its kind.
+
+        What a border, a breaker and a planner do for each of hundreds of them would cost more than the question.
+        """
+        alone = answer[0] if len(answer) == 1 and not question.past else None
+        if not isinstance(alone, Points) or alone.step is not None or alone.settled or len(alone) != 1:
+            return self._take(topic, question, answer, since, made)
+        topic.assets[question.name].asked = made.began  # by nobody else meanwhile
+        waiting = made.alike.setdefault(topic.topic, [])
+        waiting.append(alone)
+        if len(waiting) >= _ALIKE:
+            self._take_alike(topic, made)
+        return True
+
+    def _take_alike(self, topic: TopicState, made: Round) -> None:
+        """Take the answers that wait, those with the same inputs as if one answer had told of them all."""
+        by_inputs: dict[tuple[str, ...], list[Points]] = {}
+        for alone in made.alike.pop(topic.topic, ()):
+            by_inputs.setdefault(tuple(alone.columns), []).append(alone)
+        for names, same in by_inputs.items():
+            columns = {name: [alone.columns[name][0] for alone in same] for name in names}
+            snapshot = Snapshot(self.name, [alone.asset for alone in same], [alone.times[0] for alone in same], columns)
+            for odd in self.answers.take_all(topic, snapshot, made):
+                self._take(topic, Question(odd.asset, None, past=False), [odd], None, made)
+
     async def _work(self, topic: TopicState, queue: deque[Question], made: Round) -> None:
         while queue:
-            await self._ask(topic, queue, made)
+            await self._ask(topic, queue, made, self._take_later)
             await self._breath.take()
 
     def _judge(self, topic: TopicState, now: datetime, *, heard: bool) -> None:
@@ -287,8 +320,8 @@ class SourceRounds:
         else:
             topic.breaker.worked(now)
 
-    async def _ask(self, topic: TopicState, queue: deque[Question], made: Round) -> bool:
-        """Ask the next few, one after the other; each has its own time to be answered in.
+    async def _ask(self, topic: TopicState, queue: deque[Question], made: Round, take: Take) -> bool:
+        """Ask the next few, one after the other; each has its own time to be answered in. take: has their answers.
 
         False when the source failed with the last of them; where it does not offer the asset, it answered. A place at
         the gate for each of hundreds of questions, whose answers are there at once, would cost more than they do.
@@ -303,7 +336,7 @@ class SourceRounds:
                         if loop.time() - begun > self._patience_s * _LESS:
                             begun = loop.time()
                             limit.reschedule(begun + self._patience_s)
-                        heard = await self._ask_one(topic, question, made)
+                        heard = await self._ask_one(topic, question, made, take)
                         if asked == _IN_A_ROW:
                             return heard
                         if queue:
@@ -314,7 +347,7 @@ class SourceRounds:
             queue.clear()  # what is left is asked in another round
             return heard and not self.state.host.rests
 
-    async def _ask_one(self, topic: TopicState, question: Question, made: Round) -> bool:
+    async def _ask_one(self, topic: TopicState, question: Question, made: Round, take: Take) -> bool:
         asset, name = topic.assets[question.name], question.name
         if asset.asking or (asset.asked is not None and asset.asked > made.began and not question.past):
             return True  # another round asks it, or has, since this one was planned
@@ -330,7 +363,7 @@ class SourceRounds:
             self._log.exception("source broke its promise", source=self.name, topic=topic.topic, asset=name)
             failure = SourceDown(f"Reading {source_title(self.name)} failed inside perpulse; the log has the details.")
         else:
-            return self._take(topic, question, answer, since, made)
+            return take(topic, question, answer, since, made)
         finally:
             asset.asking = False
         return self.answers.failed(topic, question, failure, made)

@@ -27,7 +27,7 @@ def restored() -> Iterator[None]:
 
 @pytest.mark.slow
 def test_a_thread_that_computes_gives_way_each_millisecond(restored: None) -> None:
-    """What it brings is measured by benchmarks/bench_stall.py: a test that times would fail on a busy machine."""
+    """What it brings is measured by `make bench ARGS=stall`: a test that times would fail on a busy machine."""
     keep_the_loop_free()
     assert sys.getswitchinterval() == pytest.approx(0.0002)
 

@@ -12,6 +12,7 @@ import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import aiohttp
@@ -23,12 +24,13 @@ from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
     from types import TracebackType
 
     from bot.market.source import About
 
     Clock = Callable[[], datetime]
+    Fetch = Callable[..., Awaitable[tuple[Any, Mapping[str, str] | None]]]  # an answer, and the headers it came with
 
 _log = structlog.get_logger("requests")
 _wanted = logging.getLogger("requests").isEnabledFor
@@ -110,8 +112,14 @@ def _named_end(answer: HttpAnswer, now: datetime) -> datetime | None:
 def _said_at(headers: Mapping[str, str] | None) -> datetime | None:
     """Read the time at which a server answered, by its own clock; None where it does not say, or says it oddly."""
     said = (headers or {}).get("Date") or (headers or {}).get("date")
+    return _moment(said) if said else None
+
+
+@lru_cache(maxsize=16)
+def _moment(said: str) -> datetime | None:
+    """Read a date of HTTP, which counts seconds: hundreds of answers within one say the same."""
     try:
-        return email.utils.parsedate_to_datetime(said).astimezone(UTC) if said else None
+        return email.utils.parsedate_to_datetime(said).astimezone(UTC)
     except ValueError:
         return None
 
@@ -120,61 +128,76 @@ def _clock(at: datetime) -> str:
     return f"{at.astimezone(UTC):%H:%M:%S} UTC"
 
 
-def note_asked(who: str, url: str) -> None:
+def note_asked(who: str, url: object) -> None:
     """Say in the debug log what is asked of whom; the log leaves secrets out."""
     if _wanted(logging.DEBUG):  # to find out by structlog that nobody wants it takes a tenth of what the call does
-        _log.debug("asked", who=who, url=url)
+        _log.debug("asked", who=who, url=str(url))
 
 
-def make_strict(
-    exchange: Any,
-    who: str,
-    clock: Clock,
-    steady: Callable[[], float] = STEADY,
-    heard: Callable[[datetime], None] | None = None,
-) -> None:
-    """Wrap one ccxt object so that a non-answer raises, a refusal keeps its status, and a rest is kept.
+class Guard:
+    """What stands before and behind each question to one exchange: what is no answer raises, and a rest is kept.
 
     Once the venue has named a time (ban, Retry-After), no request leaves before it, whoever asks and whatever is queued
     in the limiter: each request during a ban makes it longer. It is kept by the monotonic clock (`steady`, in seconds).
     heard: is told the time that the venue says with each answer.
     """
-    import ccxt  # noqa: PLC0415 -- half a second and 100 MB; only a process that asks an exchange pays
 
-    fetch, handle_errors = exchange.fetch, exchange.handle_errors
-    rest, named = NotBefore(steady), [SourceDown("")]
+    def __init__(
+        self,
+        exchange: Any,
+        who: str,
+        clock: Clock,
+        steady: Callable[[], float] = STEADY,
+        heard: Callable[[datetime], None] | None = None,
+    ) -> None:
+        import ccxt  # noqa: PLC0415 -- half a second and 100 MB; only a process that asks an exchange pays
 
-    def judged_errors(status: int, *answer: Any) -> None:
-        """Judge by status before ccxt does; errors inside an answer are ccxt's to name."""
+        self._who, self._clock, self._heard = who, clock, heard
+        self._id, self._named_errors = exchange.id, exchange.handle_errors
+        self._rest, self._named = NotBefore(steady), SourceDown("")
+        self._busy = (HttpRefusal, ccxt.DDoSProtection, ccxt.RateLimitExceeded)
+        self._odd, self._refused = ccxt.BadResponse, ccxt.BadRequest
+
+    def judged(self, status: int, *answer: Any) -> None:
+        """Judge by status before ccxt does; errors inside an answer are ccxt's to name. Arguments: of handle_errors."""
         if is_refusal(status):
             _reason, _url, _method, headers, body, *_ = answer
             raise HttpRefusal(HttpAnswer(status, lowered(headers or {}), str(body or "")))
-        handle_errors(status, *answer)
+        self._named_errors(status, *answer)
         if status in _QUESTIONED:  # ccxt takes a refusal that it does not know for a host that is away
-            raise ccxt.BadRequest(f"{exchange.id} {answer[4] or ''}")
+            raise self._refused(f"{self._id} {answer[4] or ''}")
 
-    async def strict_fetch(*args: Any, **kwargs: Any) -> Any:
-        if not rest.passed:
-            raise SourceDown(str(named[0]), clock() + (rest.left or timedelta(0)))
-        note_asked(who, str(args[0] if args else kwargs.get("url", "")))
+    async def keep(self, fetch: Fetch, url: Any, *args: Any, **kwargs: Any) -> Any:
+        """Have a question asked by `fetch`, unless the venue rests, and return its answer as JSON, and nothing else."""
+        if not self._rest.passed:
+            raise SourceDown(str(self._named), self._clock() + (self._rest.left or timedelta(0)))
+        note_asked(self._who, url)
         try:
-            answer = await fetch(*args, **kwargs)
-        except (HttpRefusal, ccxt.DDoSProtection, ccxt.RateLimitExceeded) as error:
+            answer, headers = await fetch(url, *args, **kwargs)
+        except self._busy as error:
             # a limit told inside an answer (-1003) has no status of its own, but may name the end of the ban
             refusal = error.answer if isinstance(error, HttpRefusal) else HttpAnswer(429, {}, str(error))
-            now = clock()
-            verdict = judge(who, refusal, now)
+            now = self._clock()
+            verdict = judge(self._who, refusal, now)
             if isinstance(verdict, SourceDown) and verdict.retry_at:
-                named[0] = verdict
-                rest.wait(verdict.retry_at - now)
+                self._named = verdict
+                self._rest.wait(verdict.retry_at - now)
             raise verdict from None
-        if heard and (at := _said_at(exchange.last_response_headers)):
-            heard(at)
+        if self._heard and (at := _said_at(headers)):
+            self._heard(at)
         if not isinstance(answer, dict | list):
-            raise ccxt.BadResponse(f"{exchange.id} sent no JSON")
+            raise self._odd(f"{self._id} sent no JSON")
         return answer
 
-    exchange.fetch, exchange.handle_errors = strict_fetch, judged_errors
+
+def make_strict(exchange: Any, guard: Guard) -> None:
+    """Put a guard before and behind all that a ccxt object asks by itself."""
+    fetch = exchange.fetch
+
+    async def asked(*args: Any, **kwargs: Any) -> tuple[Any, Mapping[str, str] | None]:
+        return await fetch(*args, **kwargs), exchange.last_response_headers
+
+    exchange.fetch, exchange.handle_errors = partial(guard.keep, asked), guard.judged
 
 
 class translated:  # noqa: N801 - read as what the block is

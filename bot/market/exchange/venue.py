@@ -14,6 +14,7 @@ import structlog
 from bot.clock import STEADY
 from bot.market.exchange.connecting import connected
 from bot.market.exchange.contracts import Contract, left_out, perpetuals, unknown
+from bot.market.exchange.public import PublicEndpoints
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
@@ -22,6 +23,7 @@ from signals.units import DAY
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from bot.market.exchange.connecting import Connected
     from bot.market.exchange.recipe import Raw
     from bot.market.exchange.venue_recipe import Offer, VenueRecipe
     from bot.market.source import Found
@@ -84,6 +86,7 @@ class CcxtVenue:
         self._heard = heard
         self._timeout_s, self._proxy, self._base_url = timeout_s, proxy, base_url
         self._exchange: Any = None  # the one place where ccxt's untyped object lives
+        self._endpoints: PublicEndpoints | None = None  # of it, as long as it is there
         self._paced, self._wrap = paced, wrap
         self._session: Any = None  # ours, where a wrap is given; else ccxt keeps its own
         self._contracts: dict[str, Contract] = {}
@@ -160,7 +163,9 @@ class CcxtVenue:
         return raw
 
     async def _call(self, method: str, params: Mapping[str, Any]) -> Any:
-        return await getattr(self._exchange, method)(dict(params))
+        if self._endpoints is None:
+            raise SourceDown(f"{self._venue.title} is not asked any more.")
+        return await self._endpoints.ask(method, params)
 
     async def _unless_refused(self, method: str, params: Mapping[str, Any]) -> Any:
         try:
@@ -190,7 +195,7 @@ class CcxtVenue:
 
     async def close(self) -> None:
         """Close the connections; safe to call twice."""
-        exchange, self._exchange = self._exchange, None
+        exchange, self._exchange, self._endpoints = self._exchange, None, None
         session, self._session = self._session, None
         self._contracts_at = self._doubted = None
         if exchange is not None:
@@ -235,7 +240,8 @@ class CcxtVenue:
 
     async def _load(self) -> dict[str, Contract]:
         if self._exchange is None:
-            self._exchange = await self._build()
+            self._exchange, guard = await self._build()
+            self._endpoints = PublicEndpoints(self._exchange, guard)
         listing = dict(self._venue.listing)
         markets = await self._exchange.load_markets(True, listing)  # noqa: FBT003 -- ccxt's own signature: reload
         contracts = perpetuals(self._venue.venue, markets.values(), self._venue.margins, self._venue.no_coins)
@@ -279,7 +285,7 @@ class CcxtVenue:
             raise found.error
         return found
 
-    async def _build(self) -> Any:
+    async def _build(self) -> Connected:
         settings: dict[str, Any] = {
             "timeout": round(self._timeout_s * 1000),
             "aiohttp_proxy": self._proxy,

@@ -78,7 +78,7 @@ async def connected(recipe: VenueRecipe, reach: Reach, **more: Any) -> Any:
         "enableRateLimit": reach.paced,
         **more,
     }
-    return await connecting.connected(recipe, settings, clock=reach.clock, base_url=reach.base_url)
+    return (await connecting.connected(recipe, settings, clock=reach.clock, base_url=reach.base_url)).exchange
 
 
 # --- symbol by symbol -------------------------------------------------------------------------------------------------

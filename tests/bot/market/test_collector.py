@@ -114,6 +114,17 @@ class TellingAll(Script):
 # --- pace and reach of the questions
 
 
+async def test_answers_of_one_kind_are_judged_together(clock: Clock) -> None:
+    assets, held = [f"C{number:02}" for number in range(40)], market(clock, Script())
+    for _ in range(3):  # pasts first, a portion at a time
+        await held.collect(assets, clock.go(minutes=1))
+    found = await held.collect(assets, clock.go(minutes=1))
+    assert [given.asset for given in found.points] == ["C00"]  # the first alone, whether there is an answer
+    assert [len(snapshot) for snapshot in found.snapshots] == [16, 16, 7]
+    assert sorted(given.asset for given in every(found)) == assets
+    assert (await held.collect(assets, clock.go(seconds=30))).snapshots == []
+
+
 async def test_one_answer_for_all_is_asked_for_once(clock: Clock) -> None:
     source = TellingAll()
     held = market(clock, source)
@@ -379,7 +390,7 @@ async def test_one_source_harms_no_other(clock: Clock) -> None:
     held = market(clock, bad, good)
     for _ in range(5):
         found = await held.collect(ASSETS, clock.now)
-        assert len(found.points) == 3
+        assert len(every(found)) == 3
         clock.go(minutes=1)
 
 
@@ -391,7 +402,7 @@ async def test_one_topic_harms_no_other(clock: Clock) -> None:
 
     held = market(clock, Script(does, offers={"open_interest": MINUTE, "funding": MINUTE}))
     found = await held.collect(ASSETS, clock.now)
-    assert len(found.points) == 3
+    assert len(every(found)) == 3
     assert states(held) == {"open_interest": "down", "funding": "ok"}
 
 
@@ -400,7 +411,7 @@ async def test_one_asset_harms_no_other(clock: Clock, bad: str) -> None:
     held = market(clock, Script(raising(SourceDown("odd answer"), bad)))
     for _ in range(5):
         found = await held.collect(ASSETS, clock.now)
-        assert sorted(given.asset for given in found.points) == sorted(set(ASSETS) - {bad})
+        assert sorted(given.asset for given in every(found)) == sorted(set(ASSETS) - {bad})
         assert found.events == []
         assert states(held) == {"open_interest": "ok"}
         clock.go(minutes=1)
@@ -457,7 +468,7 @@ async def test_quarantine_counts_and_names(clock: Clock) -> None:
         for given in answer(ask)
     ]
     found = await held.collect(ASSETS, clock.go(minutes=1))
-    assert [given.asset for given in found.points] == ["BTC", "SOL"]
+    assert [given.asset for given in every(found)] == ["BTC", "SOL"]
     (health,) = held.health()
     assert (health.quarantined, health.state) == (1, "ok")
     assert health.error == "Last rejected: ETH open_interest_coin is 1,000 times the last good value."
@@ -471,7 +482,7 @@ async def test_nothing_but_impossible_figures_is_down(clock: Clock) -> None:
         ),
     )
     found = await held.collect(ASSETS, clock.now)
-    assert found.points == []
+    assert every(found) == []
     (health,) = held.health()
     assert (health.state, health.quarantined) == ("down", 3)
     assert health.error == "Binance sends impossible figures: SOL open_interest_coin cannot be 0."
@@ -483,7 +494,7 @@ async def test_time_is_judged_at_receipt(clock: Clock) -> None:
         return answer(ask, clock.now)
 
     found = await market(clock, Script(slow)).collect(["BTC"], clock.now)
-    assert len(found.points) == 1
+    assert len(every(found)) == 1
 
 
 async def test_close_reaches_every_source(clock: Clock) -> None:
@@ -511,7 +522,7 @@ async def test_against_the_loopback_exchange(clock: Clock) -> None:
         held = Collector([venue, index], clock=clock, steady=clock.steady, history=timedelta(days=5))
         try:
             found = await held.collect([*ASSETS, "BTS"], clock.now)
-            assert {(given.venue, given.asset) for given in found.points} == {
+            assert {(given.venue, given.asset) for given in every(found)} == {
                 *(("binance", asset) for asset in ASSETS),
                 ("alternative.me", "MARKET"),
             }
@@ -528,10 +539,10 @@ async def _impossible(held: Collector, exchange: FakeExchange, clock: Clock) -> 
         clock.go(hours=2)
         found = await held.collect(ASSETS, clock.now)
         signed = {"funding_rate", "fear_greed"}  # may be zero
-        values = [value for given in found.points for name in given.frame().columns.difference(signed)
+        values = [value for given in every(found) for name in given.frame().columns.difference(signed)
                   for value in given.frame()[name]]  # fmt: skip
         assert all(0 < value < 1e10 for value in values), twist
-        assert all(given.frame().index[-1] <= clock.now for given in found.points), twist
+        assert all(given.frame().index[-1] <= clock.now for given in every(found)), twist
     exchange.twists.clear()
     assert all(health.quarantined for health in held.health() if health.source == "binance")
 

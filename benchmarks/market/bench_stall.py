@@ -27,7 +27,7 @@ ROUNDS = 3
 TICKS = 5
 VENUES, ASSETS = ("binance", "bybit", "okx"), 300
 EVERY = 0.001
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TOPICS = (
     (timedelta(hours=1), ("open", "high", "low", "close", "volume_usd", "taker_buy_usd")),
     (None, ("open_interest_coin", "open_interest_usd")),
@@ -113,7 +113,7 @@ def main() -> None:
         for name in NAMES:
             with tempfile.TemporaryDirectory() as folder:
                 done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.bench_stall", name, f"{folder}/points.db"],
+                    [sys.executable, "-m", "benchmarks.market.bench_stall", name, f"{folder}/points.db"],
                     cwd=ROOT, capture_output=True, text=True, check=False,
                 )  # fmt: skip
             if done.returncode:

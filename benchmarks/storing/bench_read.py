@@ -25,7 +25,7 @@ ROUNDS, READS = 5, 7
 HOURS = 2 * 365 * 24
 START = datetime(2024, 1, 1, tzinfo=UTC)
 ASSET, NAME = "A3", "open_interest_coin"
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = {"store": "perpulse, the panel that a metric reads", "plain": "pandas.read_sql of the plain table"}
 PLAIN = (
     "CREATE TABLE points (ts INTEGER NOT NULL, exchange TEXT NOT NULL, symbol TEXT NOT NULL, metric TEXT NOT NULL, "
@@ -35,7 +35,7 @@ PLAIN = (
 
 def prepare(folder: Path) -> int:
     """Write both files and return how many values each holds."""
-    from benchmarks.bench_write import batches  # noqa: PLC0415 - the parent needs it for a moment only
+    from benchmarks.storing.bench_write import batches  # noqa: PLC0415 - the parent needs it for a moment only
     from storage.engine.database import Store  # noqa: PLC0415 - as above
     from storage.market import points  # noqa: PLC0415 - as above
 
@@ -100,7 +100,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             for kind in NAMES:
                 done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.bench_read", kind, str(folder / f"{kind}.db")],
+                    [sys.executable, "-m", "benchmarks.storing.bench_read", kind, str(folder / f"{kind}.db")],
                     cwd=ROOT, capture_output=True, text=True, check=False,
                 )  # fmt: skip
                 if done.returncode:

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.exchange import FakeExchange
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 ANN = 42
 PATIENCE = 900.0
 ASKED = {"/liq 95000 25x long": "liquidation at", "/price btc": "BTC"}

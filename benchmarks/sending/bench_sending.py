@@ -198,7 +198,7 @@ def main() -> None:
         return
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.bench_sending", "serve"], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.sending.bench_sending", "serve"], stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout
         port = int(server.stdout.readline())

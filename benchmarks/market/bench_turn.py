@@ -7,7 +7,7 @@ times, each in a store of its own: once to make the answers and to note what is 
 somebody who asks to be woken every millisecond, since that one takes CPU as well.
 
 What a minute costs in ms of CPU, all threads together, is set against four ways to get the same answers in the same
-run, each of which contains the next one, and none of which keeps anything:
+run, none of which keeps anything:
 
 whole   the round and the turn: what is due, its answers, the border, the store, the judging (turn: of it the turn)
 fetch   the same questions through CcxtVenue.fetch and fetch_all, one after the other
@@ -15,8 +15,10 @@ ccxt    the same calls through ccxt (addresses, limits, errors, JSON), read by t
 bare    the same texts parsed by ccxt's parser of JSON and read by the recipes
 json    the same texts parsed, and nothing read
 
-whole, fetch and ccxt contain the session that stands for the socket: wire is what it takes. The price of a connection,
-which a running bot pays instead, is in none of them.
+Each contains the next one, but for fetch: it asks without what ccxt does at each question (public.py), so
+that ccxt costs more. whole, fetch and ccxt contain the session that stands for the socket: wire is what it takes. The
+price of a connection, which a running bot pays instead, is in none of them, nor is what it takes to wait for the weight
+that a venue allows.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
 
     Pass = Literal["made", "clock", "late"]
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 20, 12, 30, 30, tzinfo=UTC)
 MINUTES = 4  # of the steady state, after the one in which all is asked for the first time
 EVERY = 0.001
@@ -423,7 +425,7 @@ def main() -> None:
         for kind in wanted:
             with tempfile.TemporaryDirectory() as folder:
                 done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.bench_turn", case, kind, folder],
+                    [sys.executable, "-m", "benchmarks.market.bench_turn", case, kind, folder],
                     cwd=ROOT, capture_output=True, text=True, check=False,
                 )  # fmt: skip
             if done.returncode:

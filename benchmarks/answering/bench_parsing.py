@@ -40,7 +40,7 @@ TYPED = (
 
 def fuzz_line() -> object:
     """Load the random lines of the tests, which are no package."""
-    path = Path(__file__).resolve().parents[1] / "tests" / "fuzz_parsing.py"
+    path = Path(__file__).resolve().parents[2] / "tests" / "fuzz_parsing.py"
     spec = importlib.util.spec_from_file_location("fuzz_parsing", path)
     assert spec
     assert spec.loader

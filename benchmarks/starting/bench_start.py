@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.__main__ import megabytes
 
 ROUNDS = 9
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CONTENDERS = {
     'perpulse say "/liq 95000 25x long"': ["-m", "bot", "say", "/liq 95000 25x long"],
     'python -c "import pandas, ccxt"': ["-c", "import pandas, ccxt"],

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 3
 ASSETS, HOURS = 8, 2 * 365 * 24
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 KEY = ("asset", "venue", "step", "at")
 
 
@@ -132,7 +132,7 @@ def main() -> None:
         for name in names:
             with tempfile.TemporaryDirectory() as folder:
                 done = subprocess.run(
-                    [sys.executable, "-m", "benchmarks.bench_write", name, f"{folder}/points.db"],
+                    [sys.executable, "-m", "benchmarks.storing.bench_write", name, f"{folder}/points.db"],
                     cwd=ROOT,
                     capture_output=True,
                     text=True,

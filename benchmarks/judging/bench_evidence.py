@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 START, YEARS = datetime(2019, 1, 1, tzinfo=UTC), float(os.environ.get("PERPULSE_BENCH_YEARS", "7"))
 HOURS = int(YEARS * 365 * 24)
 END = START + HOURS * HOUR
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = ("ours", "plain")
 
 
@@ -179,7 +179,7 @@ def main() -> None:
         prepare(path)
         for variant in VARIANTS:
             done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.bench_evidence", variant, str(path)],
+                [sys.executable, "-m", "benchmarks.judging.bench_evidence", variant, str(path)],
                 cwd=ROOT, capture_output=True, text=True, check=False,
             )  # fmt: skip
             if done.returncode:

@@ -36,7 +36,7 @@ HISTORY = days(730)
 BLOCK = 240  # rows drawn from one seed, so that the newest rows can be had without drawing the old ones
 TIMES = 5
 PORTION = 50  # assets whose whole history is computed at once
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 VARIANTS = ("newest", "whole")
 LIKE = {  # middle value, spread of its logarithm
     "close": (100.0, 0.02),
@@ -165,7 +165,7 @@ def measure(variant: str, into: str) -> None:
 def run(variant: str, folder: str) -> tuple[dict[str, Any], float]:
     """Run one variant in a fresh process and return what it kept and its peak memory in MB."""
     into = str(Path(folder) / f"{variant}.npz")
-    with subprocess.Popen([sys.executable, "-m", "benchmarks.bench_tick", variant, into], cwd=ROOT) as child:
+    with subprocess.Popen([sys.executable, "-m", "benchmarks.judging.bench_tick", variant, into], cwd=ROOT) as child:
         _, status, used = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:

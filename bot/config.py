@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    SecretStr,
     ValidationError,
     create_model,
     field_validator,
@@ -26,6 +25,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.market.tiers.config import TiersSection
+from bot.processes.config import Roles  # noqa: TC001 - pydantic reads it
+from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.config import running, sections
 from handlers.command import Refused
@@ -98,19 +100,6 @@ class Market(_Section):
             if len(set(map(str, value))) < len(value):
                 raise ValueError("each venue once")
         return value
-
-
-class Tiers(_Section):
-    """Leverage tiers, renewed by `perpulse tiers refresh`. Everything works without a key; it must be read-only."""
-
-    binance_key: SecretStr | None = Field(None, description="Binance API key, read-only: its official brackets")
-    binance_secret: SecretStr | None = Field(None, description="its secret; or PERPULSE_TIERS__BINANCE_SECRET")
-
-    @model_validator(mode="after")
-    def _both(self) -> Tiers:
-        if (self.binance_key is None) != (self.binance_secret is None):
-            raise ValueError("give both binance_key and binance_secret, or neither")
-        return self
 
 
 class Retention(_Section):
@@ -249,9 +238,10 @@ class _Config(BaseSettings):
         description="the one file that perpulse remembers in, or a server: postgresql://user:password@host/perpulse",
     )
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
+    roles: Roles = Field(ROLES, description="what this process takes part in, where several share one database")
     time_zone: Zone = Field("UTC", description="the clock of chats that have not chosen theirs with /tz")
     market: Market = Market()
-    tiers: Tiers = Tiers()
+    tiers: TiersSection = TiersSection()
     retention: Retention = Retention()
     rules: Rules = Rules()
     access: AccessSection = AccessSection()

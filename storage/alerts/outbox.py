@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts.sending import lease, restored
+from storage.alerts.sending import restored, sender
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -88,7 +88,7 @@ class Claim:
 
     rows: in the order of their notices. id, nonce, attempts, plain, due: of the row that leads, the most urgent. due:
     when it was to be sent, which is later than it was written where it was held until an hour that a person chose.
-    beside: what the message says already of each of its episodes, where it is edited.
+    beside: what the message says already of each of its episodes, where it is edited. process: who took them.
     """
 
     id: int
@@ -107,6 +107,7 @@ class Claim:
     rows: tuple[OutboxRow, ...]
     beside: tuple[Notice, ...] = ()
     switches: tuple[Switch, ...] = ()
+    process: int = 0
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -197,7 +198,7 @@ def claim(
     work: Work,
     *,
     now: datetime,
-    epoch: int,
+    process: int,
     platforms: Collection[str],
     limit: int,
     resting: Collection[int] = (),
@@ -205,10 +206,11 @@ def claim(
 ) -> list[Claim]:
     """Take the most urgent rows that are due, one message per destination, as being sent from now on.
 
-    resting: destinations that must not be written to yet. together: tells whether a row is said in the message of
-    another one, about the same asset and close. Nothing is taken when the lease has moved on.
+    process: who takes them; of the platforms those count to which it is the one that sends. resting: destinations that
+    must not be written to yet. together: tells whether a row is said in the message of another one, about the same
+    asset and close.
     """
-    if limit <= 0 or not platforms or not lease.held(work, epoch):
+    if limit <= 0 or not (own := sender.held(work, process, platforms)):
         return []
     due = _limits(now)
     taken: dict[int, Row] = {}
@@ -218,7 +220,7 @@ def claim(
             SQL.due,
             **due,
             longest_rest=to_ms(now + LONGEST_REST),
-            platforms=json.dumps(list(platforms)),
+            platforms=json.dumps(own),
             resting=json.dumps(list(resting)),
             taken=json.dumps(list(taken)),
             most=limit,
@@ -230,8 +232,8 @@ def claim(
             break
     chosen = switches.of(work, list(taken)) if taken else {}
     claims = [_claimed(work, row, due, together, chosen.get(row["destination"], ())) for row in taken.values()]
-    work.many(SQL.take, [{"epoch": epoch, "lead": one.id, "id": row.id} for one in claims for row in one.rows])
-    return claims
+    work.many(SQL.take, [{"epoch": process, "lead": one.id, "id": row.id} for one in claims for row in one.rows])
+    return [replace(one, process=process) for one in claims]
 
 
 def _limits(now: datetime) -> dict[str, int]:
@@ -354,12 +356,22 @@ def later(
 ) -> None:
     """Put a claim back until `at`. counts: does this try count? uncertain: it may have arrived. plain: send no markup.
 
-    A row whose episode has gone on meanwhile is not put back: the later notice says it all.
+    A row whose episode has gone on meanwhile is not put back: the later notice says it all. Nor is one that another
+    process sends by now.
     """
     state = "uncertain" if uncertain or claim.uncertain else "queued"
     with store.write() as work:
         for row in claim.rows:
-            work.run(SQL.put_back, id=row.id, state=state, until=to_ms(at), reason=reason, counts=counts, plain=plain)
+            work.run(
+                SQL.put_back,
+                id=row.id,
+                process=claim.process,
+                state=state,
+                until=to_ms(at),
+                reason=reason,
+                counts=counts,
+                plain=plain,
+            )
             work.run(SQL.merge_overtaken, id=row.id, now=to_ms(now))
 
 
@@ -382,7 +394,7 @@ def wait_for_platform(store: Store, claim: Claim, reason: str, *, now: datetime)
     with store.write() as work:
         for row in claim.rows:
             until = to_ms(now + AGAIN_IN_DOUBT) if row.notice.kind in TELLS_OF_OTHERS else None
-            work.run(SQL.wait_for_platform, id=row.id, until=until, latest=latest, reason=reason)
+            work.run(SQL.wait_for_platform, id=row.id, process=claim.process, until=until, latest=latest, reason=reason)
 
 
 def platform_back(work: Work, platform: str, *, now: datetime) -> int:
@@ -396,10 +408,10 @@ def end(work: Work, row: OutboxRow, state: Ended, reason: str, *, now: datetime)
 
 
 def ended(store: Store, claim: Claim, state: Ended, reason: str, *, now: datetime) -> None:
-    """Settle a claim that will not be sent, with the reason."""
+    """Settle a claim that will not be sent, with the reason; not what another process sends by now."""
     with store.write() as work:
         for row in claim.rows:
-            end(work, row, state, reason, now=now)
+            work.run(SQL.end_claimed, id=row.id, process=claim.process, state=state, reason=reason, now=to_ms(now))
 
 
 def clock_set(work: Work, by: timedelta) -> None:

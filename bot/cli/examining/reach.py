@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.app import sources_of
+from bot.beside import sources_of
 from bot.cli.examining.examined import Examined
 from bot.doubting import AGREES
 from bot.market.source import Ask, NotOffered, SourceError

@@ -55,6 +55,7 @@ def report(look: Look) -> dict[str, Any]:
         "last_good_turn": look.turns.last_good and look.turns.last_good.isoformat(timespec="seconds"),
         "outbox": dict(look.stored.waiting),
         "channels": dict(look.channels),
-        "lease": "held" if look.holds_lease else "standing by",
+        "holds": dict(look.holds),
+        "processes": look.processes,
         "own_alarms": sorted(look.stored.own),
     }

@@ -160,6 +160,8 @@ def test_each_bot_has_its_own_line(house: House, perpulse: Perpulse) -> None:
         assert not [finding for finding in found.values() if not finding.good]
         assert found["channel.telegram"].text == "Telegram accepts the token of @perpulse_bot"
         assert found["channel.telegram@alpha"].text == "Telegram (alpha) accepts the token of @alpha_bot"
+        checks = [finding.check for finding in asyncio.run(examine(load(house.config)))]
+        assert len(set(checks)) == len(checks), "a library of two bots is looked at once"
         alpha.revoked = True
         [bad] = [finding for finding in house.findings().values() if not finding.good]
         assert bad.text.startswith("Telegram (alpha): Telegram does not accept the bot's token.")

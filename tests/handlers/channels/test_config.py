@@ -115,3 +115,21 @@ def test_a_channel_that_was_never_started_can_be_stopped_twice(name: str, monkey
         await channel.stop()
 
     asyncio.run(twice())
+
+
+@pytest.mark.parametrize("name", sorted(TOKENS))
+def test_a_further_bot_is_a_channel_of_its_own(name: str) -> None:
+    other = TOKENS[name][:-1] + "y"
+    section = sections()[name](token=SecretStr(TOKENS[name]), bots={"alpha": {"token": other}})
+
+    async def words() -> list[str]:
+        made = [bot.make(Outside()) for bot in section.every()]
+        for channel in made:
+            await channel.stop()
+        return [channel.platform for channel in made]
+
+    assert asyncio.run(words()) == [name, f"{name}@alpha"]
+    assert [bot.secrets() for bot in section.every()] == [(TOKENS[name],), (other,)]
+    assert [bot.called for bot in section.every()] == [section.title, f"{section.title} (alpha)"]
+    assert TOKENS[name] not in repr(section.every())
+    assert other not in repr(section.every())

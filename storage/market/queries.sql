@@ -280,7 +280,7 @@ SELECT id FROM notices
 WHERE at < :end AND (episode IS NULL OR episode IN (SELECT id FROM episodes WHERE ended < :end))
     AND NOT EXISTS (
         SELECT 1 FROM outbox
-        WHERE notice = notices.id AND (state IN ('queued', 'sending', 'uncertain') OR settled >= :end)
+        WHERE notice = notices.id AND (settled IS NULL OR settled >= :end)
     )
 ORDER BY id;
 

@@ -143,7 +143,7 @@ class DatabaseServer:
                 self._writer.close()
             else:
                 return self._writer
-        self._writer = self._connect()
+        self._writer = self._connect_writer()
         self._writer.execute("BEGIN")
         return self._writer
 
@@ -239,13 +239,18 @@ class DatabaseServer:
         self._configure(connection)
         return connection
 
+    def _connect_writer(self) -> psycopg.Connection[Any]:
+        connection = self._connect()
+        connection.execute(dialect.WRITER_SETTINGS)
+        return connection
+
     def _prepare(self) -> None:
         """Look whether the database is ours and bring its schema up to date, once per process."""
         with self._writing:
             if self._ready:
                 return
             try:
-                connection = self._connect()
+                connection = self._connect_writer()
                 try:
                     migrations.prepare(connection, str(self._server))
                     self._quarters = {row[0] for row in connection.execute(quarters.KNOWN)}

@@ -119,6 +119,8 @@ class Databases:
         """Drop them all, on a server that stays."""
         for number in range(1, self._made + 1):
             ask(self._url, f"DROP DATABASE IF EXISTS {self._prefix}_{number} WITH (FORCE)")
+        while _CONNECTIONS:
+            _CONNECTIONS.popitem()[1].close()
 
 
 def connection(url: str) -> Any:

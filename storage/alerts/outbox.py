@@ -37,8 +37,6 @@ LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked fo
 STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 AGAIN_IN_DOUBT: Final = HOUR  # what may have arrived, and is told of by nothing else
 MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and one for each time a platform was away
-# Spelt as in the indexes of live rows, or SQLite searches every row ever sent.
-LIVE: Final = "settled IS NULL"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
 WAITING: Final = "outbox"  # hinted where something was put in
 Kind = Literal[

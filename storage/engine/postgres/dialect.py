@@ -22,6 +22,7 @@ WORDS: Final[Mapping[str, str]] = {
     # Of one draw a statement: the server asks the system for each, which takes half as long as all else of a row.
     "random_hex": "left(md5(concat((SELECT gen_random_uuid()), CAST(* AS BIGINT))), 16)",
     "elements": "SELECT value FROM json_array_elements_text",
+    "among": "= ANY (ARRAY (SELECT value FROM json_array_elements_text(*)))",  # by an index, where IN reads all
     "numbers": "SELECT value::bigint AS value FROM json_array_elements_text",
     # The limit is none: it has plans be made for ten rows, and not for the hundred that a function is taken to return,
     # for which whole tables would be read.

@@ -62,7 +62,7 @@ SHIPPED = {
     "m019_options_told": "3b1543c4c7747ede",
     "m020_own_rules": "01f215079b61ffe7",
     "m021_own_states": "19372056f0e767ba",
-    "m024_outbox_waits": "9bb657693dbd3afc",
+    "m024_outbox_waits": "303f182f7fc9966e",
 }
 
 

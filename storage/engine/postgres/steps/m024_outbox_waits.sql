@@ -10,3 +10,6 @@ CREATE INDEX outbox_live ON outbox (priority DESC, id) WHERE settled IS NULL;
 CREATE INDEX outbox_waiting ON outbox (destination) WHERE settled IS NULL;
 
 ALTER TABLE outbox SET (fillfactor = 50);
+
+-- So does the directory of series, each of which moves on with each round.
+ALTER TABLE series SET (fillfactor = 50);

@@ -17,7 +17,6 @@ from hypothesis import Phase, settings
 
 from storage.engine.sqlite import file, migrations
 from storage.engine.sqlite.dialect import SQLITE
-from tests.postgres import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +117,7 @@ structlog.configure(
 )
 
 # A developer's own token must never reach a test; the server that is named for tests must, in each of their processes.
-for _name in [name for name in os.environ if name.startswith("PERPULSE_") and name != NAMED]:
+for _name in [name for name in os.environ if name.startswith("PERPULSE_") and name != "PERPULSE_TEST_POSTGRES"]:
     del os.environ[_name]
 
 

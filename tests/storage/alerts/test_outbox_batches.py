@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signals.alerts.episodes import Transition
+from signals.units import to_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.alerts.sending import lease, rests
@@ -93,8 +94,25 @@ def test_what_is_claimed_at_once_is_what_is_claimed_one_by_one(module_stores: St
         assert {claim.destination: claim_without_chance(claim) for claim in at_once} == {
             place: claim_without_chance(claim) for place, claim in first.items()
         }
+        for claim in at_once:
+            assert [row.id for row in claim.rows] == sorted(meant(told, claim))
+            assert [chosen.kind for chosen in claim.switches] == (["loud"] if claim.chat == CHATS[0] else [])
+            assert claim.barred == (claim.chat == CHATS[1])
         assert [claim.id for claim in at_once] == sorted((claim.id for claim in at_once), key=by_urgency(at_once))
         assert left(many) == left(single)
+
+
+def meant(told: Sequence[tuple[str, bool, str, Any, set[int]]], claim: Claim) -> set[int]:
+    """Return the rows that are said in the message of the one that leads a claim, by the rule written out here."""
+    written = [(about, chat) for about in told for chat in sorted(about[4])]
+    rows = {row: about for row, (about, chat) in enumerate(written, 1) if CHATS[chat] == claim.chat}
+    rule, of_episode, asset, *_ = rows[claim.id]
+    same = {
+        row
+        for row, other in rows.items()
+        if other[1] == of_episode and (other[2] == asset if of_episode else other[0] == rule)
+    }
+    return {claim.id} | {row for row in same if row % 3 > 0}
 
 
 def by_urgency(claims: Sequence[Claim]) -> Callable[[int], tuple[int, int]]:
@@ -123,7 +141,13 @@ def test_what_is_settled_at_once_is_as_if_settled_one_by_one(module_stores: Stor
                 for claim, message, at in landed:
                     sent_from(store, claim, message, now=at)
         assert left(many) == left(single)
-        assert any(row[1] == "sent" for row in left(many)[0])
+        leads = {row.id: (claim.id, message, at) for claim, message, at in landed for row in claim.rows}
+        for row, state, _, message, settled, lead, _ in left(many)[0]:
+            assert (state == "sent") == (row in leads)
+            if row in leads:
+                assert (lead, message, settled) == (*leads[row][:2], to_ms(leads[row][2]))
+        barred = [reason for _, reason, _ in left(many)[2] if reason]
+        assert len(barred) == (not any(claim.chat == CHATS[1] for claim, _, _ in landed))
 
 
 def _all(_: OutboxRow, __: OutboxRow) -> bool:

@@ -34,8 +34,9 @@ from bot.delivery.stages.group import group
 from bot.engine.evaluate import judge
 from signals.alerts.event import Event
 from storage.alerts import announcing, episodes, outbox
-from storage.alerts.sending import lease
+from storage.alerts.sending import sender
 from storage.engine.database import Store
+from storage.engine.sharing import leases
 from storage.engine.sql import Query
 from storage.market import points
 from storage.market.points import Points, Snapshot
@@ -50,7 +51,7 @@ DAY = timedelta(days=1)
 PLATFORMS = ("p0", "p1", "p2", "p3")
 CHATS, MIXED = 12_000, 1_600
 FANOUT, ROUNDS = 100_000, 2
-ASSETS, HOURS, HISTORY = 40, 8, timedelta(days=40)
+ASSETS, HOURS, HISTORY = 24, 6, timedelta(days=40)
 TICKS = 20  # rounds of three venues and 300 assets
 CHATS_SQL = Query(
     "fill",
@@ -153,11 +154,12 @@ def announce(store: Store, load: str) -> int:
     return count
 
 
-def settle(where: str, platform: str, name: str, limit: int) -> None:
-    """In a process of its own: claim and settle until nothing is due. name: of its lease."""
-    lease.SENDER = name  # type: ignore[misc] # a lease of its own for each sender
+def settle(where: str, platform: str, limit: int) -> None:
+    """In a process of its own: claim and settle until nothing is due."""
     store = Store(where)
-    epoch = lease.take(store)
+    number = leases.begin(store, f"0123456789ab {os.getpid()} 1", ["send"], NOW)
+    with store.write() as unit:
+        leases.take(unit, number, [sender.lease_of(platform)])
 
     def work() -> list[int]:
         landed: list[tuple[outbox.Claim, str | None, datetime]] = []
@@ -165,7 +167,7 @@ def settle(where: str, platform: str, name: str, limit: int) -> None:
         while True:
             with store.write() as unit:
                 outbox.sent(unit, landed)
-                claims = outbox.claim(unit, now=NOW, epoch=epoch, platforms=[platform], limit=limit, together=group)
+                claims = outbox.claim(unit, now=NOW, process=number, platforms=[platform], limit=limit, together=group)
             rows += (row.id for one, _, _ in landed for row in one.rows)
             landed = [(one, f"message {one.id}", NOW) for one in claims]
             if not claims:
@@ -175,27 +177,16 @@ def settle(where: str, platform: str, name: str, limit: int) -> None:
     store.close()
 
 
-def settled(
-    servers: Servers | None, load: str, processes: int, limit: int, *, alone: bool = False
-) -> tuple[float, str]:
-    """Print and return how many rows a second some processes settle, and what they would without anybody beside them.
-
-    alone: all of them on one platform.
-    """
+def settled(servers: Servers | None, load: str, processes: int, limit: int) -> tuple[float, str]:
+    """Print and return how many rows a second some processes settle, and what they would on cores of their own."""
     with place(servers) as where:
         store = Store(where)
         fill(store, CHATS if load == "broadcast" else MIXED)
-        if alone:
-            with store.write() as work:
-                work.run(Query("one", "UPDATE destinations SET platform = 'p0'"))
         written = announce(store, load)
-        platforms = ["p0"] * processes if alone else PLATFORMS[:processes]
         if processes == 1:
             with store.write() as work:
                 work.run(Query("one", "UPDATE destinations SET platform = 'p0'"))
-        orders = [
-            ("settle", where, platform, f"sender {number}", str(limit)) for number, platform in enumerate(platforms)
-        ]
+        orders = [("settle", where, platform, str(limit)) for platform in PLATFORMS[:processes]]
         shift = crew.work(MODULE, orders, servers and servers.process)
         rows = [row for found in shift.found for row in found]
         states = {row["state"]: row["count"] for row in store.read(STATES_SQL)}
@@ -205,8 +196,7 @@ def settled(
     own, of_server = (part / written * 1e6 for part in (shift.own, shift.server))
     known = servers is None or servers.process is not None
     whole = f"{2e6 / (own + of_server):,.0f}/s on two whole cores" if known else "of the server unknown"
-    beside = " on one platform" if alone else ""
-    what = f"{'PostgreSQL' if servers else 'SQLite'}, {load}, {processes} x {limit}{beside}"
+    what = f"{'PostgreSQL' if servers else 'SQLite'}, {load}, {processes} x {limit}"
     rate = written / shift.seconds
     print(f"{what:<48} {rate:>8,.0f} rows/s; us a row {own:>4.0f} + {of_server:>4.0f}, {whole}", flush=True)
     return rate, whole
@@ -338,7 +328,6 @@ def main() -> None:
     }  # fmt: skip
     for of, processes, limit in ((None, 1, 8), (servers, 4, 8), (servers, 4, 64)):
         settled(of, "mixed", processes, limit)
-    settled(servers, "broadcast", 4, 8, alone=True)
     out = {of: fanned_out(servers if of else None) for of in (False, True)}
     copied, one_by_one, in_file = ticks(servers), ticks(servers, copied=False), ticks(None)
     by = {processes: judged(servers, processes) for processes in (1, 2, 4)}
@@ -364,8 +353,8 @@ def main() -> None:
 def child(what: str, *given: Any) -> None:
     """Do the work of one process of a crew."""
     if what == "settle":
-        where, platform, name, limit = given
-        settle(where, platform, name, int(limit))
+        where, platform, limit = given
+        settle(where, platform, int(limit))
     else:
         where, assets = given
         judging(where, assets.split(","))

@@ -60,11 +60,17 @@ def run(
     tape: Annotated[
         Path | None, typer.Option("--tape", help="Play what was recorded in this folder, and ask nobody.")
     ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role", help="Of several processes on one database: what this one does, as collect,judge,send,answer."
+        ),
+    ] = None,
 ) -> None:
     """Run the bot: in each channel that is set up, or else right here."""
     from bot.cli import run
 
-    run.run(config, db, record, tape)
+    run.run(config, db, record, tape, role or ())
 
 
 @app.command()

@@ -14,7 +14,7 @@ import structlog
 
 from bot.admission import Gate, TurnedAway, access_of, tell_code
 from bot.archive.gaps import GapFiller
-from bot.beside import account_of, chance_of, streams_and_history, tiers_of
+from bot.beside import account_of, chance_of, sources_of, streams_and_history, tiers_of
 from bot.clock import Clock, SystemClock
 from bot.delivery import here
 from bot.delivery.dispatcher import Dispatcher
@@ -30,14 +30,14 @@ from bot.engine.positions import Positions
 from bot.engine.turn import TurnTaker, announce
 from bot.machine import Machine
 from bot.market.collector import Collector
-from bot.market.exchange.venue import CcxtVenue, at_venue
-from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Keeper
-from bot.market.providers.alternative_me import AlternativeMe
-from bot.market.providers.defillama import DefiLlama
 from bot.market.tiers import weekly
+from bot.processes.hearing import Hearing
+from bot.processes.holdings import Holdings
+from bot.processes.once import OnceJob
+from bot.processes.wishes import Wishes
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
-from bot.speaking import channels_of
+from bot.speaking import begin, channels_of
 from bot.watch import alarms, backups
 from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
@@ -47,12 +47,14 @@ from handlers.command import Asking, Deps, Looking
 from handlers.conversation import Conversations
 from handlers.reply import Line
 from handlers.words.sources import beginning
-from signals.venues import VENUES
-from storage.engine.database import Store, StoreError
+from signals.inputs import MARKET
+from storage.engine import settings
+from storage.engine.database import LeaseLost, Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-    from datetime import datetime
+
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
     from bot.archive.backfill import Backfill
     from bot.config import Config
@@ -71,6 +73,7 @@ log = structlog.get_logger(__name__)
 # doubt, and the next start repeats it; the rest of the five seconds is for closing.
 LAST_MESSAGES = timedelta(seconds=3.5)
 SENDING_AGAIN = timedelta(seconds=5)
+READ = "archive read"  # the setting: when something came from the archive last
 HISTORY_EVERY = timedelta(hours=6)  # the archive publishes yesterday at about 07:46; what is known costs no request
 
 
@@ -93,6 +96,8 @@ class App:
     gate: Gate
     watch: Watch
     conversations: Conversations
+    holdings: Holdings
+    wishes: Wishes
     streams: LiquidationStreams | None = None
     history: Backfill | None = None
     gap_filler: GapFiller | None = None
@@ -101,9 +106,15 @@ class App:
     failed: bool = False  # it stopped by itself, and the log says why
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _figures: bool = False  # the first ones are in, or could not be had
+    _learnt: tuple[str, list[str]] | None = None  # when the archive was read of what was judged since, and what that is
 
     async def answer(self, text: str, asker: Asker) -> Answer:
-        """Answer a command line from a channel; never raises."""
+        """Answer a command line from a channel; never raises.
+
+        Nothing is said where another process answers there by now: it has heard the same line.
+        """
+        if await self.holdings.was_relieved("answer", asker.platform):
+            return Answer(())
         assets, now = self.config.assets, self.clock.now
         admitted = await self.gate.admit(self.store, asker, lambda: is_for_all(text, assets))
         if isinstance(admitted, TurnedAway) and not (admitted.may_claim and brings_code(text)):
@@ -115,9 +126,8 @@ class App:
         return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:
-        """Ask the venues for one asset beside everything else; whoever waits for it does so for two seconds."""
-        asked = self.collector.ask(asset)
-        return Asking(*asked) if asked else None
+        """Have the venues asked for one asset beside everything else; whoever waits for it does so for two seconds."""
+        return self.wishes.ask(asset)
 
     def look(self, asset: str) -> Looking | Glance | NoGlance | None:
         """Look at an asset that is not followed, beside everything else, as long as `asking` waits."""
@@ -131,19 +141,17 @@ class App:
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows has none
                 loop.add_signal_handler(number, self.stopping.set)
+        await asyncio.to_thread(self.holdings.start)
         await asyncio.to_thread(self.dispatcher.start)
         await asyncio.to_thread(self._settle_here)
+        hearing, changed = Hearing(self.channels, self.holdings), asyncio.Event()
+        self.holdings.told.append(partial(_set_from_thread, loop, changed))
         jobs = schedule(
             {
                 "turn": (TICK_EVERY, self.turn),
-                "addresses": (TICK_EVERY, self._follow),
-                "digests": (TICK_EVERY, self._make_digests),
-                "cleaning": (housekeeping.LOOKED, self._clean),
-                "evidence": (record.LOOKED_BACK, self._look_back),
+                "past": (record.LOOKED_BACK, self._learn_past),
                 "history": (HISTORY_EVERY, self._backfill),
-                "tiers": (weekly.LOOKED, self._renew_tiers),
-                "own alarms": (alarms.LOOKED, self._look_at_itself),
-                "backups": (backups.LOOKED, self._back_up),
+                **{job.what: (job.every, partial(self._alone, job)) for job in self._jobs()},
             }
         )
         machine = Machine(
@@ -152,14 +160,17 @@ class App:
         others: list[asyncio.Task[None]] = []
         sending: asyncio.Task[None] | None = None
         try:
-            for channel in self.channels:
-                await channel.start(self.answer)
-            tell_code(self.access, self.store, self.channels)
-            if self.streams:
-                await self.streams.start()
+            await hearing.heed()
+            others.append(asyncio.create_task(await begin(self.channels, self.answer, self.dispatcher.refused)))
+            if "answer" in self.holdings.roles:
+                tell_code(self.access, self.store, self.channels)
+            await self._heed_streams()
             jobs.start()
             sending = asyncio.create_task(self._send())
-            others.append(asyncio.create_task(self.collector.run(self.config.assets)))
+            others.append(asyncio.create_task(self.holdings.run()))
+            others.append(asyncio.create_task(self._heed(hearing, changed, jobs)))
+            others.append(asyncio.create_task(self.wishes.serve()))
+            others.append(asyncio.create_task(self.collector.run(partial(self.holdings.share, "collect"))))
             others.append(asyncio.create_task(self._first_turn()))
             others.append(asyncio.create_task(self._backfill()))
             others.append(asyncio.create_task(machine.run()))
@@ -176,6 +187,23 @@ class App:
                 await cancelled([sending])
             await self._taken(machine.last_look, "a last look at the database failed")
             await self.close()
+
+    async def _heed(self, hearing: Hearing, changed: asyncio.Event, jobs: AsyncIOScheduler) -> None:
+        """Follow what is held: who takes commands and hears streams; what another one did until it died is done now."""
+        before = frozenset(self.holdings.held)
+        while True:
+            await changed.wait()
+            changed.clear()
+            if (held := frozenset(self.holdings.held)) - before:
+                self.collector.wake()
+                begin_anew(jobs)
+            before = held
+            await self._taken(hearing.heed, "a channel could not be told whether it takes commands")
+            await self._taken(self._heed_streams, "the streams were not begun or ended")
+
+    async def _heed_streams(self) -> None:
+        if self.streams:
+            await (self.streams.start() if self.holdings.holds("collect", "streams") else self.streams.stop())
 
     def _clock_jumped(self) -> None:
         self.positions.clock_jumped()
@@ -197,15 +225,17 @@ class App:
         await self.following.close()
         await self.watch.close()
         self.renderer.close()
-        if self.store.exists:  # last, since whoever takes over reads too, and two who read throw each other out
-            await self._taken(partial(asyncio.to_thread, self.dispatcher.release), "the lease was not handed over")
+        # Last, since whoever takes over reads too, and two who read throw each other out.
+        if self.dispatcher.idle and self.holdings.number:
+            await self._taken(partial(asyncio.to_thread, self.holdings.end), "what was held was not handed over")
         self.store.close()
 
     async def turn(self) -> None:
         """Take a turn; whatever goes wrong in it, the next one is taken."""
         began = self.clock.monotonic()
         good = await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
-        good &= await self._taken(self.positions.turn, "positions were not judged; the next try is in a moment")
+        failed = "positions were not judged; the next try is in a moment"
+        good &= await self._alone(OnceJob(TICK_EVERY, "judge", "positions", self.positions.turn, failed))
         self.watch.took(self.clock.monotonic() - began, good=good)
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
@@ -216,56 +246,65 @@ class App:
 
         await self._taken(again, "a round of the tape failed")
 
-    async def _follow(self) -> None:
-        """Ask about followed addresses, apart from the market: a slow venue holds up nothing else."""
-        await self._taken(self.following.turn, "addresses were not asked about; the next try is in a moment")
+    def _jobs(self) -> list[OnceJob]:
+        """Return what is done once in all, whichever process does it."""
+        rule = housekeeping.rule_of(self.config.retention)
+        clean = partial(housekeeping.turn, self.store, rule, self.clock)
+        look_back = partial(record.look_back, self.store, self.config.assets, self.clock)
+        soon = "the next try is in a moment"
+        jobs = [
+            # Apart from the market: a slow venue holds up nothing else.
+            OnceJob(TICK_EVERY, "collect", "addresses", self.following.turn, f"addresses were not asked about; {soon}"),
+            # Apart from the turn: at nine in the morning there are many, and no alarm waits for them.
+            OnceJob(TICK_EVERY, "judge", "digests", self._make_digests, f"digests were not made; {soon}"),
+            OnceJob(housekeeping.LOOKED, "judge", "cleaning", clean, "old rows stayed; the next try is in an hour"),
+            # The record is judged, and the past is looked at before an alarm asks for it.
+            OnceJob(record.LOOKED_BACK, "judge", "record", look_back, "the past was not looked at; later again"),
+            OnceJob(backups.LOOKED, "judge", "backups", self.watch.backups.turn, f"no backup was made; {soon}"),
+            OnceJob(alarms.LOOKED, "send", "own alarms", self.watch.alarms.turn, f"no look at itself; {soon}"),
+        ]
+        if self.tiers:
+            failed = "tier tables were not renewed; the next try is in an hour"
+            jobs.append(OnceJob(weekly.LOOKED, "collect", "tiers", self.tiers.turn, failed))
+        return jobs
 
     async def _make_digests(self) -> None:
-        """Make digests, apart from the turn: at nine in the morning there are many, and no alarm waits for them.
-
-        None before the first figures are in: one that was missed would be told without them.
-        """
+        """Make digests; none before the first figures are in: one that was missed would be told without them."""
         if self._figures:
-            await self._taken(self.digests.turn, "digests were not made; the next try is in a moment")
+            await self.digests.turn()
 
-    async def _clean(self) -> None:
-        """Thin what has grown old, once a day."""
-        rule = housekeeping.rule_of(self.config.retention)
-        await self._taken(
-            lambda: housekeeping.turn(self.store, rule, self.clock),
-            "old rows were not removed; the next try is in an hour",
-        )
+    async def _learn_past(self) -> None:
+        """Judge what the archive has brought of the past, in silence; each process what it judges."""
+        share = self.holdings.share("judge")
+        own = self.holdings.under("judge", *share)
+        if own is None:
+            return
 
-    async def _look_back(self) -> None:
-        """Judge the record, and look at the past of what is followed before an alarm asks for it."""
-        looking = partial(record.look_back, self.store, self.config.assets, self.clock)
-        await self._taken(looking, "the past was not looked at; the next try is in some minutes")
+        async def learn() -> None:
+            read = await asyncio.to_thread(settings.setting, self.store, READ)
+            if read is not None and (read, share) != self._learnt:
+                assets = [asset for asset in share if asset != MARKET]
+                await asyncio.to_thread(judge_past, self.store, assets, self.clock.now(), market=MARKET in share)
+                self._learnt = read, share
 
-    async def _renew_tiers(self) -> None:
-        if self.tiers:
-            await self._taken(self.tiers.turn, "tier tables were not renewed; the next try is in an hour")
-
-    async def _back_up(self) -> None:
-        """Make a backup if one is due: who stands by leaves it to who sends."""
-        if self.dispatcher.holds_lease:
-            await self._taken(self.watch.backups.turn, "no backup was made; the next try is in a moment")
-
-    async def _look_at_itself(self) -> None:
-        """Tell the owners what is wrong with the bot itself."""
-        await self._taken(self.watch.alarms.turn, "perpulse could not look at itself; the next try is in a moment")
+        with own:
+            await self._taken(learn, "what the archive brought was not judged; the next try is in some minutes")
 
     async def _backfill(self) -> None:
         """Read what the archive has published and the store does not hold; one pass at a time."""
         if self.history is None or self._reading.locked():
             return
         async with self._reading:
-            await self._taken(self._read_archive, "the archive was not read; the next try is in some hours")
+            failed = "the archive was not read; the next try is in some hours"
+            await self._alone(OnceJob(HISTORY_EVERY, "collect", "archive", self._read_archive, failed))
+        await self._learn_past()
 
     async def _read_archive(self) -> None:
         """Read the archive, and have the exchange asked for what it lacks."""
         read = await self.history.run_background() if self.history else None
         if read and read.files:
-            await asyncio.to_thread(judge_past, self.store, self.config.assets, self.clock.now())
+            with self.store.write() as work:
+                settings.keep_setting(work, READ, self.clock.now().isoformat())
         if read and self.gap_filler:
             self.gap_filler.fill((gap for gaps in read.gaps.values() for gap in gaps), self.clock.now())
 
@@ -273,6 +312,9 @@ class App:
         """Do something and tell whether it went well; whatever went wrong is in the log."""
         try:
             await turn()
+        except LeaseLost as lost:
+            log.info(str(lost))
+            return True
         except StoreError as error:
             log.error(str(error))  # noqa: TRY400 - the sentence says what to do, a traceback would hide it
         except Exception:
@@ -280,6 +322,13 @@ class App:
         else:
             return True
         return False
+
+    async def _alone(self, job: OnceJob) -> bool:
+        """Do what is done once in all where this process is the one; nothing of it is kept once another one is."""
+        if (own := self.holdings.under(job.role, job.what)) is None:
+            return True
+        with own:
+            return await self._taken(job.turn, job.failed)
 
     async def _send(self) -> None:
         """Keep the dispatcher at work: a full disk must not end it for good."""
@@ -307,8 +356,13 @@ class App:
         """Subscribe whoever sits here where that is a channel, else let them go."""
         if any(channel.platform == local().asker.platform for channel in self.channels):
             here.subscribe(self.store, self.clock.now(), zone=self.config.time_zone)
-        else:
+        elif not self.holdings.others:  # else somebody may sit at one of those
             here.let_go(self.store, self.clock.now())
+
+
+def _set_from_thread(loop: asyncio.AbstractEventLoop, event: asyncio.Event) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop has ended
+        loop.call_soon_threadsafe(event.set)
 
 
 def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
@@ -318,45 +372,6 @@ def _tell_beginning(place: LocalChannel, collector: Collector) -> None:
         place.say(silent, "dim")
     if any(topic.last_good for topic in health):
         place.say("Market data is coming in. Alerts appear here; try /health or /help.", "dim")
-
-
-def sources_of(
-    config: Config, clock: Clock, edge: Edge | None = None, heard: Callable[[datetime], None] | None = None
-) -> list[Source]:
-    """Return the sources that the configuration names. edge: a recording or a tape in the place of each connection.
-
-    heard: is told what time the exchanges say it is.
-    """
-    market = config.market
-    wrap = edge.wrap if edge else None
-    unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
-    rows = [recipes()[venue] for venue in market.venues]
-    others = [venue.id for venue in VENUES.values() if venue.options and venue.id not in market.venues]
-    rows += [recipes()[venue].only("volatility", "options") for venue in others if market.options]
-    found: list[Source] = [
-        CcxtVenue(
-            row,
-            clock=clock.now,
-            steady=clock.monotonic,
-            heard=heard,
-            timeout_s=market.timeout_seconds,
-            proxy=market.proxy,
-            base_url=at_venue(market.exchange_url, row.venue),
-            paced=not unpaced,
-            wrap=wrap,
-        )
-        for row in rows
-    ]
-    for wanted, kind, url in (
-        (market.fear_greed, AlternativeMe, market.fear_greed_url),
-        (market.stablecoins, DefiLlama, market.stablecoins_url),
-    ):
-        if wanted:
-            other = {"base_url": url} if url else {}
-            found.append(
-                kind(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, wrap=wrap, **other)
-            )
-    return found
 
 
 def build(
@@ -380,10 +395,13 @@ def build(
     speaking: list[Channel] = list(channels or ())
     access = access_of(config.access, speaking)
     gate = Gate(access, clock.monotonic)
-    if channels is None:  # they ask the gate, which asks them who is in a group
+    speaks = not {"send", "answer"}.isdisjoint(config.roles)
+    if channels is None and speaks:  # they ask the gate, which asks them who is in a group
         speaking += channels_of(config, store, clock, renderer, stopping, gate, paces)
     owners = Owners(store, clock, config.access.owners, speaking)
-    dispatcher = Dispatcher(store, speaking, clock, paces=paces, owners=owners.places)
+    platforms = tuple(channel.platform for channel in speaking)
+    holdings = Holdings(store, clock, config.roles, config.assets, platforms)
+    dispatcher = Dispatcher(store, speaking, clock, paces=paces, owners=owners.places, holdings=holdings)
     # the engine
     collector = Collector(
         sources_of(config, clock, edge, clock.heard) if sources is None else sources,
@@ -394,8 +412,13 @@ def build(
         edge=edge,
         chance=chance_of(edge),
     )
-    turns = TurnTaker(store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None)
-    positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=collector.begin_to_ask)
+    turns = TurnTaker(
+        store, clock, config.assets, told=dispatcher.poke, noted=edge.turn if edge else None, holdings=holdings
+    )
+    wishes = Wishes(
+        store, clock, holdings, collector, venues=tuple(config.market.venues), followed=tuple(config.assets)
+    )
+    positions = Positions(store, clock, told=dispatcher.poke, assets=config.assets, refresh=wishes.refresh)
     following = Following(store, clock, account_of(config, clock), told=dispatcher.poke)
     return App(
         config=config,
@@ -413,6 +436,8 @@ def build(
         gate=gate,
         watch=Watch.of(config, store, clock, collector, dispatcher, owners),
         conversations=Conversations(clock.monotonic),
+        holdings=holdings,
+        wishes=wishes,
         streams=streams,
         history=history,
         gap_filler=GapFiller(collector.owe) if history else None,

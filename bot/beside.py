@@ -1,4 +1,4 @@
-"""What is made of the configuration beside the sources: streams, the archive, tier tables, followed addresses."""
+"""What market data is read from, as configured: sources, streams, the archive, tier tables, followed addresses."""
 
 from __future__ import annotations
 
@@ -7,22 +7,68 @@ from typing import TYPE_CHECKING
 
 from bot.archive.backfill import Backfill
 from bot.engine.turn import announce
+from bot.market.exchange.venue import CcxtVenue, at_venue
+from bot.market.exchange.venue_recipe import recipes
+from bot.market.providers.alternative_me import AlternativeMe
+from bot.market.providers.defillama import DefiLlama
 from bot.market.providers.hyperliquid_account import HyperliquidAccount
 from bot.market.streams.dialects import DIALECTS
 from bot.market.streams.liquidations import LiquidationStreams
 from bot.market.tiers.tables import Reach, TierKey
 from bot.market.tiers.weekly import WeeklyTiers
+from signals.venues import VENUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from bot.clock import Clock
     from bot.config import Config
     from bot.delivery.dispatcher import Dispatcher
+    from bot.market.source import Source
     from bot.tape import Edge
     from storage.engine.database import Store
 
 _MIDDLING = 0.5  # the jitter of a recorded run
+
+
+def sources_of(
+    config: Config, clock: Clock, edge: Edge | None = None, heard: Callable[[datetime], None] | None = None
+) -> list[Source]:
+    """Return the sources that the configuration names. edge: a recording or a tape in the place of each connection.
+
+    heard: is told what time the exchanges say it is.
+    """
+    market = config.market
+    wrap = edge.wrap if edge else None
+    unpaced = market.exchange_url is not None or (edge is not None and edge.asks_nobody)  # nobody counts our requests
+    rows = [recipes()[venue] for venue in market.venues]
+    others = [venue.id for venue in VENUES.values() if venue.options and venue.id not in market.venues]
+    rows += [recipes()[venue].only("volatility", "options") for venue in others if market.options]
+    found: list[Source] = [
+        CcxtVenue(
+            row,
+            clock=clock.now,
+            steady=clock.monotonic,
+            heard=heard,
+            timeout_s=market.timeout_seconds,
+            proxy=market.proxy,
+            base_url=at_venue(market.exchange_url, row.venue),
+            paced=not unpaced,
+            wrap=wrap,
+        )
+        for row in rows
+    ]
+    for wanted, kind, url in (
+        (market.fear_greed, AlternativeMe, market.fear_greed_url),
+        (market.stablecoins, DefiLlama, market.stablecoins_url),
+    ):
+        if wanted:
+            other = {"base_url": url} if url else {}
+            found.append(
+                kind(clock=clock.now, timeout_s=market.timeout_seconds, proxy=market.proxy, wrap=wrap, **other)
+            )
+    return found
 
 
 def tiers_of(config: Config, store: Store, clock: Clock, dispatcher: Dispatcher) -> WeeklyTiers | None:

@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    SecretStr,
     ValidationError,
     create_model,
     field_validator,
@@ -26,6 +25,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.market.tiers.config import TiersSection
+from bot.processes.config import Roles  # noqa: TC001 - pydantic reads it
+from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.config import running, sections
 from handlers.command import Refused
@@ -34,6 +36,7 @@ from handlers.limits import LIMITS, RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
 from storage.engine.place import Server, place_given
+from storage.people.bots import name_of, platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,19 +102,6 @@ class Market(_Section):
         return value
 
 
-class Tiers(_Section):
-    """Leverage tiers, renewed by `perpulse tiers refresh`. Everything works without a key; it must be read-only."""
-
-    binance_key: SecretStr | None = Field(None, description="Binance API key, read-only: its official brackets")
-    binance_secret: SecretStr | None = Field(None, description="its secret; or PERPULSE_TIERS__BINANCE_SECRET")
-
-    @model_validator(mode="after")
-    def _both(self) -> Tiers:
-        if (self.binance_key is None) != (self.binance_secret is None):
-            raise ValueError("give both binance_key and binance_secret, or neither")
-        return self
-
-
 class Retention(_Section):
     """How long what is kept. Bars and hourly values stay for ever, unless history_days is set."""
 
@@ -152,6 +142,8 @@ class Rules(_Section):
 
 def _who(text: str) -> str:
     platform, _, name = text.partition(":")
+    if name_of(platform) and platform_of(platform) in sections():
+        raise ValueError(f"it holds for every bot of a platform: write {platform_of(platform)}, without a bot's name")
     if platform not in sections() or not re.fullmatch(r"-?\d{1,20}", name.strip(), re.ASCII):
         raise ValueError(f"write each as a platform and an id, like {next(iter(sections()))}:12345")
     return f"{platform}:{name.strip()}"
@@ -213,8 +205,6 @@ def _zone(text: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
-
-
 Database = Annotated[Path | Server, PlainValidator(place_given)]
 
 
@@ -248,9 +238,10 @@ class _Config(BaseSettings):
         description="the one file that perpulse remembers in, or a server: postgresql://user:password@host/perpulse",
     )
     log_level: Literal["info", "debug"] = Field("info", description="debug writes every request, without secrets")
+    roles: Roles = Field(ROLES, description="what this process takes part in, where several share one database")
     time_zone: Zone = Field("UTC", description="the clock of chats that have not chosen theirs with /tz")
     market: Market = Market()
-    tiers: Tiers = Tiers()
+    tiers: TiersSection = TiersSection()
     retention: Retention = Retention()
     rules: Rules = Rules()
     access: AccessSection = AccessSection()
@@ -287,8 +278,8 @@ class _Config(BaseSettings):
 
     @property
     def channels(self) -> tuple[ChannelConfig, ...]:
-        """Return the section of each channel."""
-        return tuple(getattr(self, name) for name in sections())
+        """Return the section of each channel, and of each further bot of one."""
+        return tuple(bot for name in sections() for bot in getattr(self, name).every())
 
     def speaking(self) -> tuple[ChannelConfig, ...]:
         """Return the sections of the channels that are to run. Refused where a secret's file cannot be read."""
@@ -391,9 +382,8 @@ def _line(problem: Any) -> str:
     if problem["type"] in {"model_type", "model_attributes_type"}:
         section = [str(part) for part in problem["loc"]]
         key = next(iter(_keys(section)), "key")
-        return (
-            f"{where} is a section: set its keys, as {key} under [{where}] or {PREFIX}{where.upper()}__{key.upper()}."
-        )
+        name = f"{PREFIX}{'__'.join((*section, key))}".upper()
+        return f"{where} is a section: set its keys, as {key} under [{where}] or {name}."
     if problem["type"] != "extra_forbidden":
         return f"{where}: {problem['msg'].removeprefix('Value error, ')}."
     *section, key = (str(part) for part in problem["loc"])
@@ -443,8 +433,6 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(member) for member in value) + "]"
-    if isinstance(value, dict):
-        return "{}"
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | dict):  # no dict but an empty one is a default
         return str(value)
     return f'"{"" if value is None else value}"'

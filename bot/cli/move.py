@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from bot.cli.common import out, plain_errors, settings_of
-from bot.delivery.lease import BEAT_EVERY
+from bot.processes.holdings import BEAT_EVERY
 from handlers.command import Refused
 from handlers.words import wording
-from storage.alerts.sending import lease
 from storage.engine import moving
 from storage.engine.database import Store
+from storage.engine.sharing import leases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def move(source: Path, target: Path | None, config: Path | None) -> None:
 
 def _runs(store: Store) -> bool:
     """Tell whether somebody gives signs of life on a database."""
-    if not store.exists or (seen := lease.seen(store)) is None or seen[1] < 0:
+    if not store.exists or not (seen := leases.running(store)):
         return False
     time.sleep(_WATCHED)
-    return lease.seen(store) != seen
+    return leases.running(store) != seen

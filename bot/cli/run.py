@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -12,6 +12,7 @@ from bot import log
 from bot.app import build
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
+from bot.processes.roles import ROLES, UnknownRole, roles_of
 from handlers.channels.failure import SendFailed
 from handlers.channels.local import local
 from handlers.command import Refused
@@ -20,13 +21,29 @@ from signals.venues import venue_title
 from storage.engine import moving
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bot.config import Config
+    from bot.processes.roles import Role
     from bot.tape.recording import Recorder
 
 
-def run(config: Path | None, db: Path | None, record: Path | None = None, tape: Path | None = None) -> None:
+_DOES: Final[Mapping[Role, str]] = {
+    "collect": "collects from {venues}",
+    "judge": "judges what is stored",
+    "send": "sends to {where}",
+    "answer": "answers in {where}",
+}
+
+
+def run(
+    config: Path | None,
+    db: Path | None,
+    record: Path | None = None,
+    tape: Path | None = None,
+    roles: Sequence[str] = (),
+) -> None:
     """Run the bot until it is told to stop; write every raw answer down, or play written ones instead of asking."""
     if tape:
         if record:
@@ -38,6 +55,8 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
         return
     with plain_errors():
         settings = settings_of(config, db)
+        if roles:
+            settings = settings.model_copy(update={"roles": _named(roles)})
         speaking = settings.speaking()
         here = any(channel.platform() == local().asker.platform for channel in speaking)
         log.set_up(
@@ -62,15 +81,25 @@ def run(config: Path | None, db: Path | None, record: Path | None = None, tape: 
             raise typer.Exit(1)  # the log has said why; a supervisor starts it again
 
 
+def _named(roles: Sequence[str]) -> tuple[Role, ...]:
+    try:
+        return roles_of(roles)
+    except UnknownRole as error:
+        raise Refused(f"--role: {error}.") from None
+
+
 def _beginning(settings: Config) -> str:
     """Say what is followed and where it is told; where that is only here, what would have to be set for more."""
     speaking = settings.speaking()
-    where = wording.listing([channel.title for channel in speaking])
+    where = wording.listing([channel.called for channel in speaking])
+    venues = wording.listing([venue_title(venue) for venue in settings.market.venues])
+    if settings.roles != ROLES:
+        does = [_DOES[role].format(venues=venues, where=where) for role in settings.roles]
+        return f"perpulse follows {', '.join(settings.assets)}. This process {wording.listing(does)}."
     silent = [channel for channel in settings.channels if channel.needs and channel not in speaking]
     if silent and not any(channel.needs for channel in speaking):
-        lacks = wording.listing([f"{channel.title} {channel.needs}" for channel in silent], "or")
+        lacks = wording.listing([f"{channel.called} {channel.needs}" for channel in silent], "or")
         where = f"{where} (no {lacks} is set; see config.example.toml)"
-    venues = wording.listing([venue_title(venue) for venue in settings.market.venues])
     return f"perpulse follows {', '.join(settings.assets)} on {venues} and speaks in {where}."
 
 

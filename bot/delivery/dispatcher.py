@@ -18,7 +18,6 @@ import structlog
 
 from bot.delivery.failures import Failures, Trouble, reason_of
 from bot.delivery.held import tell_held
-from bot.delivery.lease import Lease
 from bot.delivery.probing import FOR_GOOD, Probes
 from bot.delivery.rate_limiter import Paces, RateLimiter
 from bot.delivery.restored import tell_restored
@@ -32,13 +31,13 @@ from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
 from bot.delivery.stages.quiet import quiet
 from bot.delivery.stages.render import Renderer
 from bot.delivery.stages.send import kind_of, send
-from handlers.channels.channel import Hears
+from bot.processes.holdings import Holdings
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
 from storage.alerts import outbox
-from storage.alerts.sending import held, lease, refusals, restored
-from storage.engine.database import StoreError
+from storage.alerts.sending import held, refusals, restored
+from storage.engine.database import LeaseLost, StoreError
 from storage.people import switches
 
 if TYPE_CHECKING:
@@ -88,11 +87,12 @@ class Platform:
 
 
 class Dispatcher:
-    """Sends what waits in the outbox through the channels, under the lease of the database.
+    """Sends what waits in the outbox through the channels, to each platform under its lease.
 
     turn() sends what may leave now and returns; run() goes on until it is stopped. paces: is given the limiters, which
     answers share. noise: a source of jitter, seeded in tests. again_after: seconds until the database is tried again
-    when it could not be written. owners: where the owners are told that a token is refused.
+    when it could not be written. owners: where the owners are told that a token is refused. holdings: what this process
+    holds; without, it is one that does nothing but send.
     """
 
     def __init__(
@@ -104,7 +104,8 @@ class Dispatcher:
         paces: Paces | None = None,
         noise: random.Random | None = None,
         again_after: float = 2.0,
-        owners: Callable[[], Awaitable[Collection[int]]] | None = None,
+        owners: Callable[[str], Awaitable[Collection[int]]] | None = None,
+        holdings: Holdings | None = None,
     ) -> None:
         self._store = store
         self._channels: Mapping[str, Channel] = {channel.platform: channel for channel in channels}
@@ -113,8 +114,7 @@ class Dispatcher:
         self._again_after = again_after
         self._probes = Probes(store, clock, owners or _nobody)
         self._renderer = Renderer()
-        self._epoch = 0
-        self._lease = Lease(clock)
+        self.holdings = holdings or Holdings(store, clock, ("send",), (), tuple(self._channels))
         self._looked: datetime | None = None
         self.counted: Counter[tuple[str, str]] = Counter()  # messages by platform and by what became of them
         self.database_trouble: str | None = None  # why nothing can be written now
@@ -130,16 +130,18 @@ class Dispatcher:
             paces.limiters |= {name: platform.limiter for name, platform in self.platforms.items()}
 
     def start(self) -> None:
-        """Take the lease: what another holder was sending is in doubt from now on and will be marked.
-
-        Whoever starts last sends; another process on the same database notices and stands by.
-        """
-        self._epoch = lease.take(self._store)
+        """Begin to send: what another process was sending is in doubt from the moment in which its lease is taken."""
+        if not self.holdings.number:
+            self.holdings.start()
         with self._store.write() as work:  # a new start tries each token anew
             for name, platform in self.platforms.items():
                 refusals.untried(work, name)
                 platform.trouble.was_away = refusals.told(self._store, name)  # so that its end is told
             restored.begun(self._store, self._clock.now())
+
+    def refused(self, platform: str, reason: str) -> None:
+        """Take in that a token was refused before anything was sent: its platform is asked again, and that is told."""
+        self.platforms[platform].trouble.refuse(reason, self._clock)
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""
@@ -151,14 +153,9 @@ class Dispatcher:
         self._wake.set()
 
     @property
-    def holds_lease(self) -> bool:
-        """Tell whether this process is the one that sends; else it stands by."""
-        return self._lease.held
-
-    def release(self) -> None:
-        """Hand over the lease where nothing of ours is on its way any more: whoever stands by goes on at once."""
-        if not any(platform.in_flight or platform.landed for platform in self.platforms.values()):
-            self._lease.release(self._store, self._epoch)
+    def idle(self) -> bool:
+        """Tell whether nothing of ours is on its way, so that another process may go on at once."""
+        return not any(platform.in_flight or platform.landed for platform in self.platforms.values())
 
     async def run(self, ended: Callable[[], None] = lambda: None) -> None:
         """Send until stopped. A database that cannot be written is tried again; nothing is forgotten meanwhile.
@@ -176,13 +173,11 @@ class Dispatcher:
             while not self._stopped.is_set():
                 self._wake.clear()
                 try:
-                    if await self._holds_lease():
-                        started = await self._dispatch()
-                    else:
-                        started = 0
-                        await self._write_all_landed()
+                    started = await self._dispatch()
                     self.database_trouble = None
-                    if all(platform.trouble.refusals >= FOR_GOOD for platform in self.platforms.values()):
+                    if self.platforms and all(
+                        platform.trouble.refusals >= FOR_GOOD for platform in self.platforms.values()
+                    ):
                         ended()
                 except StoreError as error:
                     log.error("sending waits for the database", reason=str(error))  # noqa: TRY400 - says what to do
@@ -239,29 +234,18 @@ class Dispatcher:
         if not task.cancelled() and (error := task.exception()):
             log.error("a platform could not be asked how it does, trying on", exc_info=error)
 
-    async def _holds_lease(self) -> bool:
-        """Give a sign of life; stand by while another process sends, and take over when it has died."""
-        if not self._lease.due:
-            return self._lease.held
-        before = self._lease.held
-        epoch = await asyncio.to_thread(self._lease.keep, self._store, self._epoch)
-        if before and not self._lease.held:
-            log.error("another perpulse sends from this database now, so this one stands by. Stop one of the two")
-        self._epoch = epoch
-        if before != self._lease.held:
-            for channel in self._channels.values():
-                if isinstance(channel, Hears):  # whoever sends is the one who reads
-                    await channel.hear(on=self._lease.held)
-        return self._lease.held
-
     async def _dispatch(self) -> int:
         """Claim what may leave now and set it on its way; return how many claims went through the stages."""
         now = self._clock.now()
         if self._looked is None or abs(now - self._looked) >= LOOK_EVERY:
-            await asyncio.to_thread(self._tell_waiting, now)
+            with contextlib.suppress(LeaseLost):  # then another process tells it
+                await asyncio.to_thread(self._tell_waiting, now)
             self._looked = now
         started = 0
         for name, platform in self.platforms.items():
+            if not self.holdings.holds("send", name):
+                await self._write_landed(platform)
+                continue
             seconds = self._clock.monotonic()
             if platform.trouble.asked_again <= seconds and platform.probe is None:
                 platform.probe = asyncio.create_task(self._probes.ask(self._channels[name], platform.trouble))
@@ -299,7 +283,13 @@ class Dispatcher:
         with self._store.write() as work:
             outbox.sent(work, landed)
             claims = outbox.claim(
-                work, now=now, epoch=self._epoch, platforms=[platform], limit=limit, resting=resting, together=group
+                work,
+                now=now,
+                process=self.holdings.number,
+                platforms=[platform],
+                limit=limit,
+                resting=resting,
+                together=group,
             )
             passing = [_staged(work, claim, now) for claim in claims]
         return len(claims), [claim for claim in passing if claim.rows]
@@ -327,9 +317,11 @@ class Dispatcher:
     def _tell_waiting(self, now: datetime) -> None:
         """Turn what was held, and what is too old for news, into one message per destination.
 
-        Never a flood of old news, never silence.
+        Never a flood of old news, never silence. One process does so for all.
         """
-        with self._store.write() as work:  # all or nothing: a row that ended without its line would be lost
+        if (own := self.holdings.under("send", "late news")) is None:
+            return
+        with own, self._store.write() as work:  # all or nothing: a row that ended without its line would be lost
             tell_held(work, now)
             tell_restored(work, now)
             for destination, late in outbox.expired(work, now=now).items():
@@ -383,7 +375,7 @@ class Dispatcher:
                 return
 
 
-async def _nobody() -> Collection[int]:
+async def _nobody(_: str) -> Collection[int]:
     return ()
 
 

@@ -56,22 +56,22 @@ class Judged:
 
 
 class Bursts:
-    """Judges the price of every followed asset."""
+    """Judges the prices of assets."""
 
-    def __init__(self, store: Store, assets: Sequence[str]) -> None:
-        self._store, self._assets = store, tuple(assets)
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._usual: dict[str, tuple[datetime, UsualHour]] = {}
         self._judged: dict[str, int] = {}
         self._prices = RecentValues(store, "mark_price", LOOKED_BACK)
         self._heard = HeardSince()
 
-    def judge(self, now: datetime) -> int:
-        """Judge every asset that has a new price; return how many messages were written."""
+    def judge(self, assets: Iterable[str], now: datetime) -> int:
+        """Judge those of some assets that have a new price; return how many messages were written."""
         self._heard.look(liquidations.load(self._store, since=floor(now, HOUR) - HOUR), now)
         self._prices.read(now)
         states = episodes.states_of(self._store, BURST)
         told = 0
-        for asset in self._assets:
+        for asset in assets:
             series = self._prices.series.get(asset, [])
             last = max((one.last for one in series), default=0)
             if last == self._judged.get(asset):

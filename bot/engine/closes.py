@@ -47,8 +47,8 @@ class RuleGroup:
     needed: tuple[Metric, ...]
 
     def judged_of(self, assets: Sequence[str]) -> tuple[str, ...]:
-        """Return what is judged, each once: the market as a whole where every metric is a figure of it."""
-        return (MARKET,) if self.rules[0].market_wide and assets else tuple(dict.fromkeys(assets))
+        """Return which of these are judged, each once: MARKET alone where every metric is a figure of the market."""
+        return tuple(dict.fromkeys(asset for asset in assets if (asset == MARKET) == self.rules[0].market_wide))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +93,14 @@ def rule_groups() -> list[RuleGroup]:
     ]
 
 
-def groups_by_asset(assets: Sequence[str]) -> dict[str, list[tuple[int, RuleGroup]]]:
-    """Return by asset the groups of rules that are judged of it, each with its place among all."""
+def groups_by_asset(assets: Sequence[str], *, market: bool = True) -> dict[str, list[tuple[int, RuleGroup]]]:
+    """Return by asset the groups of rules that are judged of it, each with its place among all.
+
+    market: also those of the market as a whole.
+    """
     found: dict[str, list[tuple[int, RuleGroup]]] = {}
     for number, group in enumerate(rule_groups()):
-        for asset in group.judged_of(assets):
+        for asset in group.judged_of((*assets, MARKET) if market else assets):
             found.setdefault(asset, []).append((number, group))
     return found
 

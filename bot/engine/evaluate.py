@@ -21,6 +21,7 @@ from signals.alerts.episodes import State
 from signals.alerts.event import Event, news_for
 from signals.alerts.legs import with_changes
 from signals.alerts.rule import rules
+from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.units import from_ms
 from storage.alerts import episodes, outbox
@@ -169,18 +170,24 @@ def history(
 
 
 def judge(
-    store: Store, assets: Sequence[str], now: datetime, *, started: datetime, note: str | None = None
+    store: Store,
+    assets: Sequence[str],
+    now: datetime,
+    *,
+    started: datetime,
+    note: str | None = None,
+    market: bool = True,
 ) -> list[Event]:
     """Judge every close that became known since the last judgement and write what follows. Return what is told.
 
-    started: when this process began; what happened before is marked so. A rule that has never been judged begins
-    silently with where it stands: installing perpulse is not news. Nor is what held already when its value was known
-    for the first time, as after the archive of the past has been read.
+    market: the market as a whole is judged too. started: when this process began; what happened before is marked so. A
+    rule that has never been judged begins silently with where it stands: installing perpulse is not news. Nor is what
+    held already when its value was known for the first time, as after the archive of the past has been read.
     """
     states = episodes.rule_states(store)
     found: list[Evaluation] = []
     reader = PanelReader(store, ahead=True)
-    for together in due(reader, assets, states, now):
+    for together in due(reader, (*assets, MARKET) if market else assets, states, now):
         shared = Shared()  # what was computed of some assets goes before the next ones come
         for closes in together:
             keys = [(rule.id, asset) for rule in closes.group.rules for asset in closes.assets]

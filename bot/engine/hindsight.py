@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
 
-def judge_past(store: Store, assets: Sequence[str], now: datetime) -> int:
+def judge_past(store: Store, assets: Sequence[str], now: datetime, *, market: bool = True) -> int:
     """Judge all that is stored of some assets up to where each rule stands; return how many episodes were learnt.
+
+    market: also of the market as a whole.
 
     A rule that has never been judged gets its whole past and its state. One that has keeps what it told: it learns
     earlier episodes, since when the open one has been, and that one is open which it took for calm.
     """
     states = episodes.rule_states(store)
     learnt = 0
-    for asset, groups in groups_by_asset(assets).items():
+    for asset, groups in groups_by_asset(assets, market=market).items():
         reader, shared = PanelReader(store), Shared()
         for _, group in groups:
             closes = all_closes(reader, group, asset, now)

@@ -77,7 +77,7 @@ def fast_moves(store: Store, assets: Iterable[str], start: datetime, end: dateti
 
 
 def _fast_moves_of(store: Store, asset: str, start: datetime, end: datetime) -> Iterator[Burst]:
-    bursts = Bursts(store, (asset,))
+    bursts = Bursts(store)
     venues = sorted({series.venue for series in points.directory(store, asset).get((asset, "mark_price"), [])})
     running: Running | None = None
     rank: Rank | None = None

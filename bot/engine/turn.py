@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from contextlib import nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import structlog
 
 from bot.engine.burst import Bursts
 from bot.engine.evaluate import judge
 from bot.engine.own.judging import OwnJudge
+from bot.processes.roles import lease_of
 from signals.alerts.event import SOURCE, news_for
 from signals.inputs import MARKET
 from signals.units import MINUTE
@@ -18,22 +21,27 @@ from storage.sources.source_events import AssetEvent, SourceEvent, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from bot.clock import Clock
+    from bot.processes.holdings import Holdings
     from signals.alerts.event import Event
     from storage.engine.database import Store
     from storage.engine.work import Work
 
 log = structlog.get_logger(__name__)
+Ways = ParamSpec("Ways")
+Made = TypeVar("Made")
+OWN_RULES: Final = "own rules"  # all of them are judged by one process: chats share what is judged
 TOGETHER: Final = MINUTE  # news of a source waits so long for others with the same cause: no network is one message
 
 
 class TurnTaker:
     """Takes turns, one at a time; whoever has something new may ask for one at any moment.
 
-    told: called when something was put into the outbox. noted: called with the time of each turn, so that it can be
-    done again.
+    holdings: what of the assets this process judges now; without, all of them. told: called when something was put into
+    the outbox. noted: called with the time of each turn, so that it can be done again.
     """
 
     def __init__(
@@ -44,30 +52,66 @@ class TurnTaker:
         *,
         told: Callable[[], None],
         noted: Callable[[datetime], None] | None = None,
+        holdings: Holdings | None = None,
     ) -> None:
         self._store, self._clock, self._assets = store, clock, tuple(assets)
-        self._told, self._noted = told, noted
+        self._told, self._noted, self._holdings = told, noted, holdings
         self._started = clock.now()
-        self._bursts = Bursts(store, assets)
+        self._bursts = Bursts(store)
         self._own = OwnJudge(store, assets)
+        self._own_epoch: int | None = None
         self._one = asyncio.Lock()
 
     async def turn(self) -> list[Event]:
-        """Take one turn and return what is told because of it."""
+        """Take one turn and return what is told because of it.
+
+        LeaseLost where another process judges an asset of ours by now; the next turn is taken without it.
+        """
         async with self._one:
             now = self._clock.now()
             if self._noted:
                 self._noted(now)
-            if await asyncio.to_thread(self._bursts.judge, now):  # first: what is fast waits for no other judgement
+            self._heed_handover()
+            # Bursts first: what is fast waits for no other judgement.
+            share = self._share()
+            if await self._as_holder(share, self._bursts.judge, _assets(share), now):
                 self._told()
-            at_once = await asyncio.to_thread(self._own.judge_live, now, started=self._started)
-            if at_once:
+            events: list[Event] = []
+            events += await self._as_holder([OWN_RULES], self._own.judge_live, now, started=self._started) or []
+            if events:
                 self._told()
-            events = at_once + await asyncio.to_thread(judge, self._store, self._assets, now, started=self._started)
-            events += await asyncio.to_thread(self._own.judge, now, started=self._started)
+            share = self._share()
+            judging = partial(judge, self._store, started=self._started, market=MARKET in share)
+            events += await self._as_holder(share, judging, _assets(share), now) or []
+            events += await self._as_holder([OWN_RULES], self._own.judge, now, started=self._started) or []
         if events:
             self._told()
         return events
+
+    def _heed_handover(self) -> None:
+        """Have rules of one's own read again where another process has judged them since the last turn."""
+        if self._holdings and (epoch := self._holdings.held.get(lease_of("judge", OWN_RULES))) != self._own_epoch:
+            self._own.anew()
+            self._own_epoch = epoch
+
+    async def _as_holder(
+        self, what: Sequence[str], job: Callable[Ways, Made], *given: Ways.args, **named: Ways.kwargs
+    ) -> Made | None:
+        """Do something in a thread as the one process that does so; None where another one does."""
+        if not what or (own := self._under(what)) is None:
+            return None
+        with own:
+            return await asyncio.to_thread(job, *given, **named)
+
+    def _share(self) -> Sequence[str]:
+        return self._holdings.share("judge") if self._holdings else (*self._assets, MARKET)
+
+    def _under(self, what: Sequence[str]) -> AbstractContextManager[None] | None:
+        return self._holdings.under("judge", *what) if self._holdings else nullcontext()
+
+
+def _assets(share: Sequence[str]) -> list[str]:
+    return [asset for asset in share if asset != MARKET]
 
 
 def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime, *, also: Collection[int] = ()) -> None:

@@ -111,18 +111,26 @@ class Collector:
         self._asked: dict[str, _UnderWay] = {}
         self._others: set[asyncio.Task[bool]] = set()
         self._running = False
+        self._shared: frozenset[str] = frozenset()  # what was collected by this process in the last round
         self._first = {name: asyncio.Event() for name in self._rounds}
+        self._again = {name: asyncio.Event() for name in (*self._rounds, STREAMS)}
         self._log = structlog.get_logger("market")
         self._note()
 
     # --- rounds
 
-    async def collect(self, assets: Sequence[str], now: datetime, sources: Collection[str] = ()) -> Collected:
-        """Ask what is due of all sources, or of some, and return what may be stored; never raises for a source."""
+    async def collect(
+        self, assets: Sequence[str], now: datetime, sources: Collection[str] = (), *, market: bool = True
+    ) -> Collected:
+        """Ask what is due of all sources, or of some, and return what may be stored; never raises for a source.
+
+        market: also what is of the market as a whole.
+        """
         await self._begin()
         asked = [rounds for name, rounds in self._rounds.items() if not sources or name in sources]
         found = Collected()
-        made = await asyncio.gather(*(rounds.round((*assets, MARKET), now) for rounds in asked))
+        wanted = (*assets, MARKET) if market else assets
+        made = await asyncio.gather(*(rounds.round(wanted, now) for rounds in asked))
         for rounds, one in zip(asked, made, strict=True):
             await self._breath.take()
             found.add(self._sifted(rounds, one))
@@ -150,18 +158,27 @@ class Collector:
         else:
             await self.round(followed, sources)
 
-    async def run(self, assets: Sequence[str]) -> None:
-        """Collect until cancelled, each source at its own pace; what is under way then is lost."""
+    async def run(self, share: Callable[[], Sequence[str]]) -> None:
+        """Collect until cancelled, each source at its own pace; what is under way then is lost.
+
+        share: which assets to collect now, MARKET among them where what is of the market as a whole is too.
+        """
         await self._begin()
+        self._shared = frozenset(share())
         self._running = True
         names = [*self._rounds, *([STREAMS] if self._streams else [])]
         try:
             async with asyncio.TaskGroup() as group:
                 for place, name in enumerate(names):
                     later = EVERY * place / len(names)  # their rounds fall beside each other, not upon each other
-                    group.create_task(self._keep_asking(name, assets, later))
+                    group.create_task(self._keep_asking(name, share, later))
         finally:
             self._running = False
+
+    def wake(self) -> None:
+        """Have the next round of every source done now, since there is more to collect than before."""
+        for again in self._again.values():
+            again.set()
 
     async def first_rounds(self) -> None:
         """Wait until every source was asked once, but not for long."""
@@ -169,23 +186,42 @@ class Collector:
             async with asyncio.timeout(FIRST_WITHIN.total_seconds()):
                 await asyncio.gather(*(event.wait() for event in self._first.values()))
 
-    async def _keep_asking(self, name: str, assets: Sequence[str], later: timedelta) -> None:
+    async def _keep_asking(self, name: str, share: Callable[[], Sequence[str]], later: timedelta) -> None:
         """Ask one source again and again; nothing that it or the disk does ends it."""
-        loop = asyncio.get_running_loop()
+        loop, again = asyncio.get_running_loop(), self._again[name]
         due = loop.time()
         while True:
             try:
-                await self.round(assets, [name])
+                await self._round_of_share(share(), name)
             except Exception:  # noqa: BLE001 - a defect of one round must not end the collecting
                 self._log.exception("a round failed; the next one is in a moment", source=name)
             if name in self._first:
                 self._first[name].set()
             due = max(due + (EVERY + later).total_seconds(), loop.time())
             later = timedelta(0)
-            await asyncio.sleep(due - loop.time())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await again.wait()
+            again.clear()
 
-    async def _kept(self, assets: Sequence[str], sources: Collection[str]) -> bool:
-        found = await self.collect(assets, self._clock(), sources)
+    async def _round_of_share(self, share: Sequence[str], name: str) -> None:
+        """Do a round of one source over what is ours now; of what is new, first learn what another has stored."""
+        if gained := frozenset(share) - self._shared:
+            await self._take_from_others(gained)
+        self._shared = frozenset(share)
+        if share:
+            assets = [asset for asset in share if asset != MARKET]
+            await self._told(self._kept(assets, [name], market=MARKET in share), [name])
+
+    async def _take_from_others(self, assets: Collection[str]) -> None:
+        """Forget what was known of assets that another process has collected, and begin with what it stored."""
+        for rounds in self._rounds.values():
+            rounds.forget(assets)
+        self._border.forget(assets)
+        await self._take_over()
+
+    async def _kept(self, assets: Sequence[str], sources: Collection[str], *, market: bool = True) -> bool:
+        found = await self.collect(assets, self._clock(), sources, market=market)
         return await self._store(found)
 
     async def _store(self, found: Collected) -> bool:
@@ -242,10 +278,6 @@ class Collector:
         self, look: Awaitable[Glance | SourceError], sources: Sequence[str], asset: str
     ) -> Glance | SourceError:
         return await self._told(look, sources, asset, glance=True)
-
-    async def begin_to_ask(self, asset: str) -> None:
-        """Begin to ask for one asset, and wait for nothing: what comes is judged in the next turn."""
-        self.ask(asset)
 
     async def _within(self, asset: str, tasks: Sequence[asyncio.Task[bool]], within: timedelta) -> bool:
         try:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from storage.market import options, points
 from storage.sources import coverage, source_events, source_state
+from storage.sources.source_events import AssetEvent, SourceEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from signals.options import Chain
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
     from storage.market.points import Newest, Points, Snapshot
     from storage.sources.coverage import Debt, Granted
-    from storage.sources.source_events import AssetEvent, SourceEvent
     from storage.sources.source_state import Note, SourceHealth
 
     Announce = Callable[[Work, SourceEvent | AssetEvent, datetime], None]
@@ -92,16 +92,29 @@ def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | 
             coverage.heal(store, asset, venue)
         if found.health:
             source_state.save(store, found.health)
-        for event in found.events:
-            source_state.remember_told(store, event.source, event.state)
-        for change in found.assets:
-            if change.kind != "interval":  # an interval is stored with its rate
-                source_state.remember_told(store, source_events.about(change), change.kind)
-        if announce:
-            everything: list[SourceEvent | AssetEvent] = [*found.events, *found.assets]
-            for told in everything:
+        for told in _untold(store, work, found):
+            if announce:
                 announce(work, told, now)
     return count
+
+
+def _untold(store: Store, work: Work, found: Collected) -> Iterator[SourceEvent | AssetEvent]:
+    """Yield what nobody has told yet, and remember it as told: of two who collect both see that a source is down."""
+    if not (found.events or found.assets):
+        return
+    work.alone("told of sources")
+    known = source_state.told(store)
+    for event in (*found.events, *found.assets):
+        if isinstance(event, AssetEvent) and event.kind == "interval":  # it is stored with its rate
+            yield event
+            continue
+        about, state = (
+            (event.source, event.state) if isinstance(event, SourceEvent) else (source_events.about(event), event.kind)
+        )
+        if known.get(about) != state:
+            known[about] = state
+            source_state.remember_told(store, about, state)
+            yield event
 
 
 class Keeper:

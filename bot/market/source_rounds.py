@@ -154,6 +154,14 @@ class SourceRounds:
         passed = (border.admit(given, receipt)[0] for given in answer if not isinstance(given, Chain))
         return [good for good in passed if len(good)]
 
+    def forget(self, assets: Iterable[str]) -> None:
+        """Forget how far some assets were known, since others have asked for them; they are due again."""
+        for topic in self.state.topics:
+            for asset in assets:
+                if (known := topic.assets.get(asset)) is not None and not known.asking:
+                    # Anew and not away: a round that is under way has planned to ask for it.
+                    topic.assets[asset] = AssetState(Breaker(self._steady, self._chance))
+
     def wants(self, asset: str) -> bool:
         """Tell whether anything of an asset may and should be asked now."""
         if self.state.host.rests:

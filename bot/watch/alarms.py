@@ -74,9 +74,9 @@ class OwnAlarms:
         self._looks: Counter[tuple[str, bool]] = Counter()
 
     async def turn(self) -> None:
-        """Look once, and tell what has begun or is over. Who stands by leaves it to who sends."""
+        """Look once, and tell what has begun or is over."""
         look = await self._vitals.look()
-        if look.stored.error or not look.holds_lease:
+        if look.stored.error:
             return
         findings = self._settled(self.findings(look))
         changed = [found for found in findings if found.on is not (found.name in look.stored.own)]

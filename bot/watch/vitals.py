@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -13,10 +14,10 @@ from storage.alerts import itself
 from storage.alerts.sending import counts
 from storage.engine.database import StoreError
 from storage.people import counts as people
-from storage.sources import ages
+from storage.sources import ages, source_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from bot.clock import Clock
@@ -37,7 +38,7 @@ class Stored:
 
     waiting: rows of the outbox by state. due_longest: since when a row is due, by platform. episodes: open ones by rule
     and rank. destinations: by platform and state. ordered: what people asked for. known_until: by venue and input.
-    own: what perpulse has told of itself and is not over.
+    own: what perpulse has told of itself and is not over. newest: of the figures that other processes collected.
     """
 
     error: str | None = None
@@ -48,11 +49,14 @@ class Stored:
     ordered: Mapping[str, int] = field(default_factory=dict)
     known_until: Mapping[tuple[str, str], datetime] = field(default_factory=dict)
     own: Mapping[str, datetime] = field(default_factory=dict)
+    newest: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look. seconds: of the monotonic clock. newest: time of the newest figure of any source.
+    """One look. stands_by: this process waits for another one to end. holds: how many leases it holds, by role.
+
+    processes: how many live, this one included. newest: time of the newest figure of any source.
 
     landed: seconds since a message arrived last by platform, or since the start. size, free: bytes of the database and
     of room on its disk; None where that cannot be known.
@@ -64,7 +68,9 @@ class Look:
     sources: Sequence[SourceHealth]
     channels: Mapping[str, PlatformState]
     landed: Mapping[str, float]
-    holds_lease: bool
+    stands_by: bool
+    holds: Mapping[str, int]
+    processes: int
     turns: TurnCounts
     since_good_turn: float
     lag: float
@@ -82,16 +88,18 @@ class Look:
     def stuck(self) -> Mapping[str, timedelta]:
         """Return, by channel, for how long a message has been due where nothing arrived meanwhile though it works."""
         waits = {name: self.now - since for name, since in self.stored.due_longest.items()}
-        return {
-            name: wait
-            for name, wait in waits.items()
-            if wait >= STUCK and self.channels.get(name) == "working" and self.landed[name] >= STUCK.total_seconds()
-        }
+        return {name: wait for name, wait in waits.items() if wait >= STUCK and self._may_be_stuck(name)}
+
+    def _may_be_stuck(self, name: str) -> bool:
+        """Tell whether messages to a channel should have left: of those of another process nothing more is known."""
+        if self.channels.get(name, "working") != "working":
+            return False
+        return name not in self.channels or self.landed[name] >= STUCK.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """Looks at a running perpulse. health: says how each source does."""
+    """Looks at a running perpulse. health: says how each source does, as far as this process asks it."""
 
     store: Store
     clock: Clock
@@ -103,9 +111,11 @@ class Vitals:
 
     def why_no_good_turn(self) -> str | None:
         """Return why a turn that went well is no sign that all is well; None where it is one."""
-        if not self.dispatcher.holds_lease:
+        if self.dispatcher.holdings.stands_by:
             return "it stands by"
-        newest = max((health.last_good for health in self.health() if health.last_good), default=None)
+        if "collect" not in self.dispatcher.holdings.roles:
+            return None  # whether figures come in is seen by who collects
+        newest = _newest(self.health())
         return "no figures come in" if newest is None or self.clock.now() - newest >= NO_DATA else None
 
     async def look(self) -> Look:
@@ -122,14 +132,16 @@ class Vitals:
         return Look(
             now=now,
             running=self.turns.running,
-            newest=max((health.last_good for health in sources if health.last_good), default=None),
+            newest=max(filter(None, (_newest(sources), stored.newest)), default=None),
             sources=sources,
             channels={name: platform.state for name, platform in platforms.items()},
             landed={
                 name: self.turns.running if platform.landed_at is None else seconds - platform.landed_at
                 for name, platform in platforms.items()
             },
-            holds_lease=self.dispatcher.holds_lease,
+            stands_by=self.dispatcher.holdings.stands_by,
+            holds=Counter(name.partition(" ")[0] for name in self.dispatcher.holdings.held),
+            processes=self.dispatcher.holdings.others + 1,
             turns=self.turns,
             since_good_turn=self.turns.since_good,
             lag=self.lag.worst,
@@ -152,9 +164,15 @@ class Vitals:
                 ordered=people.ordered(self.store),
                 known_until={key: at for key, at in known.items() if key[0] in venues},
                 own={alarm.name: alarm.since for alarm in itself.told(self.store)},
+                newest=_newest(source_state.load(self.store)) if self._others_collect else None,
             )
         except StoreError as error:
             return Stored(str(error))
+
+    @property
+    def _others_collect(self) -> bool:
+        holdings = self.dispatcher.holdings
+        return holdings.others > 0 or "collect" not in holdings.roles
 
     def _disk(self) -> tuple[int | None, int | None]:
         if self.store.file is None:  # the disk of a server is none of ours
@@ -163,3 +181,7 @@ class Vitals:
             return self.store.path.stat().st_size, shutil.disk_usage(self.store.path.parent).free
         except OSError:
             return None, None
+
+
+def _newest(sources: Iterable[SourceHealth]) -> datetime | None:
+    return max((health.last_good for health in sources if health.last_good), default=None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from handlers.words import wording
+from handlers.words.delivery import of_bot
+from signals.inputs import MARKET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from storage.engine.clock_jump import ClockJump
     from storage.engine.presence import Loss
 
+_ROLES: Final = {"collect": "collects", "judge": "judges", "send": "sends", "answer": "answers"}
+_NAMED: Final = 3  # assets; of more the number
 _BEFELL: dict[Loss, str] = {
     "deleted": "was deleted",
     "replaced": "was replaced by another file",
@@ -36,6 +40,32 @@ def clock_jump(jump: ClockJump, zone: str = "UTC") -> str:
         f"The clock of this machine was {moved} by {wording.duration(jump.by)}, to "
         f"{wording.clock(jump.at, zone, dated=True)}. {_FOLLOWED[jump.followed]}"
     )
+
+
+def does(leases: Sequence[str]) -> str:
+    """Say what a process does of what several share, by the names of its leases ("judge BTC")."""
+    by_role: dict[str, list[str]] = {}
+    for lease in leases:
+        role, _, what = lease.partition(" ")
+        by_role.setdefault(role, []).append(what)
+    said = []
+    for role in ("collect", "judge"):
+        verb = _ROLES[role]
+        assets = [what for what in by_role.get(role, ()) if what.isupper() and what != MARKET]
+        if assets:
+            said.append(f"{verb} {wording.listing(assets) if len(assets) <= _NAMED else f'{len(assets)} assets'}")
+        elif role in by_role:
+            said.append(f"{verb} no asset")
+    for role, verb in (("send", "sends to"), ("answer", "answers in")):
+        platforms = [of_bot(what) for what in by_role.get(role, ()) if " " not in what]
+        if platforms:
+            said.append(f"{verb} {wording.listing(platforms)}")
+    return wording.listing(said) if said else "stands by"
+
+
+def nobody(role: str) -> str:
+    """Say that no process takes part in a role, and what to do."""
+    return f"nobody {_ROLES[role]}: start a process with --role {role}"
 
 
 def put_back(loss: Loss, path: Path, saved: Path) -> str:
@@ -78,7 +108,7 @@ def own_alarm(event: Mapping[str, Any], zone: str) -> str:
     return said.format(
         since=wording.clock(since, zone, dated=True),
         after=wording.duration(at - since),
-        channels=wording.listing([str(name).capitalize() for name in facts.get("channels", ())]),
+        channels=wording.listing([of_bot(str(name)) for name in facts.get("channels", ())]),
         free=f"{(facts.get('free') or 0) / 1e6:.0f} MB",
         by=f"{wording.duration(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'}",
         reason=facts.get("reason", ""),

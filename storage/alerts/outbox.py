@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts.sending import gathering, lease, restored
+from storage.alerts.sending import gathering, restored, sender
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -87,7 +87,7 @@ class Claim:
     rows: in the order of their notices. id, nonce, attempts, plain, due: of the row that leads, the most urgent. due:
     when it was to be sent, which is later than it was written where it was held until an hour that a person chose.
     beside: what the message says already of each of its episodes, where it is edited. barred: something was not allowed
-    there when it was last written to.
+    there when it was last written to. process: who took them.
     """
 
     id: int
@@ -107,6 +107,7 @@ class Claim:
     beside: tuple[Notice, ...] = ()
     switches: tuple[Switch, ...] = ()
     barred: bool = False
+    process: int = 0
 
     @property
     def notices(self) -> tuple[Notice, ...]:
@@ -197,7 +198,7 @@ def claim(
     work: Work,
     *,
     now: datetime,
-    epoch: int,
+    process: int,
     platforms: Collection[str],
     limit: int,
     resting: Collection[int] = (),
@@ -205,10 +206,11 @@ def claim(
 ) -> list[Claim]:
     """Take the most urgent rows that are due, one message per destination, as being sent from now on.
 
-    resting: destinations that must not be written to yet. together: tells whether a row is said in the message of
-    another one, about the same asset and close. Nothing is taken when the lease has moved on.
+    process: who takes them; of the platforms those count to which it is the one that sends. resting: destinations that
+    must not be written to yet. together: tells whether a row is said in the message of another one, about the same
+    asset and close.
     """
-    if limit <= 0 or not platforms or not lease.held(work, epoch):
+    if limit <= 0 or not (own := sender.held(work, process, platforms)):
         return []
     due = _limits(now)
     taken: dict[int, Row] = {}
@@ -218,7 +220,7 @@ def claim(
             SQL.due,
             **due,
             longest_rest=to_ms(now + LONGEST_REST),
-            platforms=json.dumps(list(platforms)),
+            platforms=json.dumps(own),
             resting=json.dumps(list(resting)),
             taken=json.dumps(list(taken)),
             most=limit,
@@ -240,8 +242,8 @@ def claim(
         others = [other for other in map(read_row, beside.get(place, ())) if together and together(first, other)]
         said = tuple(map(_notice, told.get(place, ())))
         claims.append(_claimed(row, (first, *others), said, chosen.get(place, ())))
-    work.run(SQL.take, epoch=epoch, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))
-    return claims
+    work.run(SQL.take, epoch=process, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))
+    return [replace(one, process=process) for one in claims]
 
 
 def _limits(now: datetime) -> dict[str, int]:
@@ -342,12 +344,22 @@ def later(
 ) -> None:
     """Put a claim back until `at`. counts: does this try count? uncertain: it may have arrived. plain: send no markup.
 
-    A row whose episode has gone on meanwhile is not put back: the later notice says it all.
+    A row whose episode has gone on meanwhile is not put back: the later notice says it all. Nor is one that another
+    process sends by now.
     """
     state = "uncertain" if uncertain or claim.uncertain else "queued"
     with store.write() as work:
         for row in claim.rows:
-            work.run(SQL.put_back, id=row.id, state=state, until=to_ms(at), reason=reason, counts=counts, plain=plain)
+            work.run(
+                SQL.put_back,
+                id=row.id,
+                process=claim.process,
+                state=state,
+                until=to_ms(at),
+                reason=reason,
+                counts=counts,
+                plain=plain,
+            )
             work.run(SQL.merge_overtaken, id=row.id, now=to_ms(now))
 
 
@@ -370,7 +382,7 @@ def wait_for_platform(store: Store, claim: Claim, reason: str, *, now: datetime)
     with store.write() as work:
         for row in claim.rows:
             until = to_ms(now + AGAIN_IN_DOUBT) if row.notice.kind in TELLS_OF_OTHERS else None
-            work.run(SQL.wait_for_platform, id=row.id, until=until, latest=latest, reason=reason)
+            work.run(SQL.wait_for_platform, id=row.id, process=claim.process, until=until, latest=latest, reason=reason)
 
 
 def platform_back(work: Work, platform: str, *, now: datetime) -> int:
@@ -384,10 +396,10 @@ def end(work: Work, row: OutboxRow, state: Ended, reason: str, *, now: datetime)
 
 
 def ended(store: Store, claim: Claim, state: Ended, reason: str, *, now: datetime) -> None:
-    """Settle a claim that will not be sent, with the reason."""
+    """Settle a claim that will not be sent, with the reason; not what another process sends by now."""
     with store.write() as work:
         for row in claim.rows:
-            end(work, row, state, reason, now=now)
+            work.run(SQL.end_claimed, id=row.id, process=claim.process, state=state, reason=reason, now=to_ms(now))
 
 
 def clock_set(work: Work, by: timedelta) -> None:

@@ -335,6 +335,9 @@ FROM ({items|:taken}) AS one WHERE outbox.id = CAST(one.value ->> 0 AS BIGINT);
 -- name: settle
 UPDATE outbox SET state = :state, reason = :reason, settled = :now, message = :message WHERE id = :id;
 
+-- name: end_claimed
+UPDATE outbox SET state = :state, reason = :reason, settled = :now WHERE id = :id AND epoch = :process;
+
 -- name: settle_sent
 -- sent: of each row its id, its message and when that arrived.
 UPDATE outbox SET state = 'sent', reason = NULL, message = one.value ->> 1, settled = CAST(one.value ->> 2 AS BIGINT)
@@ -354,7 +357,7 @@ ON CONFLICT (episode, destination) DO UPDATE SET message = excluded.message;
 -- name: put_back
 UPDATE outbox SET state = :state, not_before = :until, reason = :reason, attempts = attempts + :counts,
     plain = CASE WHEN :plain = 1 THEN 1 ELSE plain END
-WHERE id = :id AND state = 'sending';
+WHERE id = :id AND state = 'sending' AND epoch = :process;
 
 -- name: hold
 -- Nothing grows too old while it is held.
@@ -365,7 +368,7 @@ WHERE id = :id AND state = 'sending';
 -- name: wait_for_platform
 UPDATE outbox SET state = 'uncertain', held_until = {least}(coalesce(:until, expires), :latest), reason = :reason,
     attempts = attempts + 1
-WHERE id = :id AND state = 'sending';
+WHERE id = :id AND state = 'sending' AND epoch = :process;
 
 -- name: platform_back
 UPDATE outbox SET held_until = NULL
@@ -509,29 +512,12 @@ WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
 -- name: digest_soon
 SELECT min(next) AS next FROM digests WHERE destination = :destination AND next BETWEEN :now AND :latest;
 
--- --- sending/lease.py
-
--- name: raise_epoch
-INSERT INTO leases (name, epoch, beat) VALUES (:name, 1, 0)
-ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + 1, beat = 0;
-
--- name: release_lease
--- A beat below zero: whoever stands by need not wait until it has stood still for long enough.
-UPDATE leases SET beat = -1 WHERE name = :name AND epoch = :epoch;
-
--- name: lease
-SELECT epoch, beat FROM leases WHERE name = :name;
-
--- name: lease_kept
--- Nobody takes it over until this transaction has ended.
-SELECT epoch, beat FROM leases WHERE name = :name {locked};
+-- --- sending/sender.py
 
 -- name: doubt_earlier
 UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending'
-WHERE settled IS NULL AND state = 'sending' AND epoch < :epoch;
-
--- name: beat
-UPDATE leases SET beat = beat + 1 WHERE name = :name AND epoch = :epoch;
+WHERE settled IS NULL AND state = 'sending'
+    AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
 
 -- --- sending/restored.py
 

@@ -6,13 +6,15 @@ steps of the schema. What only a file can do is asked of `Store.file`.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from storage.engine.place import PlaceError, Server, place_of
+from storage.engine.sharing import fence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from storage.engine.sql import Query
@@ -25,6 +27,10 @@ _BESIDE_SERVER: Final = Path("data")  # tables of tiers lie there, which people 
 
 class StoreError(Exception):
     """The database cannot be used; the text says why and what to do."""
+
+
+class LeaseLost(StoreError):  # noqa: N818 - it is what happened
+    """What was to be written is another process's by now; nothing of it was."""
 
 
 class Broken(Exception):  # noqa: N818 - it is the rule that is broken
@@ -62,6 +68,14 @@ class Engine(Protocol):
 
     def drop_before(self, before: int) -> int:
         """Drop market data that ends before a time (ms), as far as that is done at once; return how many rows went."""
+        ...
+
+    def known_as(self, process: int) -> None:
+        """Call what this process has open by its number, so that others can cut it off when it is found dead."""
+        ...
+
+    def at_once(self, query: Query, values: dict[str, Any]) -> int:
+        """Run one statement that waits for no transaction of this process; return how many rows it changed."""
         ...
 
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:
@@ -147,8 +161,19 @@ class Store:
         return self.engine.read_plain(query, values)
 
     def write(self) -> AbstractContextManager[Work]:
-        """Open a unit of work: all of it is kept, or nothing. A nested call joins the outer one."""
-        return self.engine.write()
+        """Open a unit of work: all of it is kept, or nothing. A nested call joins the outer one.
+
+        LeaseLost where it is done under a lease (sharing/fence.py) that another process has taken over.
+        """
+        held = fence.current()
+        return self.engine.write() if held is None or self.in_unit_of_work else self._write_under(held)
+
+    @contextmanager
+    def _write_under(self, held: fence.Fence) -> Iterator[Work]:
+        with self.engine.write() as work:
+            if lost := held.lost(work):
+                raise LeaseLost(f"Another process does this by now: {', '.join(lost[:3])}.")
+            yield work
 
     @property
     def saved(self) -> tuple[Path, ...]:

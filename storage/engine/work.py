@@ -60,6 +60,14 @@ class Work(Protocol):
         """
         ...
 
+    def cut_off(self, process: int) -> None:
+        """End what a process that was found dead has open, so that nobody waits for a lock that it holds.
+
+        One that was stopped in the middle of a statement would keep its locks for as long as it stands. In a file it
+        does, and no other program can write until it goes on or ends.
+        """
+        ...
+
     def hint(self, what: str) -> None:
         """Tell other programs on the same database, when all is written, that there is `what` to look at.
 

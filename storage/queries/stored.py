@@ -15,6 +15,7 @@ from signals.venues import venue_order
 from storage.alerts import itself, outbox
 from storage.alerts.sending import refusals, rests
 from storage.engine import clock_jump
+from storage.engine.sharing import leases
 from storage.market import points
 from storage.queries.freshness import is_stale
 from storage.queries.market import open_interest
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from storage.alerts.itself import OwnAlarm
     from storage.engine.clock_jump import ClockJump
     from storage.engine.database import Store
+    from storage.engine.sharing.leases import RunningProcess
     from storage.sources.coverage import Gap
     from storage.sources.differences import Difference
     from storage.sources.source_state import SourceHealth
@@ -66,10 +68,10 @@ class Status:
 
     gaps: stretches of its history that nothing fills. differing: where the archive differed lately from what had come
     live, the newest first. coverage: how much of the usual open interest answers now, None where a single venue is all
-    there is. waiting: messages in the outbox. resting: chats in
-    which something is not allowed. refused: platforms that refuse the bot's token. jump: of the clock of this machine,
-    where there was one lately. saved: copies of the database beside it, from when its file was lost. own: what
-    is wrong with perpulse itself, as its owners were told.
+    there is. waiting: messages in the outbox. resting: chats in which something is not allowed. refused: platforms that
+    refuse the bot's token. jump: of the clock of this machine, where there was one lately. saved: copies of the
+    database beside it, from when its file was lost. own: what is wrong with perpulse itself, as its owners were told.
+    processes: who runs on this database, with the leases that each holds.
     """
 
     asset: str
@@ -84,6 +86,13 @@ class Status:
     jump: ClockJump | None = None
     saved: tuple[Path, ...] = ()
     own: tuple[OwnAlarm, ...] = ()
+    processes: tuple[tuple[RunningProcess, tuple[str, ...]], ...] = ()
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Return the roles in which no process takes part."""
+        taken = {role for process, _ in self.processes for role in process.roles}
+        return tuple(role for role in ("collect", "judge", "send", "answer") if role not in taken)
 
     def in_state(self, state: InputState) -> int:
         """Count the inputs in a state."""
@@ -109,7 +118,15 @@ def read(store: Store, asset: str, now: datetime) -> Status:
         jump if (jump := clock_jump.last(store)) and abs(now - jump.at) < JUMP_IS_NEWS else None,
         store.saved,
         itself.told(store),
+        _processes(store),
     )
+
+
+def _processes(store: Store) -> tuple[tuple[RunningProcess, tuple[str, ...]], ...]:
+    held: dict[int | None, list[str]] = defaultdict(list)
+    for lease in leases.every(store).values():
+        held[lease.holder].append(lease.name)
+    return tuple((process, tuple(held[process.number])) for process in leases.running(store))
 
 
 def inputs_of(store: Store, asset: str, now: datetime) -> tuple[StoredInput, ...]:

@@ -50,7 +50,8 @@ def test_it_is_watched_backed_up_and_put_back(tmp_path: Path, exchange: Stage) -
     with running(tmp_path) as process:
         printed(tmp_path, "Market data is coming in")
         found = health(url, 200)
-        assert (found["lease"], found["channels"]) == ("held", {"terminal": "working"})
+        assert (found["processes"], found["channels"]) == (1, {"terminal": "working"})
+        assert found["holds"].keys() == {"collect", "judge", "send", "answer"}
         status, text = asked(f"{url}/metrics")
         assert status == 200
         assert 'perpulse_turns_total{outcome="good"} ' in text

@@ -4,7 +4,7 @@ Run as a program by tests/faults:
 
     python -m tests.fakes.broadcast DATABASE PLATFORM BASE_URL TOKEN SPEED LEASE
 
-SPEED: one factor for the limits of the platform; LEASE: one for the seconds of the lease. It ends with 0 when nothing
+SPEED: one factor for the limits of the platform; LEASE: one for the seconds after which a process counts as dead. It ends with 0 when nothing
 waits any more, or after SIGTERM, as the bot does: what is in flight is finished.
 """
 
@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from bot.clock import SystemClock
-from bot.delivery import lease
 from bot.delivery.dispatcher import Dispatcher
 from handlers.answer import Answer
 from storage.alerts import outbox
 from storage.engine.database import Store
+from tests.fakes import shard
 
 if TYPE_CHECKING:
     from handlers.channels.channel import Channel
@@ -49,7 +49,7 @@ async def nothing(_: str, __: Asker) -> Answer:
 
 
 async def main(database: str, platform: str, base_url: str, token: str, speed: float, lease_speed: float) -> None:
-    lease.BEAT_EVERY, lease.DEAD_AFTER = lease.BEAT_EVERY / lease_speed, lease.DEAD_AFTER / lease_speed
+    shard.hurry(lease_speed)
     store = Store(database)
     channel = channel_of(platform, base_url, token)
     limits = channel.limits
@@ -64,12 +64,15 @@ async def main(database: str, platform: str, base_url: str, token: str, speed: f
     dispatcher = Dispatcher(store, [channel], SystemClock())
     dispatcher.start()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, dispatcher.stop)
-    sending = asyncio.create_task(dispatcher.run())
+    sending, living = asyncio.create_task(dispatcher.run()), asyncio.create_task(dispatcher.holdings.run())
     while not sending.done() and outbox.waiting(store):
         await asyncio.wait([sending], timeout=0.05)
     dispatcher.stop()
     await sending
+    living.cancel()
+    await asyncio.wait([living])
     await channel.stop()
+    dispatcher.holdings.end()
     store.close()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from bot.app import sources_of
+from bot.beside import sources_of
 from bot.cli.examining.examined import Examined
 from bot.doubting import AGREES
 from bot.market.source import Ask, NotOffered, SourceError
@@ -90,11 +90,11 @@ def _clock(heard: _Heard) -> Examined:
 
 async def channel(section: ChannelConfig) -> Examined:
     """Ask one channel whether it would work."""
-    check, made = f"channel.{section.platform()}", section.make(Outside())
+    check, made = f"channel.{section.word}", section.make(Outside())
     try:
         return Examined(check, "good", await made.check())
     except SendFailed as failed:
-        return Examined(check, "mend", f"{section.title}: {failed.reason}")
+        return Examined(check, "mend", f"{section.called}: {failed.reason}")
     finally:
         await made.stop()
 

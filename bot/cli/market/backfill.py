@@ -91,7 +91,7 @@ async def close_gap(
 
     gaps: by asset, all assets that are asked for. Return what went wrong as sentences.
     """
-    from bot.app import sources_of  # noqa: PLC0415 - ccxt and the channels, half a second that the archive needs not
+    from bot.beside import sources_of  # noqa: PLC0415 - ccxt and the channels, half a second that the archive needs not
     from bot.market.collector import Collector  # noqa: PLC0415 - as above
     from bot.market.keeper import Keeper  # noqa: PLC0415 - as above
     from handlers.words.sources import sentence  # noqa: PLC0415 - as above

@@ -66,6 +66,10 @@ class OwnJudge:
         self._live: BookClock | None = None
         self._prices = LivePrices(store)
 
+    def anew(self) -> None:
+        """Learn that another process has judged them meanwhile, so that what is in memory is behind."""
+        self._rows = None
+
     def judge_live(self, now: datetime, *, started: datetime) -> list[Event]:
         """Judge the rules over price alone, once a minute; what is told of them is returned.
 

@@ -101,6 +101,13 @@ class Border:
             points = preceded(points, back)
         return points, out
 
+    def forget(self, assets: Iterable[str]) -> None:
+        """Forget what is usual of some assets: the past says it, which others have written since."""
+        for asset in assets:
+            for of in self._known.values():
+                of.pop(asset, None)
+            self._open.pop(asset, None)
+
     def admit_all(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, list[Points]]:
         """Return the assets of which every figure is usual, and the others by themselves: `admit` has to judge those.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from bot.delivery.dispatcher import SENT
+from bot.processes.roles import ROLES
 from handlers.version import VERSION
 
 if TYPE_CHECKING:
@@ -88,14 +89,24 @@ MEASURES: Final = (
         lambda _: (((VERSION, platform.python_version()), 1),),
     ),
     ExportedMeasure(
-        "perpulse_lease_held",
+        "perpulse_leases_held",
         "gauge",
-        "1 where this process sends, 0 where it stands by.",
+        "What this process does of what several share: leases by role; none where it stands by.",
         "Health",
-        "Sends",
-        "bool",
+        "Leases",
+        "short",
+        ("role",),
+        lambda look: (((role,), look.holds.get(role, 0)) for role in ROLES),
+    ),
+    ExportedMeasure(
+        "perpulse_processes",
+        "gauge",
+        "Processes on this database that live, this one included.",
+        "Health",
+        "Processes",
+        "short",
         (),
-        lambda look: _one(look.holds_lease),
+        lambda look: _one(look.processes),
     ),
     ExportedMeasure(
         "perpulse_last_good_turn_timestamp_seconds",

@@ -30,6 +30,7 @@ WORDS: Final[Mapping[str, str]] = {
     "least": "least",
     "greatest": "greatest",
     "locked": "FOR UPDATE",
+    "shared": "FOR SHARE",
     "kept": "FOR KEY SHARE OF d",  # a place that is being forgotten is waited for, and then left out
     "claimed": "FOR UPDATE OF o SKIP LOCKED",
 }
@@ -62,6 +63,16 @@ BEGIN_STEPS: Final = (
 NOTE_STEP: Final = f"INSERT INTO {STEPS} (name) VALUES (%(name)s)"  # noqa: S608 - ours
 ALONE: Final = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || %(what)s, 0))"
 HINT: Final = "SELECT pg_notify('perpulse', current_schema() || ' ' || %(what)s)"
+PROCESS: Final = "perpulse {}"  # what the connection that writes is called, by the number of its process
+KNOWN_AS: Final = "SELECT set_config('application_name', %(name)s, false)"
+# Only what waits for its client: who is at work is waited for. Where two processes came in as different users of the
+# server, one may not end what the other has open.
+CUT_OFF: Final = (
+    "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE application_name = %(name)s "
+    "AND datname = current_database() AND wait_event_type = 'Client' "
+    "AND clock_timestamp() - state_change >= make_interval(secs => %(stood)s) "
+    "AND pg_has_role(usesysid, 'USAGE') AND pid <> pg_backend_pid()"
+)
 LISTEN: Final = "LISTEN perpulse"
 HERE: Final = "SELECT current_schema()"
 NUMBERED: Final = (

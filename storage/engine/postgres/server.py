@@ -61,6 +61,8 @@ class DatabaseServer:
         self._writer: psycopg.Connection[Any] | None = None
         self._quarters: set[str] = set()
         self._ready = False
+        self._name = ""
+        self._named: psycopg.Connection[Any] | None = None
 
     @property
     def exists(self) -> bool:
@@ -138,14 +140,31 @@ class DatabaseServer:
         self._prepare()
         if self._writer is not None and not self._writer.closed:
             try:
-                self._writer.execute("BEGIN")
+                return self._in_transaction(self._writer)
             except psycopg.OperationalError:
                 self._writer.close()
-            else:
-                return self._writer
         self._writer = self._connect_writer()
-        self._writer.execute("BEGIN")
-        return self._writer
+        return self._in_transaction(self._writer)
+
+    def _in_transaction(self, connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+        if self._name and self._named is not connection:
+            connection.execute(dialect.KNOWN_AS, {"name": self._name})
+            self._named = connection
+        connection.execute("BEGIN")
+        return connection
+
+    def known_as(self, process: int) -> None:
+        """Call the connection that writes by the number of a process, so that others can cut it off."""
+        with self._writing:
+            self._name, self._named = dialect.PROCESS.format(process), None
+
+    def at_once(self, query: Query, values: dict[str, Any]) -> int:
+        """Run one statement beside the transaction that is under way, and return how many rows it changed."""
+        try:
+            with self._readers().connection() as connection:
+                return connection.execute(said(query.text).encode(), values).rowcount
+        except psycopg.Error as error:
+            raise self._explained(error) from error
 
     def purge(self) -> bool:
         """Have the server free the places of rows that were deleted; it writes over them, and over its log, in time."""
@@ -209,7 +228,8 @@ class DatabaseServer:
         pool = self._pool
         if pool is not None:
             return pool
-        self._prepare()
+        if not self._ready:  # else nobody waits for what is being written
+            self._prepare()
         with self._opening:
             if self._pool is None:
                 self._pool = ConnectionPool(

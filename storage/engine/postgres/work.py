@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from storage.engine.sql import Query
     from storage.engine.work import Row
 
+STOOD: Final = 2.0  # seconds that a connection waits for its client: who is at work says something more often
 _COPIED: Final = 50  # rows from which on COPY pays
 _INSERT: Final = re.compile(r"INSERT INTO (\w+) \(([^()]+)\)\s+VALUES \(([^()]+)\)(.*)", re.DOTALL)
 _CONFLICT: Final = re.compile(r"ON CONFLICT \(([^()]+)\)")
@@ -114,6 +115,10 @@ class ServerWork:
     def alone(self, what: str) -> None:
         """Wait until no other transaction does `what`, and keep all others from it until this one has ended."""
         self.connection.execute(dialect.ALONE, {"what": what})
+
+    def cut_off(self, process: int) -> None:
+        """Have the server end what a process has open, and wait for that; a statement that it began is undone."""
+        self.connection.execute(dialect.CUT_OFF, {"name": dialect.PROCESS.format(process), "stood": STOOD})
 
     def hint(self, what: str) -> None:
         """Have the server tell who listens, when this transaction is kept."""

@@ -72,6 +72,7 @@ SQLITE: Final = Dialect(
         "least": "min",
         "greatest": "max",
         "locked": "",  # whoever writes is alone: a row that was read cannot change before it is written
+        "shared": "",
         "kept": "",
         "claimed": "",
     },

@@ -82,6 +82,9 @@ class FileWork:
     def alone(self, what: str) -> None:
         """Do nothing: a file has one writer at a time."""
 
+    def cut_off(self, process: int) -> None:
+        """Do nothing: what another program has open in a file ends with it alone."""
+
     def hint(self, what: str) -> None:
         """Do nothing: nobody listens to a file."""
 
@@ -166,6 +169,14 @@ class DatabaseFile:
     def drop_before(self, before: int) -> int:  # noqa: ARG002 - as on a server
         """Drop nothing: a file has no parts, and rows go one by one."""
         return 0
+
+    def known_as(self, process: int) -> None:
+        """Do nothing: nobody can cut off a program that has a file open."""
+
+    def at_once(self, query: Query, values: dict[str, Any]) -> int:
+        """Run one statement and return how many rows it changed; in a file it waits for its turn like any other."""
+        with self.write() as work:
+            return work.run(query, **values)
 
     def listen(self, heard: Callable[[str], None]) -> Callable[[], None]:  # noqa: ARG002 - as on a server
         """Hear nothing: nobody hints in a file."""

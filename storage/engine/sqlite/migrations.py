@@ -725,6 +725,27 @@ def m021_own_states(db: Any) -> None:
     db.execute("CREATE TABLE own_assets (number INTEGER PRIMARY KEY, asset TEXT NOT NULL UNIQUE) STRICT")
 
 
+def m022_processes(db: Any) -> None:
+    """Keep which processes run, who of them does what, and what those who answer ask of those who collect.
+
+    A lease without a holder is free. The one lease of before, that of the sender, is as free as after a stop: whoever
+    takes one of the new ones finds in doubt what was being sent. `answered` is 1 where something new was stored.
+    """
+    db.execute("DROP TABLE leases")
+    db.execute(
+        "CREATE TABLE processes (id INTEGER PRIMARY KEY AUTOINCREMENT, place TEXT NOT NULL, roles TEXT NOT NULL, "
+        "started INTEGER NOT NULL, beat INTEGER NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE leases (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, holder INTEGER REFERENCES processes) "
+        "STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE wishes (id INTEGER PRIMARY KEY AUTOINCREMENT, asset TEXT NOT NULL, made INTEGER NOT NULL, "
+        "answered INTEGER) STRICT"
+    )
+
+
 def m024_outbox_waits(db: Any) -> None:
     """Find what waits in the outbox by one column that changes once in the life of a row: when it was settled.
 

@@ -9,10 +9,11 @@ import pytest
 
 from bot.cli import move
 from bot.cli.examining import stored
-from storage.alerts.sending import lease
 from storage.engine.database import Store
+from storage.engine.sharing import leases
 from tests import postgres
 from tests.bot.commandline import GOOD, HEADER, written
+from tests.storage import senders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +45,11 @@ def test_a_bot_that_runs_is_stopped_first(
 ) -> None:
     monkeypatch.setattr(move, "_WATCHED", 0.3)
     store, stopped = Store(tmp_path / "a.db"), threading.Event()
-    epoch = lease.take(store)
+    number = senders.take(store)
 
     def live() -> None:
         while not stopped.wait(0.02):
-            lease.beat(store, epoch)
+            leases.beat(store, number)
 
     thread = threading.Thread(target=live)
     thread.start()

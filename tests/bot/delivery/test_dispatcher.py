@@ -12,10 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-import structlog
 
 from bot.delivery.dispatcher import IN_FLIGHT, Dispatcher
-from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
+from bot.processes.holdings import BEAT_EVERY, DEAD_AFTER
 from handlers.channels.channel import Limits
 from handlers.channels.failure import (
     ChatGone,
@@ -585,55 +584,30 @@ async def test_an_outcome_waits_for_a_database_that_is_held(bench: Bench, monkey
     assert len(bench.channel.said) == 2
 
 
-async def test_who_starts_last_sends_and_the_other_takes_over_when_it_dies(bench: Bench) -> None:
+async def test_of_two_processes_one_sends_and_the_other_takes_over_when_it_dies(bench: Bench) -> None:
     for n in range(3):
         bench.place(str(n))
     other_channel = FakeChannel()
     other = Dispatcher(bench.store, [other_channel], bench.clock, again_after=0.01)
-    other.start()
+    other.start()  # in the place of the first: it is taken for an earlier life of the same program
     bench.tell()
-    assert await bench.dispatcher._holds_lease() is False
+    bench.dispatcher.holdings.look()
     await bench.turns(1)
     assert bench.channel.asked == []
-    assert await other._holds_lease()
     assert await other.turn() == 1  # and dies
     for _ in range(int(DEAD_AFTER) + 2):
-        held = await bench.dispatcher._holds_lease()
+        bench.dispatcher.holdings.look()
         bench.clock.forward(1)
-    assert held
+    assert bench.dispatcher.holdings.holds("send", "telegram")
     await bench.turns(2)
     assert (len(other_channel.said), len(bench.channel.said)) == (1, 2)
     assert await other.turn() == 0
-    assert await other._holds_lease() is False
 
 
-async def test_who_stops_in_order_hands_over_at_once(bench: Bench) -> None:
-    bench.place()
-    other = Dispatcher(bench.store, [FakeChannel()], bench.clock)
-    other.start()
-    assert not await bench.dispatcher._holds_lease()
-    bench.clock.forward(1)
-    bench.dispatcher.release()  # of what it does not hold
-    assert await other._holds_lease()
-    running = asyncio.create_task(other.run())
-    await asyncio.sleep(0)
-    other.stop()
-    await running
-    other.release()
-    with structlog.testing.capture_logs() as logs:
-        assert await bench.dispatcher._holds_lease(), "no second of silence is waited for"
-    assert [entry.get("why") for entry in logs] == ["the other one ended"]
-    bench.clock.forward(BEAT_EVERY)
-    assert await bench.dispatcher._holds_lease()
-    bench.tell()
-    await bench.turns(2)
-    assert bench.states() == ["sent"]
-
-
-async def test_who_is_stopped_with_a_message_on_its_way_hands_nothing_over(bench: Bench) -> None:
+async def test_with_a_message_on_its_way_nothing_is_handed_over(bench: Bench) -> None:
+    assert bench.dispatcher.idle
     bench.dispatcher.platforms["telegram"].in_flight.add(waiting := asyncio.create_task(asyncio.sleep(60)))
-    bench.dispatcher.release()
-    assert bench.dispatcher._lease.held
+    assert not bench.dispatcher.idle
     waiting.cancel()
 
 
@@ -644,17 +618,9 @@ async def test_what_had_landed_is_written_by_who_loses_the_lease(bench: Bench) -
     await asyncio.gather(*bench.dispatcher.platforms["telegram"].in_flight)
     assert (len(bench.channel.said), bench.states()) == (1, ["sending"])
     Dispatcher(bench.store, [FakeChannel()], bench.clock).start()
-    bench.clock.forward(BEAT_EVERY)  # so that it notices at once
+    bench.clock.forward(BEAT_EVERY)
+    bench.dispatcher.holdings.look()
     running = asyncio.create_task(bench.dispatcher.run())
     await until(lambda: bench.states() == ["sent"])
     bench.dispatcher.stop()
     await running
-
-
-async def test_a_living_holder_is_left_alone(bench: Bench) -> None:
-    other = Dispatcher(bench.store, [FakeChannel()], bench.clock)
-    other.start()
-    for _ in range(60):
-        assert await other._holds_lease()
-        assert not await bench.dispatcher._holds_lease()
-        bench.clock.forward(1)

@@ -28,12 +28,11 @@ from handlers.channels.failure import (
 )
 from storage.alerts import outbox
 from storage.alerts.outbox import Claim, Notice
-from storage.alerts.sending import lease
 from storage.engine.database import Store
 from storage.people import destinations
 from tests.fakes.channel import HandClock
 from tests.fakes.notices import claim_from, ready
-from tests.storage import beside
+from tests.storage import beside, senders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +71,10 @@ class Counter:
     clock: HandClock
 
     def claim(self) -> Claim:
-        epoch = lease.take(self.store)
-        (claim,) = claim_from(self.store, now=self.clock.now(), epoch=epoch, platforms=["any"], limit=1, resting=set())
+        process = senders.take(self.store, "any")
+        (claim,) = claim_from(
+            self.store, now=self.clock.now(), process=process, platforms=["any"], limit=1, resting=set()
+        )
         return claim
 
     def fails(self, failed: SendFailed) -> None:

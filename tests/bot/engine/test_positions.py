@@ -322,7 +322,7 @@ async def test_the_program_judges_positions_and_asks_about_addresses(tmp_path: P
         clock.forward(60)
         house.mark(at(0.15))
         await app.turn()
-        await app._follow()
+        await app.following.turn()
         await app.dispatcher.drain()
         clock.forward(5)
         await app.dispatcher.drain()

@@ -109,7 +109,7 @@ def in_virtual_time(tmp_path: Path) -> Callable[[Callable[[Rig], Awaitable[Found
 def test_a_venue_that_hangs_delays_nobody(in_virtual_time: Any) -> None:
     async def story(rig: Rig) -> None:
         rig.venues["bybit"].takes = 1e9
-        running = asyncio.create_task(rig.collector.run(["BTC", "ETH"]))
+        running = asyncio.create_task(rig.collector.run(lambda: ["BTC", "ETH"]))
         for minutes in range(1, 6):
             await asyncio.sleep(minutes * 60 - rig.passed())
             for venue in ("binance", "okx"):
@@ -192,7 +192,7 @@ def test_asking_passes_by_a_long_round(in_virtual_time: Any) -> None:
 
     async def story(rig: Rig) -> None:
         rig.venues["binance"].takes = 5.0
-        running = asyncio.create_task(rig.collector.run([f"A{number}" for number in range(40)]))
+        running = asyncio.create_task(rig.collector.run(lambda: [f"A{number}" for number in range(40)]))
         await asyncio.sleep(11)
         rig.venues["binance"].takes = 0.5
         asking = rig.collector.ask("DOGE")
@@ -206,7 +206,7 @@ def test_asking_passes_by_a_long_round(in_virtual_time: Any) -> None:
 
 def test_one_who_asks_in_vain_calls_no_topic_down(in_virtual_time: Any) -> None:
     async def story(rig: Rig) -> None:
-        running = asyncio.create_task(rig.collector.run(["BTC"]))
+        running = asyncio.create_task(rig.collector.run(lambda: ["BTC"]))
         await asyncio.sleep(5)
         rig.venues["okx"].fails = True
         asking = rig.collector.ask("DOGE")
@@ -230,7 +230,7 @@ def test_a_full_disk_loses_nothing_that_came(in_virtual_time: Any, monkeypatch: 
     monkeypatch.setattr(Keeper, "_write", fails)
 
     async def story(rig: Rig) -> None:
-        running = asyncio.create_task(rig.collector.run(["BTC"]))
+        running = asyncio.create_task(rig.collector.run(lambda: ["BTC"]))
         await asyncio.sleep(40)
         full["is"] = False
         await asyncio.sleep(16)

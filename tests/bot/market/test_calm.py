@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.app import App, build, sources_of
+from bot.app import App, build
+from bot.beside import sources_of
 from bot.clock import ReplayClock
 from bot.config import Config, Market
 from signals.inputs import INPUTS

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from bot.app import sources_of
+from bot.beside import sources_of
 from bot.cli.playing.playback import followed, play, settings_for
 from bot.clock import ReplayClock
 from bot.config import Config, Market

@@ -172,12 +172,6 @@ async def test_a_backup_that_fails_is_told_and_is_over_when_one_is_made(station:
     assert station.said()[-1][1].startswith("Backups are made again")
 
 
-async def test_who_stands_by_tells_nothing(station: Station) -> None:
-    station.watched.desk.dispatcher._lease.held = False
-    await station.lives(30 * MINUTE, data=False, sends=False)
-    assert itself.told(station.watched.desk.store) == ()
-
-
 async def test_quiet_hours_hold_it_and_a_budget_and_only_do_not(station: Station) -> None:
     place = destinations.private_of(station.watched.desk.store, "telegram", OWNER)
     assert place
@@ -234,7 +228,7 @@ async def test_a_refused_token_is_told_to_owners_once_also_across_a_restart(tmp_
     desk = watched.desk
     place = destinations.ensure(desk.store, "telegram", OWNER, None, kind="private", title=None, now=NOW, person=OWNER)
 
-    async def places() -> list[int]:
+    async def places(_: str) -> list[int]:
         return [place.id]
 
     def start() -> None:

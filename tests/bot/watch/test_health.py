@@ -36,7 +36,7 @@ async def test_one_that_is_well_is_ready_and_says_what_that_rests_on(watched: Wa
     assert found["newest_figure"] == "2026-01-15T13:00:00+00:00"
     assert found["last_good_turn"] == "2026-01-15T13:00:00+00:00"
     assert found["channels"] == {"telegram": "working"}
-    assert found["lease"] == "held"
+    assert (found["holds"], found["processes"]) == ({"send": 3}, 1)
     assert found["outbox"] == {"queued": 0, "held": 0, "sending": 0, "uncertain": 0}
 
 
@@ -128,6 +128,6 @@ async def test_one_that_has_just_started_is_not_ready_yet(watched: Watched, tmp_
 
 
 async def test_who_stands_by_is_ready_and_says_so(watched: Watched) -> None:
-    watched.desk.dispatcher._lease.held = False
+    watched.desk.dispatcher.holdings.give_up("send", ["telegram", "late news", "own alarms"])
     found = health.report(await watched.look())
-    assert (found["ready"], found["lease"]) == (True, "standing by")
+    assert (found["ready"], found["holds"]) == (True, {})

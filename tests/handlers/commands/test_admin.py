@@ -13,6 +13,7 @@ from storage.alerts import itself
 from storage.engine import clock_jump
 from storage.engine.clock_jump import ClockJump
 from storage.engine.presence import saved_name
+from storage.engine.sharing import leases
 from storage.market import points
 from storage.sources import coverage, differences, source_state
 from storage.sources.coverage import Gap
@@ -163,6 +164,32 @@ def test_status_says_what_is_wrong_with_the_bot_itself(desk: Callable[..., Any])
     assert "The disk of the database is nearly full since 15 January 22:00 UTC." in lines(here)
     assert "No source has given a figure since 15 January 22:00 UTC." in lines(here)
     assert list(here.ask("/status").values["own_alarms"]) == ["disk", "no data"]
+
+
+def test_status_says_who_does_what_where_there_are_several(desk: Callable[..., Any]) -> None:
+    here = desk("bundled", "2026-01-16")
+    assert here.ask("/status").values["processes"] == {}
+    works = {
+        "collect,judge": ["collect BTC", "collect ETH", "collect MARKET", "collect streams", "judge digests"],
+        "judge": [f"judge {asset}" for asset in ("BTC", "ETH", "SOL", "XRP")],
+        "send,answer": ["send telegram", "send discord", "send late news", "answer telegram"],
+        "answer": [],
+    }
+    for number, (roles, names) in enumerate(works.items()):
+        leases.begin(here.store, f"elsewhere {number} {number}", roles.split(","), here.now)
+        with here.store.write() as work:
+            leases.take(work, number + 1, names)
+    said = lines(here)
+    place = said.index("Processes that share the work:")
+    assert said[place + 1 : place + 5] == [
+        "– 1 collects BTC and ETH and judges no asset",
+        "– 2 judges 4 assets",
+        "– 3 sends to Discord and Telegram and answers in Telegram",
+        "– 4 stands by",
+    ]
+    leases.end(here.store, 1)
+    assert "– nobody collects: start a process with --role collect" in lines(here)
+    assert here.ask("/status").values["processes"]["2"] == works["judge"]
 
 
 def test_status_names_what_was_saved_of_a_lost_database(desk: Callable[..., Any]) -> None:

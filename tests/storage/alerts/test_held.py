@@ -11,10 +11,10 @@ from signals.alerts.episodes import Transition
 from signals.units import to_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.alerts.sending import held, lease
+from storage.alerts.sending import held
 from storage.people import destinations
 from tests.fakes.notices import claim_from, ready, sent_from
-from tests.storage import beside
+from tests.storage import beside, senders
 
 if TYPE_CHECKING:
     from storage.alerts.outbox import Claim
@@ -40,7 +40,7 @@ def tell(store: Store, to: int, kind: str = "fired", number: int | None = None, 
 
 
 def take(store: Store, now: datetime = NOW) -> list[Claim]:
-    return claim_from(store, now=now, epoch=lease.take(store), platforms=["telegram"], limit=8)
+    return claim_from(store, now=now, process=senders.take(store), platforms=["telegram"], limit=8)
 
 
 def send(store: Store, message: str, now: datetime = NOW) -> None:

@@ -10,12 +10,12 @@ import pytest
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.alerts.sending import lease, rests
+from storage.alerts.sending import rests
 from storage.engine.database import Broken
 from storage.engine.sql import Query
 from storage.people import destinations
 from tests.fakes.notices import claim_from, sent_from
-from tests.storage import beside
+from tests.storage import beside, senders
 
 if TYPE_CHECKING:
     from storage.alerts.outbox import Claim
@@ -49,8 +49,8 @@ def episode(store: Store, asset: str = "BTC") -> int:
         return episodes.record(connection, ("oi_drawdown", asset), fired, None)
 
 
-def claims(store: Store, epoch: int, *, now: datetime = NOW, limit: int = 8, **more: Any) -> list[Claim]:
-    return claim_from(store, now=now, epoch=epoch, platforms=["telegram"], limit=limit, **more)
+def claims(store: Store, process: int, *, now: datetime = NOW, limit: int = 8, **more: Any) -> list[Claim]:
+    return claim_from(store, now=now, process=process, platforms=["telegram"], limit=limit, **more)
 
 
 def expired(store: Store, *, now: datetime) -> dict[int, list[Notice]]:
@@ -109,19 +109,19 @@ def test_the_most_urgent_first_then_the_oldest(store: Store) -> None:
     for n, rank in enumerate(("notice", "critical", "warning", "critical")):
         place(store, f"1{n}", (f"rule {n}", "*"))
         announce(store, notice(rank=rank, rule=f"rule {n}"))
-    assert [claim.chat for claim in claims(store, lease.take(store))] == ["11", "13", "12", "10"]
+    assert [claim.chat for claim in claims(store, senders.take(store))] == ["11", "13", "12", "10"]
 
 
 def test_one_in_flight_per_destination(store: Store) -> None:
     place(store)
     announce(store, notice())
     announce(store, notice(rank="critical"))
-    epoch = lease.take(store)
-    (urgent,) = claims(store, epoch)
+    process = senders.take(store)
+    (urgent,) = claims(store, process)
     assert urgent.rows[0].notice.rank == "critical"
-    assert claims(store, epoch) == []
+    assert claims(store, process) == []
     sent_from(store, urgent, "1", now=NOW)
-    (other,) = claims(store, epoch)
+    (other,) = claims(store, process)
     assert other.rows[0].notice.rank == "notice"
 
 
@@ -131,9 +131,9 @@ def test_a_thousand_rows_of_one_chat_do_not_hide_another_chat(store: Store) -> N
         for _ in range(1000):
             outbox.announce(connection, notice(rank="critical", rule="busy"), now=NOW, expires=SOON)
         outbox.announce(connection, notice(rule="other"), now=NOW, expires=SOON)
-    epoch = lease.take(store)
-    assert [claim.destination for claim in claims(store, epoch, resting=[busy])] == [other]
-    assert [claim.destination for claim in claims(store, epoch)] == [busy]
+    process = senders.take(store)
+    assert [claim.destination for claim in claims(store, process, resting=[busy])] == [other]
+    assert [claim.destination for claim in claims(store, process)] == [busy]
 
 
 @pytest.mark.parametrize(
@@ -150,26 +150,23 @@ def test_how_many_are_taken(store: Store, more: dict[str, Any], count: int) -> N
     place(store, "12")
     place(store, "13", platform="discord")
     announce(store, notice())
-    assert len(claims(store, lease.take(store), **more)) == count
+    assert len(claims(store, senders.take(store), **more)) == count
 
 
-def test_an_old_epoch_takes_nothing_and_gives_no_sign_of_life(store: Store) -> None:
+def test_an_old_process_takes_nothing(store: Store) -> None:
     place(store)
     announce(store, notice())
-    old, new = lease.take(store), lease.take(store)
+    old, new = senders.take(store), senders.take(store)
     assert claims(store, old) == []
-    assert not lease.beat(store, old)
-    assert lease.beat(store, new)
-    assert lease.seen(store) == (new, 1)
     assert len(claims(store, new)) == 1
 
 
 def test_a_new_holder_doubts_what_the_old_one_was_sending(store: Store) -> None:
     place(store)
     announce(store, notice())
-    (first,) = claims(store, lease.take(store))
+    (first,) = claims(store, senders.take(store))
     assert not first.uncertain
-    (again,) = claims(store, lease.take(store))
+    (again,) = claims(store, senders.take(store))
     assert again.uncertain
     assert (again.id, again.nonce) == (first.id, first.nonce)
     assert len(first.nonce) == 16
@@ -187,10 +184,10 @@ def test_a_new_holder_doubts_what_the_old_one_was_sending(store: Store) -> None:
 def test_a_row_waits_for_its_time(store: Store, ahead: timedelta, due: bool) -> None:
     place(store)
     announce(store, notice())
-    epoch = lease.take(store)
-    (one,) = claims(store, epoch)
+    process = senders.take(store)
+    (one,) = claims(store, process)
     outbox.later(store, one, NOW + ahead, "not now", now=NOW, counts=True)
-    assert [claim.attempts for claim in claims(store, epoch)] == [1] * due
+    assert [claim.attempts for claim in claims(store, process)] == [1] * due
 
 
 def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store: Store) -> None:
@@ -199,9 +196,9 @@ def test_a_chat_that_rests_holds_back_all_that_is_for_it_and_that_survives(store
     announce(store, notice())
     rests.rest(store, one, NOW + timedelta(seconds=300))
     announce(store, notice(rank="critical"))
-    assert [claim.chat for claim in claims(store, lease.take(store))] == ["12"]
+    assert [claim.chat for claim in claims(store, senders.take(store))] == ["12"]
     late = NOW + timedelta(seconds=301)
-    assert [claim.chat for claim in claims(store, lease.take(store), now=late)] == ["11", "12"]
+    assert [claim.chat for claim in claims(store, senders.take(store), now=late)] == ["11", "12"]
 
 
 # -- one episode, one message -----------------------------------------------------------------------------------------
@@ -211,12 +208,12 @@ def test_a_sent_message_is_known_to_the_next_notice_of_its_episode(store: Store)
     place(store)
     number = episode(store)
     announce(store, notice(episode=number))
-    epoch = lease.take(store)
-    (one,) = claims(store, epoch)
+    process = senders.take(store)
+    (one,) = claims(store, process)
     assert (one.message, one.rows[0].announced) == (None, False)
     sent_from(store, one, "77p", now=NOW)
     announce(store, notice("escalated", "critical", episode=number))
-    (two,) = claims(store, epoch)
+    (two,) = claims(store, process)
     assert (two.message, two.rows[0].announced) == ("77p", True)
 
 
@@ -228,7 +225,7 @@ def test_what_waits_is_merged_into_what_comes_later(store: Store) -> None:
     place(store, "12")  # asks only after the episode began
     announce(store, notice("resolved", at=NOW + SECOND, episode=number))
     assert states(store) == ["merged", "queued", "queued", "queued"]
-    found = {(claim.chat, claim.rows[0].announced) for claim in claims(store, lease.take(store))}
+    found = {(claim.chat, claim.rows[0].announced) for claim in claims(store, senders.take(store))}
     assert ("12", False) in found
 
 
@@ -236,8 +233,8 @@ def test_a_row_in_flight_is_merged_only_when_it_comes_back(store: Store) -> None
     place(store)
     number = episode(store)
     announce(store, notice(episode=number))
-    epoch = lease.take(store)
-    (one,) = claims(store, epoch)
+    process = senders.take(store)
+    (one,) = claims(store, process)
     announce(store, notice("resolved", at=NOW + SECOND, episode=number))
     assert states(store) == ["sending", "queued"]
     outbox.later(store, one, NOW, "flood", now=NOW, counts=False)
@@ -248,8 +245,8 @@ def test_a_later_notice_that_failed_takes_nothing_with_it(store: Store) -> None:
     place(store)
     number = episode(store)
     announce(store, notice(episode=number))
-    epoch = lease.take(store)
-    (one,) = claims(store, epoch)
+    process = senders.take(store)
+    (one,) = claims(store, process)
     announce(store, notice("resolved", "critical", at=NOW + SECOND, episode=number))
     beside.rows(store, "UPDATE outbox SET state = 'dead' WHERE id > ?", one.id)
     outbox.later(store, one, NOW, "flood", now=NOW, counts=False)
@@ -275,7 +272,7 @@ def test_what_is_too_old_is_handed_over_once(store: Store) -> None:
 def test_what_is_being_sent_does_not_expire_under_it(store: Store) -> None:
     place(store)
     announce(store, notice(), expires=NOW + SECOND)
-    claims(store, lease.take(store))
+    claims(store, senders.take(store))
     assert expired(store, now=NOW + timedelta(days=1)) == {}
 
 
@@ -284,7 +281,7 @@ def test_a_destination_that_is_gone_ends_all_its_rows_with_the_reason(store: Sto
     place(store, "12")
     announce(store, notice())
     announce(store, notice())
-    claims(store, lease.take(store), limit=1)
+    claims(store, senders.take(store), limit=1)
     assert outbox.gone(store, one, "blocked by the user", now=NOW) == 2
     rows = beside.rows(store, "SELECT state, reason, settled FROM outbox WHERE destination = ?", one)
     assert {tuple(row) for row in rows} == {("dead", "blocked by the user", 1000 * int(NOW.timestamp()))}
@@ -295,7 +292,7 @@ def test_a_message_that_arrives_while_its_group_is_merged_is_kept_for_the_new_on
     old = place(store, "-20")
     number = episode(store)
     announce(store, notice(episode=number))
-    (one,) = claims(store, lease.take(store))
+    (one,) = claims(store, senders.take(store))
     new = place(store, "-100")
     destinations.moved(store, "telegram", "-20", "-100")
     sent_from(store, one, "5", now=NOW)
@@ -343,7 +340,7 @@ def test_what_belongs_to_no_episode_goes_with_its_rule_in_its_chat(store: Store)
     held = announce(store, notice("source", rule="sources", asset="MARKET", payload={"text": "held"}))
     assert held
     beside.rows(store, "UPDATE outbox SET held_for = 'quiet' WHERE id > (SELECT max(id) - 2 FROM outbox)")
-    found = claims(store, lease.take(store), together=lambda _, __: True)
+    found = claims(store, senders.take(store), together=lambda _, __: True)
     assert {claim.destination: [row.notice.payload["text"] for row in claim.rows] for claim in found} == {
         here: [0, 1],
         there: [0, 1],

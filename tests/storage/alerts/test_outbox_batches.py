@@ -13,12 +13,12 @@ from signals.alerts.episodes import Transition
 from signals.units import to_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.alerts.sending import lease, rests
+from storage.alerts.sending import rests
 from storage.people import destinations
 from storage.people.switches import Switch, switch
 from tests.examples import examples
 from tests.fakes.notices import claim_from, sent_from
-from tests.storage import beside
+from tests.storage import beside, senders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ NOTICES = st.lists(
 
 
 def fill(store: Store, told: Sequence[tuple[str, bool, str, Any, set[int]]]) -> int:
-    """Write chats, one of which has switched something and one of which was barred, and notices; return the epoch."""
+    """Write chats, one of which has switched something and one of which was barred, and notices; return who sends."""
     places = [
         destinations.ensure(store, "telegram", chat, None, kind="private", title=None, now=NOW).id for chat in CHATS
     ]
@@ -57,14 +57,14 @@ def fill(store: Store, told: Sequence[tuple[str, bool, str, Any, set[int]]]) -> 
             episode = episodes.record(work, (rule, asset), fired, None) if of_episode else None
             notice = Notice("fired", rank, NOW, {"number": number}, episode, rule, asset)
             outbox.announce_among(work, [places[chat] for chat in sorted(chats)], notice, now=NOW, expires=NOW + SECOND)
-    return lease.take(store)
+    return senders.take(store)
 
 
-def rounds(store: Store, epoch: int, *, limit: int) -> list[list[Claim]]:
+def rounds(store: Store, process: int, *, limit: int) -> list[list[Claim]]:
     """Claim and settle until nothing is due: so many at a time, each round settled at once."""
     found = []
     while claims := claim_from(
-        store, now=NOW, epoch=epoch, platforms=["telegram"], limit=limit, together=lambda _, other: other.id % 3 > 0
+        store, now=NOW, process=process, platforms=["telegram"], limit=limit, together=lambda _, other: other.id % 3 > 0
     ):
         found.append(claims)
         with store.write() as work:
@@ -86,8 +86,8 @@ def left(store: Store) -> list[list[Any]]:
 @examples(30)
 def test_what_is_claimed_at_once_is_what_is_claimed_one_by_one(module_stores: Stores, told: list[Any]) -> None:
     with module_stores.one() as many, module_stores.one() as single:
-        epochs = fill(many, told), fill(single, told)
-        (at_once, *_), found = rounds(many, epochs[0], limit=len(CHATS)), rounds(single, epochs[1], limit=1)
+        processes = fill(many, told), fill(single, told)
+        (at_once, *_), found = rounds(many, processes[0], limit=len(CHATS)), rounds(single, processes[1], limit=1)
         first: dict[int, Claim] = {}
         for (claim,) in found:
             first.setdefault(claim.destination, claim)
@@ -131,8 +131,8 @@ def claim_without_chance(claim: Claim) -> tuple[Any, ...]:
 def test_what_is_settled_at_once_is_as_if_settled_one_by_one(module_stores: Stores, told: list[Any]) -> None:
     with module_stores.one() as many, module_stores.one() as single:
         for store in (many, single):
-            epoch = fill(store, told)
-            claims = claim_from(store, now=NOW, epoch=epoch, platforms=["telegram"], limit=9, together=_all)
+            process = fill(store, told)
+            claims = claim_from(store, now=NOW, process=process, platforms=["telegram"], limit=9, together=_all)
             landed = [(one, None if one.id % 4 == 0 else f"message {one.id}", NOW + SECOND * one.id) for one in claims]
             if store is many:
                 with store.write() as work:
@@ -156,8 +156,8 @@ def _all(_: OutboxRow, __: OutboxRow) -> bool:
 
 @pytest.mark.parametrize("message", ["7", '"; DROP TABLE outbox', "zwölf 🟢", "{}", "1e3", "null"])
 def test_a_message_is_kept_as_its_platform_named_it(store: Store, message: str) -> None:
-    epoch = fill(store, [("oi_drawdown", True, "BTC", "notice", {0})])
-    (claim,) = claim_from(store, now=NOW, epoch=epoch, platforms=["telegram"], limit=8)
+    process = fill(store, [("oi_drawdown", True, "BTC", "notice", {0})])
+    (claim,) = claim_from(store, now=NOW, process=process, platforms=["telegram"], limit=8)
     sent_from(store, claim, message, now=NOW)
     outcome, kept, _ = left(store)
     assert [row[3] for row in outcome] == [message]
@@ -166,11 +166,11 @@ def test_a_message_is_kept_as_its_platform_named_it(store: Store, message: str) 
 
 def test_two_messages_of_an_episode_in_a_chat_that_was_merged_leave_the_newer_one(store: Store) -> None:
     """What was under way to both names of a group when they became one is settled in one statement."""
-    epoch = fill(store, [("oi_drawdown", True, "BTC", "notice", {0, 1})])
+    process = fill(store, [("oi_drawdown", True, "BTC", "notice", {0, 1})])
     with store.write() as work:
         told = Notice("escalated", "notice", NOW, {}, 1, "oi_drawdown", "BTC")
         outbox.announce_among(work, [3], told, now=NOW, expires=NOW + SECOND)
-    claims = claim_from(store, now=NOW, epoch=epoch, platforms=["telegram"], limit=8)
+    claims = claim_from(store, now=NOW, process=process, platforms=["telegram"], limit=8)
     destinations.moved(store, "telegram", "13", "12")
     with store.write() as work:
         outbox.sent(work, [(one, f"message {one.id}", NOW) for one in claims])

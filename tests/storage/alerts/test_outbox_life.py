@@ -24,11 +24,10 @@ from hypothesis.stateful import (
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Claim, Notice
-from storage.alerts.sending import lease
 from storage.people import destinations
 from tests.examples import examples
 from tests.fakes.notices import claim_from, sent_from
-from tests.storage import beside
+from tests.storage import beside, senders
 
 if TYPE_CHECKING:
     from tests.storage.stores import Stores
@@ -60,7 +59,7 @@ class Life(RuleBasedStateMachine):
         self.now, self.model, self.names = NOW, Model(), 0
         for chat in CHATS:
             self.start(chat)
-        self.epoch = lease.take(self.store)
+        self.process = senders.take(self.store)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
@@ -92,7 +91,7 @@ class Life(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 4), resting=st.sets(st.integers(1, 3), max_size=2))
     def claim(self, limit: int, resting: set[int]) -> None:
         taken = claim_from(
-            self.store, now=self.now, epoch=self.epoch, platforms=["telegram"], limit=limit, resting=resting
+            self.store, now=self.now, process=self.process, platforms=["telegram"], limit=limit, resting=resting
         )
         assert len(taken) <= limit
         assert not resting & {claim.destination for claim in taken}
@@ -131,8 +130,8 @@ class Life(RuleBasedStateMachine):
         """The process dies with messages under way, and another one starts."""
         self.model.in_doubt |= {row.id for row in self.model.under_way}
         self.model.under_way.clear()
-        old, self.epoch = self.epoch, lease.take(self.store)
-        assert claim_from(self.store, now=self.now, epoch=old, platforms=["telegram"], limit=9) == []
+        old, self.process = self.process, senders.take(self.store)
+        assert claim_from(self.store, now=self.now, process=old, platforms=["telegram"], limit=9) == []
 
     @rule(minutes=st.sampled_from([1, 10, 61]))
     def pass_time(self, minutes: int) -> None:

@@ -48,6 +48,7 @@ SHIPPED = {
     "m019_options_told": "bda9613af14b7b8c",
     "m020_own_rules": "17248efb413d77b7",
     "m021_own_states": "bf02291da2f3ca8c",
+    "m022_processes": "f3cc256f7f339e3d",
     "m024_outbox_waits": "e1738d99bba18c52",
 }
 
@@ -177,6 +178,9 @@ def test_a_stored_database_becomes_todays_and_keeps_its_rows(tmp_path: Path, fre
     after = rows_of(path)
     for rows in (before, after):
         with_settlements(rows)
+    if "beat" in before.get("leases", [{}])[0]:  # before m022 there was one, which goes with its holder
+        assert after.pop("leases") == []
+        del before["leases"]
     for table, rows in before.items():
         today = {column: TODAY.get((table, column), column) for column in rows[0]}
         known = {column: name for column, name in today.items() if name is not None}

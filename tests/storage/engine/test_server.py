@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from storage.alerts.sending import lease
+from storage.alerts.sending import sender
 from storage.engine.database import Broken, Store, StoreError
 from storage.engine.place import PlaceError, Server, place_of
 from storage.engine.postgres import migrations as server_steps
@@ -28,7 +28,7 @@ from storage.market import points, retention
 from storage.market.retention import RetentionRule
 from storage.people import destinations
 from tests import postgres
-from tests.storage import beside
+from tests.storage import beside, senders
 from tests.storage.engine.test_seam import CANDIDATES, FILES
 from tests.storage.market.test_points_batches import START, values
 
@@ -62,6 +62,7 @@ SHIPPED = {
     "m019_options_told": "3b1543c4c7747ede",
     "m020_own_rules": "01f215079b61ffe7",
     "m021_own_states": "19372056f0e767ba",
+    "m022_processes": "f7da293956d07762",
     "m024_outbox_waits": "303f182f7fc9966e",
 }
 
@@ -352,24 +353,17 @@ def test_what_is_done_alone_waits_for_another_process(url: str) -> None:
     assert order == ["first", "second"]
 
 
-def test_a_lease_cannot_be_taken_over_between_the_look_and_the_claim(url: str) -> None:
+def test_a_process_is_not_struck_out_between_the_look_and_the_claim(url: str) -> None:
     with two(url) as (first, second):
-        epoch = lease.take(first)
+        number = senders.take(first)
         with first.write() as work:
-            assert lease.held(work, epoch)
+            assert sender.held(work, number, ["telegram", "discord"]) == ["telegram"]
             taken: list[int] = []
-            thread = begin(lambda: taken.append(lease.take(second)))
+            thread = begin(lambda: taken.append(senders.take(second)))
             thread.join(0.1)
             assert taken == []
         thread.join(10)
-        assert taken == [epoch + 1]
-
-
-def test_of_two_who_stand_by_one_takes_over(store: Store) -> None:
-    lease.take(store)
-    seen = lease.seen(store)
-    assert seen is not None
-    assert [lease.take_over(store, seen), lease.take_over(store, seen)] == [seen[0] + 1, None]
+        assert taken == [number + 1]
 
 
 def test_a_server_that_was_away_is_found_again(url: str) -> None:

@@ -86,10 +86,11 @@ async def test_a_bot_without_figures_or_one_that_stands_by_does_not_call(watched
         watched.lives(16 * MINUTE, data=False)
         await call(switch)
         watched.lives(MINUTE)
-        watched.desk.dispatcher._lease.held = False
+        holdings = watched.desk.dispatcher.holdings
+        held, holdings.held = holdings.held, {}
         await call(switch)
         assert monitor.calls == []
-        watched.desk.dispatcher._lease.held = True
+        holdings.held = held
         await call(switch)
         assert len(monitor.calls) == 1
 

@@ -1,4 +1,4 @@
-"""Two processes on one database: whoever holds the lease of the sender reads commands, and nobody else."""
+"""Two processes on one database: whoever holds the lease of a platform reads its commands, and nobody else."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from bot.delivery.dispatcher import Dispatcher
-from bot.delivery.lease import BEAT_EVERY, DEAD_AFTER
+from bot.processes.hearing import Hearing
+from bot.processes.holdings import BEAT_EVERY, DEAD_AFTER, Holdings
 from storage.engine.database import Store
 from tests.bot.delivery.desk import NOW
 from tests.fakes.bot_api import BotApi
@@ -27,17 +27,21 @@ class Process:
     """One of two that share a database and a token."""
 
     place: Place
-    dispatcher: Dispatcher
+    holdings: Holdings
+    hearing: Hearing
     clock: HandClock
 
     async def start(self) -> None:
-        self.dispatcher.start()
+        self.holdings.start()
+        await self.hearing.heed()
         await self.place.start()
 
     async def looks(self, seconds: float = BEAT_EVERY) -> bool:
         """Let time pass, and tell whether it holds the lease then."""
         self.clock.forward(seconds)
-        return await self.dispatcher._holds_lease()
+        self.holdings.look()
+        await self.hearing.heed()
+        return self.holdings.holds("answer", "telegram")
 
     async def dies(self) -> None:
         await self.place.telegram.stop()
@@ -57,7 +61,8 @@ async def two(fake: BotApi, tmp_path: Path) -> AsyncIterator[tuple[Process, Proc
     made = []
     for _ in range(2):
         place = bot_of(fake)
-        made.append(Process(place, Dispatcher(store, [place.telegram], clock), clock))
+        holdings = Holdings(store, clock, ("send", "answer"), (), ("telegram",))
+        made.append(Process(place, holdings, Hearing([place.telegram], holdings), clock))
     yield made[0], made[1]
     for one in made:
         await one.place.telegram.stop()

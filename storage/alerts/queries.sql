@@ -190,7 +190,7 @@ ON CONFLICT DO NOTHING;
 -- name: announce
 -- One row for each destination that asked; what is of the market is of every asset. What is due later is new then.
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, d.id, {random_hex}, :priority, :due, :expires, 'queued', :due FROM destinations d
+SELECT :notice, d.id, {random_hex|d.id}, :priority, :due, :expires, 'queued', :due FROM destinations d
 WHERE d.gone IS NULL AND EXISTS (
     SELECT 1 FROM subscriptions s WHERE s.destination = d.id
         AND (s.rule = :rule OR (s.rule = '*' AND :only_asked = 0))
@@ -200,7 +200,7 @@ ON CONFLICT DO NOTHING;
 
 -- name: announce_to_one
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-VALUES (:notice, :destination, {random_hex}, :priority, :now, :expires, 'queued', :now)
+VALUES (:notice, :destination, {random_hex|:destination}, :priority, :now, :expires, 'queued', :now)
 ON CONFLICT DO NOTHING;
 
 -- name: told_places
@@ -229,7 +229,7 @@ SELECT t.platform, count(*) AS count FROM ({told_places}) t GROUP BY t.platform 
 
 -- name: announce_to_places
 INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, t.id, {random_hex}, :priority, :now, :expires, 'queued', :now FROM ({told_places}) t ORDER BY t.id;
+SELECT :notice, t.id, {random_hex|t.id}, :priority, :now, :expires, 'queued', :now FROM ({told_places}) t ORDER BY t.id;
 
 -- name: last_announcement
 SELECT n.at, n.payload, o.state, count(*) AS count FROM notices n JOIN outbox o ON o.notice = n.id
@@ -253,61 +253,84 @@ WHERE id = :id AND state = 'queued' AND EXISTS (
 SELECT DISTINCT episode FROM messages WHERE destination = :destination AND episode IN ({numbers}(:episodes));
 
 -- name: due
--- The most urgent rows first, in the order of the index of live rows, which is searched only where its condition is
--- spelt like this. What is held or put back further than anything is, was so by a clock that has been set back since.
--- What is held for something waits for the one message that tells of all of it (held.py).
+-- The most urgent rows first, in the order of the index of live rows. All that is asked of a row stands in one CASE: what
+-- a server takes for rare it would look for among all that waits, and sort what it finds, each time that eight are
+-- claimed. What is held or put back further than anything is, was so by a clock that has been set back since. What is
+-- held for something waits for the one message that tells of all of it (held.py).
 SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
     n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic,
-    d.kind AS chat_kind, d.zone,
+    d.kind AS chat_kind, d.zone, d.gone_reason IS NOT NULL AS barred,
+    d.server IS NOT NULL OR EXISTS (SELECT 1 FROM switches s WHERE s.destination = d.id) AS switched,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
-        AND p.destination = d.id AND p.state NOT IN ('dead', 'muted')) AS announced
-FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
-WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND d.gone IS NULL
+        AND p.destination = d.id AND p.state NOT IN ('dead', 'muted')) AS announced,
+    EXISTS (SELECT 1 FROM outbox x JOIN notices m ON m.id = x.notice
+        WHERE x.destination = o.destination AND x.settled IS NULL AND x.id <> o.id
+            AND CASE WHEN n.episode IS NULL THEN m.episode IS NULL AND m.rule = n.rule
+                ELSE m.episode IS NOT NULL AND m.asset = n.asset AND m.at = n.at END) AS accompanied
+FROM outbox o JOIN destinations d ON d.id = o.destination JOIN notices n ON n.id = o.notice
+WHERE o.settled IS NULL AND CASE WHEN o.state <> 'sending' AND d.gone IS NULL
     AND d.platform IN ({elements}(:platforms))
     AND (o.not_before <= :now OR o.not_before > :longest_pause)
     AND (o.held_for IS NULL OR o.held_for = 'told')
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
     AND (d.rests_until IS NULL OR d.rests_until <= :now OR d.rests_until > :longest_rest)
-    AND o.destination NOT IN (SELECT destination FROM outbox WHERE state = 'sending')
+    AND NOT EXISTS (SELECT 1 FROM outbox b
+        WHERE b.destination = o.destination AND b.settled IS NULL AND b.state = 'sending')
     AND o.destination NOT IN ({numbers}(:resting))
     AND o.destination NOT IN ({numbers}(:taken))
+    THEN 1 ELSE 0 END <> 0
 ORDER BY o.priority DESC, o.id LIMIT :most {claimed};
 
 -- name: waiting_beside
--- Rows for the same destination of the same rule that belong to no episode, also those that wait for others.
+-- Rows for the same destination of the same rule that belong to no episode, also those that wait for others. firsts: of
+-- each row its destination, its id and its rule.
 SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
     n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset,
     NULL AS message, 0 AS announced
-FROM outbox o JOIN notices n ON n.id = o.notice
-WHERE o.destination = :destination AND n.rule = :rule AND n.episode IS NULL AND o.id <> :id
-    AND o.state IN ('queued', 'uncertain') AND o.held_for IS NULL AND (o.held_until IS NULL OR o.held_until <= :now)
+FROM ({items|:firsts}) AS one
+    JOIN outbox o ON o.destination = CAST(one.value ->> 0 AS BIGINT) AND o.settled IS NULL
+    JOIN notices n ON n.id = o.notice
+WHERE CASE WHEN o.id <> CAST(one.value ->> 1 AS BIGINT) AND o.state IN ('queued', 'uncertain')
+    AND n.episode IS NULL AND n.rule = one.value ->> 2
+    AND o.held_for IS NULL AND (o.held_until IS NULL OR o.held_until <= :now)
+    THEN 1 ELSE 0 END <> 0
 ORDER BY o.id {claimed};
 
 -- name: due_beside
--- Rows for the same destination about the same asset and close, the oldest first.
+-- Rows for the same destination about the same asset and close, the oldest first. firsts: of each row its destination,
+-- its id, its asset and its close.
 SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
     n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = o.destination) AS message,
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
         AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
-FROM notices n JOIN outbox o ON o.notice = n.id AND o.destination = :destination
-WHERE n.asset = :asset AND n.at = :at AND n.episode IS NOT NULL AND o.id <> :id AND o.state IN ('queued', 'uncertain')
+FROM ({items|:firsts}) AS one
+    JOIN outbox o ON o.destination = CAST(one.value ->> 0 AS BIGINT) AND o.settled IS NULL
+    JOIN notices n ON n.id = o.notice
+WHERE CASE WHEN o.id <> CAST(one.value ->> 1 AS BIGINT) AND o.state IN ('queued', 'uncertain')
+    AND n.episode IS NOT NULL AND n.asset = one.value ->> 2 AND n.at = CAST(one.value ->> 3 AS BIGINT)
     AND (o.not_before <= :now OR o.not_before > :longest_pause)
     AND (o.held_for IS NULL OR o.held_for = 'told')
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
+    THEN 1 ELSE 0 END <> 0
 ORDER BY n.id {claimed};
 
 -- name: told_beside
--- What a message says of its episodes: of each the newest notice that it has shown.
-SELECT n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
-FROM messages m JOIN notices n ON n.episode = m.episode
-WHERE m.destination = :destination AND m.message = :message
-    AND n.id = (SELECT max(e.id) FROM notices e JOIN outbox p ON p.notice = e.id
-        WHERE e.episode = m.episode AND p.destination = :destination AND p.state = 'sent');
+-- What messages say of their episodes: of each the newest notice that it has shown. messages: of each its destination
+-- and itself.
+SELECT m.destination, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
+FROM ({items|:messages}) AS one
+    JOIN messages m ON m.destination = CAST(one.value ->> 0 AS BIGINT) AND m.message = one.value ->> 1
+    JOIN notices n ON n.episode = m.episode
+WHERE n.id = (SELECT max(e.id) FROM notices e JOIN outbox p ON p.notice = e.id
+    WHERE e.episode = m.episode AND p.destination = m.destination AND p.state = 'sent')
+ORDER BY n.id;
 
 -- name: take
-UPDATE outbox SET state = 'sending', epoch = :epoch, lead = :lead WHERE id = :id;
+-- taken: of each row its id and that of the row that leads.
+UPDATE outbox SET state = 'sending', epoch = :epoch, lead = CAST(one.value ->> 1 AS BIGINT)
+FROM ({items|:taken}) AS one WHERE outbox.id = CAST(one.value ->> 0 AS BIGINT);
 
 -- name: settle
 UPDATE outbox SET state = :state, reason = :reason, settled = :now, message = :message WHERE id = :id;
@@ -315,9 +338,20 @@ UPDATE outbox SET state = :state, reason = :reason, settled = :now, message = :m
 -- name: end_claimed
 UPDATE outbox SET state = :state, reason = :reason, settled = :now WHERE id = :id AND epoch = :process;
 
--- name: remember_message
--- Asked of the row, not of the claim: a group may have become another destination meanwhile.
-INSERT INTO messages (episode, destination, message) SELECT :episode, destination, :message FROM outbox WHERE id = :id
+-- name: settle_sent
+-- sent: of each row its id, its message and when that arrived.
+UPDATE outbox SET state = 'sent', reason = NULL, message = one.value ->> 1, settled = CAST(one.value ->> 2 AS BIGINT)
+FROM ({items|:sent}) AS one WHERE outbox.id = CAST(one.value ->> 0 AS BIGINT);
+
+-- name: remember_messages
+-- Asked of the row, not of the claim: a group may have become another destination meanwhile, and two messages there may
+-- tell of one episode then. told: of each row its id, its episode and its message.
+INSERT INTO messages (episode, destination, message)
+SELECT t.episode, t.destination, t.message FROM (
+    SELECT CAST(one.value ->> 1 AS BIGINT) AS episode, o.destination, one.value ->> 2 AS message,
+        row_number() OVER (PARTITION BY one.value ->> 1, o.destination ORDER BY o.id DESC) AS place
+    FROM ({items|:told}) AS one JOIN outbox o ON o.id = CAST(one.value ->> 0 AS BIGINT)) t
+WHERE t.place = 1
 ON CONFLICT (episode, destination) DO UPDATE SET message = excluded.message;
 
 -- name: put_back
@@ -338,19 +372,19 @@ WHERE id = :id AND state = 'sending' AND epoch = :process;
 
 -- name: platform_back
 UPDATE outbox SET held_until = NULL
-WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'uncertain' AND held_for IS NULL AND held_until > :now
+WHERE settled IS NULL AND state = 'uncertain' AND held_for IS NULL AND held_until > :now
     AND attempts < :most
     AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
 
--- name: writes_again
+-- name: write_again
 UPDATE destinations SET gone_reason = NULL, rests_until = NULL
-WHERE id = :destination AND gone IS NULL AND gone_reason IS NOT NULL;
+WHERE id IN ({numbers}(:destinations)) AND gone IS NULL AND gone_reason IS NOT NULL;
 
 -- name: shift_waits
 -- What is held until an hour that a person chose stays there: that hour is the wall clock's.
 UPDATE outbox SET not_before = not_before + :by, created = created + :by,
     expires = CASE WHEN held_until IS NULL THEN expires + :by ELSE expires END
-WHERE state IN ('queued', 'sending', 'uncertain');
+WHERE settled IS NULL;
 
 -- name: shift_rests
 UPDATE destinations SET rests_until = rests_until + :by WHERE rests_until IS NOT NULL;
@@ -360,16 +394,16 @@ UPDATE destinations SET gone = :now, gone_reason = :reason WHERE id = :destinati
 
 -- name: end_rows_of
 UPDATE outbox SET state = 'dead', reason = :reason, settled = :now
-WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
+WHERE destination = :destination AND settled IS NULL;
 
 -- name: waiting
-SELECT count(*) AS count FROM outbox WHERE state IN ('queued', 'sending', 'uncertain');
+SELECT count(*) AS count FROM outbox WHERE settled IS NULL;
 
 -- name: too_old
 -- What is held is told in a line when it is held no longer, and an edit after that line is no news to be told again.
 SELECT o.id, o.destination, o.state, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
-WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state <> 'sending' AND o.expires <= :now
+WHERE o.settled IS NULL AND o.state <> 'sending' AND o.expires <= :now
     AND n.kind NOT IN ('late', 'held') AND o.held_for IS NULL AND d.gone IS NULL
 ORDER BY o.id;
 
@@ -383,7 +417,7 @@ UPDATE destinations SET rests_until = :until, gone_reason = coalesce(:reason, go
 
 -- name: waits_since
 SELECT min(created) AS first FROM outbox
-WHERE destination = :destination AND state IN ('queued', 'sending', 'uncertain');
+WHERE destination = :destination AND settled IS NULL;
 
 -- name: wake_chat
 UPDATE destinations SET gone_reason = NULL, rests_until = NULL
@@ -391,7 +425,7 @@ WHERE platform = :platform AND chat = :chat AND gone IS NULL AND gone_reason IS 
 
 -- name: without_rights
 SELECT d.platform, d.chat, d.topic, d.title, d.gone_reason, d.rests_until,
-    (SELECT count(*) FROM outbox o WHERE o.destination = d.id AND o.state IN ('queued', 'sending', 'uncertain'))
+    (SELECT count(*) FROM outbox o WHERE o.destination = d.id AND o.settled IS NULL)
         AS waiting
 FROM destinations d WHERE d.gone IS NULL AND d.gone_reason IS NOT NULL ORDER BY d.id;
 
@@ -400,7 +434,7 @@ FROM destinations d WHERE d.gone IS NULL AND d.gone_reason IS NOT NULL ORDER BY 
 -- name: held_now
 -- What is held, by what for: one look at all that waits, for all who ask.
 SELECT destination, held_for, count(*) AS count FROM outbox
-WHERE state IN ('queued', 'sending', 'uncertain') AND held_for IN ('quiet', 'budget')
+WHERE settled IS NULL AND held_for IN ('quiet', 'budget')
 GROUP BY destination, held_for;
 
 -- name: told_late
@@ -426,10 +460,10 @@ SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS n
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
         AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice JOIN destinations d ON d.id = o.destination
-WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
+WHERE o.settled IS NULL AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
     AND (o.held_until <= :now OR o.held_until > :longest_hold) AND d.gone IS NULL
     AND o.destination IN (SELECT due.destination FROM outbox due JOIN destinations p ON p.id = due.destination
-        WHERE due.state IN ('queued', 'sending', 'uncertain') AND due.state = 'queued' AND p.gone IS NULL
+        WHERE due.settled IS NULL AND due.state = 'queued' AND p.gone IS NULL
             AND due.held_for IN ('quiet', 'budget') AND (due.held_until <= :now OR due.held_until > :longest_hold)
         GROUP BY due.destination ORDER BY min(due.id) LIMIT :most)
 ORDER BY o.id;
@@ -441,7 +475,7 @@ SELECT o.id, o.destination, o.state, o.lead, o.held_for, o.held_until, n.id AS n
     EXISTS (SELECT 1 FROM notices e JOIN outbox p ON p.notice = e.id WHERE e.episode = n.episode AND e.id < n.id
         AND p.destination = o.destination AND p.state NOT IN ('dead', 'muted')) AS announced
 FROM outbox o JOIN notices n ON n.id = o.notice
-WHERE o.state IN ('queued', 'sending', 'uncertain') AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
+WHERE o.settled IS NULL AND o.state = 'queued' AND o.held_for IN ('quiet', 'budget')
     AND o.destination = :destination
 ORDER BY o.id;
 
@@ -463,7 +497,7 @@ UPDATE outbox SET held_until = :until, expires = CASE WHEN expires < :expires TH
 WHERE id = :id AND state = 'queued';
 
 -- name: hold_otherwise
-UPDATE outbox SET held_until = :until WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'queued'
+UPDATE outbox SET held_until = :until WHERE settled IS NULL AND state = 'queued'
     AND destination = :destination AND held_for = :held_for;
 
 -- name: sent_since
@@ -482,7 +516,7 @@ SELECT min(next) AS next FROM digests WHERE destination = :destination AND next 
 
 -- name: doubt_earlier
 UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending'
-WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'sending'
+WHERE settled IS NULL AND state = 'sending'
     AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
 
 -- --- sending/restored.py
@@ -492,7 +526,7 @@ SELECT value FROM settings WHERE name = :name;
 
 -- name: settle_waiting
 UPDATE outbox SET state = 'merged', reason = :reason, settled = :now
-WHERE state IN ('queued', 'sending', 'uncertain');
+WHERE settled IS NULL;
 
 -- name: settle_notice
 UPDATE outbox SET state = 'merged', reason = :reason, settled = :now WHERE notice = :notice AND state = 'queued';
@@ -508,13 +542,13 @@ WHERE o.state = 'merged' AND o.reason = :reason AND o.settled >= :since AND d.go
 -- name: waiting_by_state
 SELECT CASE WHEN state = 'queued' AND (held_for IS NOT NULL OR held_until > :now) THEN 'held' ELSE state END AS state,
     count(*) AS count
-FROM outbox WHERE state IN ('queued', 'sending', 'uncertain') GROUP BY 1 ORDER BY 1;
+FROM outbox WHERE settled IS NULL GROUP BY 1 ORDER BY 1;
 
 -- name: due_longest
 -- Since when the row waits that has been due the longest; not where its destination rests, and not what is held.
 SELECT d.platform, min(CASE WHEN o.held_until > o.created THEN o.held_until ELSE o.created END) AS since
 FROM outbox o JOIN destinations d ON d.id = o.destination
-WHERE o.state IN ('queued', 'sending', 'uncertain') AND d.gone IS NULL
+WHERE o.settled IS NULL AND d.gone IS NULL
     AND (o.held_for IS NULL OR o.held_for = 'told')
     AND CASE WHEN o.held_until > o.created THEN o.held_until ELSE o.created END <= :now
     AND (d.rests_until IS NULL OR d.rests_until <= :now)
@@ -531,5 +565,5 @@ FROM episodes WHERE ended IS NULL GROUP BY 1, rank ORDER BY 1, rank;
 
 -- name: overtaken_by_end
 UPDATE outbox SET state = 'merged', reason = 'what it tells of is over, and the end says it', settled = :now
-WHERE state IN ('queued', 'sending', 'uncertain') AND state = 'queued'
+WHERE settled IS NULL AND state = 'queued'
     AND notice IN (SELECT id FROM notices WHERE rule = :rule);

@@ -4,8 +4,9 @@ A file is a row of queries, each under a line `-- name: <name>`; comment lines b
 are written `:name`. What is not the same in every database is written `{word}` and said by the dialect of the engine
 that runs it (`worded`); what the caller fills in (columns of inputs) is written `{word}` too and given to `filled`. A
 part that is repeated for each of these names is written `{word|part}`, with `*` where the name stands;
-`{word| OR |part}` says what stands in between. A word that names an earlier query of the file stands for its text, so
-that a rule of who is meant is written once.
+`{word| OR |part}` says what stands in between. A word of a dialect takes a part too, put where its text has `*`:
+`{items|:rows}`. A word that names an earlier query of the file stands for its text, so that a rule of who is meant is
+written once.
 """
 
 from __future__ import annotations
@@ -93,5 +94,11 @@ def _texts(found: Mapping[str, Query]) -> dict[str, str]:
 
 
 def worded(statement: str, known: Mapping[str, str]) -> str:
-    """Return a statement with the words that are known; others stay."""
-    return _WORD.sub(lambda word: known.get(word[1], word[0]), statement)
+    """Return a statement with the words that are known; others stay. A part is put where `*` stands in the text."""
+
+    def text(word: re.Match[str]) -> str:
+        if word[1] not in known:
+            return word[0]
+        return known[word[1]] if word[3] is None else known[word[1]].replace("*", word[3])
+
+    return _WORD.sub(text, statement)

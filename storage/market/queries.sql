@@ -24,10 +24,10 @@ SELECT asset, input, venue, step, first, last FROM series ORDER BY asset, input,
 -- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
 -- assets: a JSON list.
 UPDATE series SET last = {greatest}(last, :last)
-WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset IN ({elements}(:assets)) AND :count = (
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND :count = (
     SELECT count(*) FROM series AS before
     WHERE before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
-        AND before.asset IN ({elements}(:assets)) AND before.last < :first
+        AND before.asset {among|:assets} AND before.last < :first
 );
 
 -- name: begins
@@ -280,7 +280,7 @@ SELECT id FROM notices
 WHERE at < :end AND (episode IS NULL OR episode IN (SELECT id FROM episodes WHERE ended < :end))
     AND NOT EXISTS (
         SELECT 1 FROM outbox
-        WHERE notice = notices.id AND (state IN ('queued', 'sending', 'uncertain') OR settled >= :end)
+        WHERE notice = notices.id AND (settled IS NULL OR settled >= :end)
     )
 ORDER BY id;
 

@@ -19,9 +19,14 @@ Trouble = Literal[
 ]
 
 WORDS: Final[Mapping[str, str]] = {
-    "random_hex": "right(replace(gen_random_uuid()::text, '-', ''), 16)",
+    # Of one draw a statement: the server asks the system for each, which takes half as long as all else of a row.
+    "random_hex": "left(md5(concat((SELECT gen_random_uuid()), CAST(* AS BIGINT))), 16)",
     "elements": "SELECT value FROM json_array_elements_text",
+    "among": "= ANY (ARRAY (SELECT value FROM json_array_elements_text(*)))",  # by an index, where IN reads all
     "numbers": "SELECT value::bigint AS value FROM json_array_elements_text",
+    # The limit is none: it has plans be made for ten rows, and not for the hundred that a function is taken to return,
+    # for which whole tables would be read.
+    "items": "SELECT value FROM json_array_elements(*) LIMIT (SELECT json_array_length(*))",
     "least": "least",
     "greatest": "greatest",
     "locked": "FOR UPDATE",
@@ -36,6 +41,12 @@ SETTINGS: Final = (
     "SET default_transaction_isolation = 'read committed'; SET lock_timeout = {patience}; "
     # A process that is stopped in the middle of a transaction must not keep its locks: others take over from it.
     "SET idle_in_transaction_session_timeout = {patience}"
+)
+# What is written is planned once and kept, perhaps while a table is nearly empty, and a minute later a hundred thousand
+# rows may wait in it. So each table is entered by an index and joined row by row, as a file does.
+WRITER_SETTINGS: Final = (
+    "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+    "SET work_mem = '32MB'"  # to sort who is told of an alert without files
 )
 VERSION: Final = "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
 STEPS: Final = "perpulse_steps"

@@ -64,7 +64,8 @@ def adapt(connection: Connection[Any]) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _row_of(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
+def _row_of(given: tuple[bytes | None, ...]) -> type[tuple[Any, ...]]:
+    names = [(name or b"").decode() for name in given]
     places = {name: place for place, name in reversed(list(enumerate(names)))}
 
     class NamedValues(tuple[Any, ...]):
@@ -77,11 +78,15 @@ def _row_of(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
 
         def keys(self) -> Sequence[str]:
             """Return the names of the columns."""
-            return list(names)
+            return names
 
     return NamedValues
 
 
 def named(cursor: Cursor[Any]) -> Callable[[Sequence[Any]], Any]:
-    """Make rows whose values go by name and by place: a row factory of psycopg."""
-    return _row_of(tuple(column.name for column in cursor.description or ()))
+    """Make rows whose values go by name and by place: a row factory of psycopg.
+
+    Names are read from the answer itself: what psycopg makes of it for people costs as much as the query of a few rows.
+    """
+    answer = cursor.pgresult
+    return _row_of(tuple(map(answer.fname, range(answer.nfields))) if answer else ())

@@ -143,7 +143,7 @@ class DatabaseServer:
                 return self._in_transaction(self._writer)
             except psycopg.OperationalError:
                 self._writer.close()
-        self._writer = self._connect()
+        self._writer = self._connect_writer()
         return self._in_transaction(self._writer)
 
     def _in_transaction(self, connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
@@ -259,13 +259,18 @@ class DatabaseServer:
         self._configure(connection)
         return connection
 
+    def _connect_writer(self) -> psycopg.Connection[Any]:
+        connection = self._connect()
+        connection.execute(dialect.WRITER_SETTINGS)
+        return connection
+
     def _prepare(self) -> None:
         """Look whether the database is ours and bring its schema up to date, once per process."""
         with self._writing:
             if self._ready:
                 return
             try:
-                connection = self._connect()
+                connection = self._connect_writer()
                 try:
                     migrations.prepare(connection, str(self._server))
                     self._quarters = {row[0] for row in connection.execute(quarters.KNOWN)}

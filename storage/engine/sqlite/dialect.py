@@ -67,6 +67,8 @@ SQLITE: Final = Dialect(
         "random_hex": "lower(hex(randomblob(8)))",  # 16 hex digits, drawn by the database itself, one for each row
         "elements": "SELECT value FROM json_each",  # {elements}(:list): the rows of a parameter that is a JSON list
         "numbers": "SELECT value FROM json_each",  # as above, of numbers
+        "among": "IN (SELECT value FROM json_each(*))",  # x {among|:list}: one of the texts in a JSON list
+        "items": "SELECT value FROM json_each(*)",  # {items|:list}: as above, of lists; `value ->> 0` is their first
         "least": "min",
         "greatest": "max",
         "locked": "",  # whoever writes is alone: a row that was read cannot change before it is written

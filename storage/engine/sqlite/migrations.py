@@ -746,6 +746,23 @@ def m022_processes(db: Any) -> None:
     )
 
 
+def m024_outbox_waits(db: Any) -> None:
+    """Find what waits in the outbox by one column that changes once in the life of a row: when it was settled.
+
+    A row that is claimed stays where it is in every index then.
+    """
+    db.execute(
+        "UPDATE outbox SET settled = NULL WHERE settled IS NOT NULL AND state IN ('queued', 'sending', 'uncertain')"
+    )
+    db.execute(
+        "UPDATE outbox SET settled = created WHERE settled IS NULL AND state NOT IN ('queued', 'sending', 'uncertain')"
+    )
+    db.execute("DROP INDEX outbox_live")
+    db.execute("DROP INDEX outbox_sending")
+    db.execute("CREATE INDEX outbox_live ON outbox (priority DESC, id) WHERE settled IS NULL")
+    db.execute("CREATE INDEX outbox_waiting ON outbox (destination) WHERE settled IS NULL")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

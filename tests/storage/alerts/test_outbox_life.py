@@ -204,8 +204,8 @@ class Life(RuleBasedStateMachine):
             return
         lost = beside.rows(
             self.store,
-            f"SELECT o.id FROM outbox o JOIN destinations d ON d.id = o.destination WHERE o.{outbox.LIVE} "  # noqa: S608
-            "AND d.gone IS NOT NULL",
+            "SELECT o.id FROM outbox o JOIN destinations d ON d.id = o.destination "
+            "WHERE o.settled IS NULL AND d.gone IS NOT NULL",
         )
         assert not lost
 

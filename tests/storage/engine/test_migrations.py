@@ -49,6 +49,7 @@ SHIPPED = {
     "m020_own_rules": "17248efb413d77b7",
     "m021_own_states": "bf02291da2f3ca8c",
     "m022_processes": "f3cc256f7f339e3d",
+    "m024_outbox_waits": "e1738d99bba18c52",
 }
 
 
@@ -208,13 +209,32 @@ def test_values_of_stored_episodes_have_their_whole_names(tmp_path: Path) -> Non
     }
 
 
+def test_what_waits_in_the_outbox_is_what_is_not_settled(tmp_path: Path) -> None:
+    path = tmp_path / "perpulse.db"
+    restore("m021_own_states", path)
+    with closing(sqlite3.connect(path)) as file:
+        (row,) = file.execute("SELECT min(id) FROM outbox").fetchone()
+        for state, settled in (("sent", None), ("queued", 5), ("dead", 7), ("uncertain", None)):
+            file.execute("INSERT INTO notices (kind, rank, at, payload) VALUES ('late', 'notice', 1, '{}')")
+            file.execute(
+                "INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created, "
+                "settled, reason) SELECT last_insert_rowid(), destination, nonce, 1, 1, 1, ?, 3, ?, 'tampered' "
+                "FROM outbox WHERE id = ?",
+                (state, settled, row),
+            )
+        file.commit()
+    migrations.migrate(path)
+    found = [(row["state"], row["settled"]) for row in rows_of(path)["outbox"] if row["reason"] == "tampered"]
+    assert found == [("sent", 3), ("queued", None), ("dead", 7), ("uncertain", None)]
+
+
 def test_schemas_that_differ_are_told_apart(tmp_path: Path, fresh: Path) -> None:
     """Else the test above would pass whatever a step does."""
     for number, statement in enumerate(
         (
             "ALTER TABLE gaps ADD COLUMN more REAL",
             "CREATE INDEX gaps_more ON gaps (until)",
-            "DROP INDEX outbox_sending",
+            "DROP INDEX outbox_waiting",
             "CREATE TABLE more (a INTEGER PRIMARY KEY) STRICT",
         )
     ):

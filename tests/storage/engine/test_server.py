@@ -63,6 +63,7 @@ SHIPPED = {
     "m020_own_rules": "01f215079b61ffe7",
     "m021_own_states": "19372056f0e767ba",
     "m022_processes": "f7da293956d07762",
+    "m024_outbox_waits": "303f182f7fc9966e",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from storage.engine.postgres.dialect import said as on_a_server
 from storage.engine.sql import parse, queries
 from storage.engine.sqlite.dialect import said
 
@@ -58,6 +59,14 @@ def test_a_part_without_a_separator_is_a_list() -> None:
 def test_a_name_of_an_earlier_query_is_its_text() -> None:
     found = parse("-- name: few\nSELECT id FROM a\n-- name: count\nSELECT count(*) FROM ({few}) f WHERE {late}\n")
     assert found["count"].text == "SELECT count(*) FROM (SELECT id FROM a) f WHERE {late}"
+
+
+def test_a_word_of_a_dialect_takes_a_part() -> None:
+    query = parse("-- name: drop\nDELETE FROM a WHERE id IN (SELECT one.value FROM ({items|:ids}) AS one)")["drop"]
+    assert said(query.text) == (
+        "DELETE FROM a WHERE id IN (SELECT one.value FROM (SELECT value FROM json_each(:ids)) AS one)"
+    )
+    assert on_a_server(query.text).count("%(ids)s") == 2
 
 
 @pytest.mark.parametrize(

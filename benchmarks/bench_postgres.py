@@ -1,0 +1,364 @@
+"""A server beside a file: rows of the outbox settled, alerts to 100,000 chats, ticks written, and assets judged.
+
+Settled is a row that a process claimed under its lease (`outbox.claim`) and whose message it wrote down as sent with
+the next claim (`outbox.sent`), as the dispatcher does; the network alone is left out. Eight at once is what the
+dispatcher has in flight on a platform, and bounds what is in doubt after a kill; 64 is what nothing in the bot does,
+and shows what a claim costs beside its rows. Four processes are four senders, each of a platform of its own.
+`broadcast`: one alarm to all. `mixed`: ten alarms of five assets to fewer chats, two of them in one message.
+
+Judging: processes that each judge their share of the assets, an hour after the other.
+
+The server is the one of PERPULSE_TEST_POSTGRES, else one that waits for the disk as it does by default. Nothing here is
+alone on its machine: beside each rate stands the processor time a row, of our processes and of the server, and the rate
+that this comes to on two cores that do nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import structlog
+
+from benchmarks import bench_fanout, crew
+from bot.delivery.stages.group import group
+from bot.engine.evaluate import judge
+from signals.alerts.event import Event
+from storage.alerts import announcing, episodes, outbox
+from storage.alerts.sending import sender
+from storage.engine.database import Store
+from storage.engine.sharing import leases
+from storage.engine.sql import Query
+from storage.market import points
+from storage.market.points import Points, Snapshot
+from tests import postgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+MODULE = "benchmarks.bench_postgres"
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+PLATFORMS = ("p0", "p1", "p2", "p3")
+CHATS, MIXED = 12_000, 1_600
+FANOUT, ROUNDS = 100_000, 2
+ASSETS, HOURS, HISTORY = 24, 6, timedelta(days=40)
+TICKS = 20  # rounds of three venues and 300 assets
+CHATS_SQL = Query(
+    "fill",
+    "INSERT INTO destinations (platform, chat, topic, kind, zone, created) "
+    "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < :most - 1) "
+    "SELECT 'p' || (i % 4), CAST(1000000000 + i AS TEXT), '', 'private', 'UTC', 0 FROM n",
+)
+WANTED_SQL = Query("fill", "INSERT INTO subscriptions (destination, rule, asset) SELECT id, '*', '*' FROM destinations")
+STATES_SQL = Query("states", "SELECT state, count(*) AS count FROM outbox GROUP BY state")
+
+
+# --- where it runs
+
+
+class Servers:
+    """Databases on one server, each made when it is asked for. process: of the server, where it is ours."""
+
+    def __init__(self) -> None:
+        named = os.environ.get(postgres.NAMED)
+        # As it comes, on a socket: it waits for the disk at each commit.
+        found = named or postgres.embedded(("-c", "listen_addresses="))
+        if found is None:
+            sys.exit(f"perpulse: {postgres.MISSING}")
+        self._url, self._made = found, 0
+        self.process = None if named else _process_of(found)
+        settings = ("server_version", "fsync", "synchronous_commit", "shared_buffers")
+        told = ", ".join(f"{name} {postgres.ask(found, f'SHOW {name}')[0][0]}" for name in settings)
+        print(f"{'the server that was named' if named else 'a server of our own'}: {told}")
+        waits = 1000 * waited_for_disk()
+        print(
+            f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; a commit waits {waits:.2f} ms for the disk",
+            flush=True,
+        )
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Lend the address of an empty database."""
+        self._made += 1
+        name = f"perpulse_bench_{os.getpid()}_{self._made}"
+        postgres.ask(self._url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        head, _, query = self._url.partition("?")
+        yield f"{head.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+        postgres.ask(self._url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _process_of(url: str) -> int:
+    return int((Path(url.partition("host=")[2]) / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def waited_for_disk() -> float:
+    """Return how many seconds it takes until a page is on the disk, where files for the time being lie."""
+    took = []
+    with tempfile.TemporaryFile() as file:
+        for _ in range(50):
+            os.pwrite(file.fileno(), bytes(4096), 0)
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append(time.perf_counter() - began)
+    return statistics.median(took)
+
+
+@contextmanager
+def place(servers: Servers | None) -> Iterator[str]:
+    """Lend an empty database: on a server, or in a file."""
+    if servers is not None:
+        with servers.database() as url:
+            yield url
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield str(Path(folder) / "perpulse.db")
+
+
+# --- rows of the outbox
+
+
+def fill(store: Store, chats: int) -> None:
+    """Subscribe chats on four platforms to everything."""
+    with store.write() as work:
+        work.run(CHATS_SQL, most=chats)
+        work.run(WANTED_SQL)
+
+
+def announce(store: Store, load: str) -> int:
+    """Write what is to be sent; return how many rows that are."""
+    told = (
+        [("oi_drawdown", "BTC")]
+        if load == "broadcast"
+        else [(rule, f"A{number}") for number in range(5) for rule in ("oi_drawdown", "oi_zscore")]
+    )
+    with store.write() as work:
+        count = 0
+        for rule, asset in told:
+            event = Event(
+                kind="fired", rule=rule, asset=asset, rank="warning", at=NOW, since=NOW, step=timedelta(hours=1),
+                values={f"{rule}.value": -0.3}, venues=("binance",),
+            )  # fmt: skip
+            number = episodes.record(work, (rule, asset), event, None)
+            notice = outbox.Notice("fired", "warning", NOW, event.to_json(), number, rule, asset)
+            count += outbox.announce(work, notice, now=NOW, expires=NOW + DAY)
+    return count
+
+
+def settle(where: str, platform: str, limit: int) -> None:
+    """In a process of its own: claim and settle until nothing is due."""
+    store = Store(where)
+    number = leases.begin(store, f"0123456789ab {os.getpid()} 1", ["send"], NOW)
+    with store.write() as unit:
+        leases.take(unit, number, [sender.lease_of(platform)])
+
+    def work() -> list[int]:
+        landed: list[tuple[outbox.Claim, str | None, datetime]] = []
+        rows: list[int] = []
+        while True:
+            with store.write() as unit:
+                outbox.sent(unit, landed)
+                claims = outbox.claim(unit, now=NOW, process=number, platforms=[platform], limit=limit, together=group)
+            rows += (row.id for one, _, _ in landed for row in one.rows)
+            landed = [(one, f"message {one.id}", NOW) for one in claims]
+            if not claims:
+                return rows
+
+    crew.serve(work)
+    store.close()
+
+
+def settled(servers: Servers | None, load: str, processes: int, limit: int) -> tuple[float, str]:
+    """Print and return how many rows a second some processes settle, and what they would on cores of their own."""
+    with place(servers) as where:
+        store = Store(where)
+        fill(store, CHATS if load == "broadcast" else MIXED)
+        written = announce(store, load)
+        if processes == 1:
+            with store.write() as work:
+                work.run(Query("one", "UPDATE destinations SET platform = 'p0'"))
+        orders = [("settle", where, platform, str(limit)) for platform in PLATFORMS[:processes]]
+        shift = crew.work(MODULE, orders, servers and servers.process)
+        rows = [row for found in shift.found for row in found]
+        states = {row["state"]: row["count"] for row in store.read(STATES_SQL)}
+        store.close()
+    if len(rows) != len(set(rows)) or states != {"sent": written}:
+        sys.exit(f"perpulse: {written} rows were written, {len(rows)} settled, {len(set(rows))} of them once; {states}")
+    own, of_server = (part / written * 1e6 for part in (shift.own, shift.server))
+    known = servers is None or servers.process is not None
+    whole = f"{2e6 / (own + of_server):,.0f}/s on two whole cores" if known else "of the server unknown"
+    what = f"{'PostgreSQL' if servers else 'SQLite'}, {load}, {processes} x {limit}"
+    rate = written / shift.seconds
+    print(f"{what:<48} {rate:>8,.0f} rows/s; us a row {own:>4.0f} + {of_server:>4.0f}, {whole}", flush=True)
+    return rate, whole
+
+
+# --- alerts to many
+
+
+def fanned_out(servers: Servers | None) -> dict[str, float]:
+    """Print and return how many seconds it takes to write an alert and an announcement for 100,000 chats."""
+    found: dict[str, list[float]] = {"an alert": [], "an announcement": []}
+    with place(servers) as where:
+        store = Store(where)
+        fill(store, FANOUT)
+        for _ in range(ROUNDS):
+            for name, write in (("an alert", bench_fanout.alert), ("an announcement", bench_fanout.announcement)):
+                announcing.write(store, "Back at 18:00 UTC.", bench_fanout.CODE, now=bench_fanout.NOW)
+                began = time.perf_counter()
+                if write(store) != FANOUT:
+                    sys.exit("perpulse: somebody was left out")
+                found[name].append(time.perf_counter() - began)
+                with store.write() as work:
+                    work.run(Query("empty", "DELETE FROM outbox"))
+                store.purge()
+        store.close()
+    for name, took in found.items():
+        of = "PostgreSQL" if servers else "SQLite"
+        print(
+            f"{of + ', ' + name:<48} {statistics.median(took):>8.2f} s to {FANOUT:,} (least {min(took):.2f})",
+            flush=True,
+        )
+    return {name: statistics.median(took) for name, took in found.items()}
+
+
+# --- ticks
+
+
+def ticks(servers: Servers | None, *, copied: bool = True) -> float:
+    """Print and return how many rows a second are written: three venues tell of 300 assets, again and again."""
+    from storage.engine.postgres import work  # noqa: PLC0415 - only where there is a server
+
+    before = vars(work)["_COPIED"]
+    vars(work)["_COPIED"] = before if copied else sys.maxsize  # to compare with what it is instead of
+    noise = np.random.default_rng(1)
+    assets = [f"A{number}" for number in range(300)]
+    names = ("mark_price", "index_price", "open_interest_coin", "open_interest_usd", "funding_rate")
+    took = []
+    with place(servers) as where:
+        store = Store(where)
+        for tick in range(TICKS + 1):
+            at = [int(NOW.timestamp() * 1000) + 60_000 * tick] * len(assets)
+            every = [
+                Snapshot(venue, assets, at, {name: list(noise.uniform(1, 2, len(assets))) for name in names})
+                for venue in ("binance", "bybit", "okx")
+            ]
+            began = time.perf_counter()
+            points.write(store, (), every)
+            took.append(time.perf_counter() - began)
+        store.close()
+    vars(work)["_COPIED"] = before
+    rate = 3 * len(assets) / statistics.median(took[1:])
+    how = f"PostgreSQL, {'COPY' if copied else 'executemany'}" if servers else "SQLite"
+    print(f"{how + ', ticks of 900 rows':<48} {rate:>8,.0f} rows/s", flush=True)
+    return rate
+
+
+# --- judging
+
+
+def history(store: Store) -> None:
+    """Write hourly bars, open interest and funding of all assets, as far as `HOURS` after now."""
+    noise = np.random.default_rng(1)
+    at = pd.date_range(NOW - HISTORY, NOW + timedelta(hours=HOURS), freq="h")
+    for number in range(ASSETS):
+        close = 100 * np.exp(np.cumsum(noise.normal(0, 0.01, len(at))))
+        volume = noise.uniform(1e6, 1e7, len(at))
+        bars = {"open": close, "high": close * 1.01, "low": close * 0.99, "close": close, "volume_usd": volume}
+        coins = 1e4 * np.exp(np.cumsum(noise.normal(0, 0.01, len(at))))
+        levels = {"open_interest_coin": coins, "open_interest_usd": coins * close, "mark_price": close}
+        rates = {"funding_rate": noise.normal(1e-4, 1e-4, len(at)), "funding_interval_hours": np.full(len(at), 8.0)}
+        taker = {"taker_buy_usd": volume * noise.uniform(0.4, 0.6, len(at))}
+        asset = f"A{number}"
+        every = [
+            Points.of_frame("binance", asset, timedelta(hours=1), pd.DataFrame(bars | taker, index=at)),
+            Points.of_frame("binance", asset, None, pd.DataFrame(levels | rates, index=at)),
+        ]
+        points.write(store, every)
+
+
+def judging(where: str, assets: Sequence[str]) -> None:
+    """In a process of its own: judge a share of the assets, an hour after the other."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    store = Store(where)
+    judge(store, assets, NOW, started=NOW)  # begins silently, and loads what is loaded once
+
+    def work() -> int:
+        return sum(len(judge(store, assets, NOW + timedelta(hours=hour), started=NOW)) for hour in range(1, HOURS + 1))
+
+    crew.serve(work)
+    store.close()
+
+
+def judged(servers: Servers, processes: int) -> tuple[float, int]:
+    """Print and return how many closes a second are judged, and how many events came of it."""
+    with place(servers) as where:
+        store = Store(where)
+        history(store)
+        store.close()
+        assets = [f"A{number}" for number in range(ASSETS)]
+        shift = crew.work(
+            MODULE, [("judge", where, ",".join(assets[n::processes])) for n in range(processes)], servers.process
+        )
+    rate, told = ASSETS * HOURS / shift.seconds, sum(shift.found)
+    print(
+        f"{f'PostgreSQL, {ASSETS} assets judged by {processes}':<48} {rate:>8,.0f} closes/s; {told} events; "
+        f"s of processor {shift.own:.1f} + {shift.server:.1f}",
+        flush=True,
+    )
+    return rate, told
+
+
+def main() -> None:
+    servers = Servers()
+    rates = {
+        (bool(of), processes, limit): settled(of, "broadcast", processes, limit)
+        for of, processes, limit in (
+            (None, 1, 8), (None, 1, 64), (servers, 1, 8), (servers, 1, 64), (servers, 4, 8), (servers, 4, 64),
+        )
+    }  # fmt: skip
+    for of, processes, limit in ((None, 1, 8), (servers, 4, 8), (servers, 4, 64)):
+        settled(of, "mixed", processes, limit)
+    out = {of: fanned_out(servers if of else None) for of in (False, True)}
+    copied, one_by_one, in_file = ticks(servers), ticks(servers, copied=False), ticks(None)
+    by = {processes: judged(servers, processes) for processes in (1, 2, 4)}
+    if len({told for _, told in by.values()}) > 1:
+        sys.exit(f"perpulse: the events depend on how many judge: {by}")
+    for key, what, goal, remark in (
+        ((False, 1, 8), "rows settled in a file", 20_000, "8 at once"),
+        ((True, 4, 8), "rows settled on a server by 4", 10_000, "8 at once"),
+        ((True, 4, 64), "rows settled on a server by 4", 10_000, "64 at once, more than the bot claims"),
+    ):
+        rate, whole = rates[key]
+        print(f"ratio | {what} / {goal:,} a second | {rate / goal:.2f} | > 1 | {remark}: {rate:,.0f}/s; {whole}")
+    for of, name in ((False, "a file"), (True, "a server")):
+        for what, took in out[of].items():
+            print(f"ratio | {what} to 100,000 in {name} / 0.5 s | {took / 0.5:.2f} | < 1 | {took:.2f} s")
+    print(f"ratio | ticks on a server, COPY / executemany | {copied / one_by_one:.2f} | > 1.5 |")
+    print(f"ratio | ticks on a server / in a file | {copied / in_file:.2f} | > 0.25 |")
+    for processes in (2, 4):
+        rate = by[processes][0] / by[1][0]
+        print(f"ratio | closes judged by {processes} / by one | {rate:.2f} | > 1.2 | {os.cpu_count()} cores for all")
+
+
+def child(what: str, *given: Any) -> None:
+    """Do the work of one process of a crew."""
+    if what == "settle":
+        where, platform, limit = given
+        settle(where, platform, int(limit))
+    else:
+        where, assets = given
+        judging(where, assets.split(","))
+
+
+if __name__ == "__main__":
+    main() if len(sys.argv) == 1 else child(*sys.argv[1:])

@@ -1,0 +1,49 @@
+"""What goes with rows that are claimed, asked for all of them at once: on a server each question takes its time."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from storage.engine.sql import queries
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from storage.engine.work import Row, Work
+
+SQL: Final = queries("storage.alerts")
+
+
+def due_beside(work: Work, firsts: Collection[Row], due: Mapping[str, int]) -> dict[int, list[Row]]:
+    """Return, by destination, the rows there that may be said in the message of a row that leads, the oldest first.
+
+    firsts: the rows that lead, one a destination. due: what tells whether a row is due, as for these.
+    """
+    of_episodes = [
+        (row["destination"], row["id"], row["asset"], row["at"]) for row in firsts if row["episode"] is not None
+    ]
+    of_rules = [
+        (row["destination"], row["id"], row["rule"])
+        for row in firsts
+        if row["episode"] is None and row["rule"] is not None
+    ]
+    found: list[Row] = []
+    if of_episodes:
+        found += work.rows(SQL.due_beside, **due, firsts=json.dumps(of_episodes))
+    if of_rules:
+        found += work.rows(SQL.waiting_beside, now=due["now"], firsts=json.dumps(of_rules))
+    return _by_destination(found)
+
+
+def told_beside(work: Work, firsts: Iterable[Row]) -> dict[int, list[Row]]:
+    """Return, by destination, the notices that the message says already in which a row is told, where there is one."""
+    messages = [(row["destination"], row["message"]) for row in firsts if row["message"] is not None]
+    return _by_destination(work.rows(SQL.told_beside, messages=json.dumps(messages))) if messages else {}
+
+
+def _by_destination(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["destination"], []).append(row)
+    return found

@@ -14,6 +14,7 @@ from aiohttp import web
 from pydantic import SecretStr, ValidationError
 
 from bot.config import Config
+from bot.processes.roles import ROLES
 from bot.watch.config import WatchSection
 from bot.watch.outside import switch as module
 from bot.watch.outside.switch import DeadMansSwitch
@@ -82,17 +83,26 @@ async def test_it_is_called_after_good_turns_and_once_a_minute_at_most(watched: 
 
 
 async def test_a_bot_without_figures_or_one_that_stands_by_does_not_call(watched: Watched, monitor: Monitor) -> None:
+    holdings = watched.desk.dispatcher.holdings
+    holdings.roles = ROLES
     async with switch_of(watched, monitor.url) as switch:
         watched.lives(16 * MINUTE, data=False)
         await call(switch)
         watched.lives(MINUTE)
-        holdings = watched.desk.dispatcher.holdings
         held, holdings.held = holdings.held, {}
         await call(switch)
         assert monitor.calls == []
         holdings.held = held
         await call(switch)
         assert len(monitor.calls) == 1
+
+
+async def test_a_process_that_does_not_collect_judges_itself_alone(watched: Watched, monitor: Monitor) -> None:
+    watched.desk.dispatcher.holdings.roles = ("judge", "send")
+    async with switch_of(watched, monitor.url) as switch:
+        watched.lives(16 * MINUTE, data=False)
+        await call(switch)
+    assert len(monitor.calls) == 1
 
 
 async def test_a_slow_monitor_holds_nobody_up_and_is_not_called_twice_at_once(

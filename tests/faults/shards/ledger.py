@@ -27,7 +27,11 @@ _KEYS: Final[Mapping[str, str]] = {
     "digests": "NEW.destination || ' ' || NEW.kind",
     "processes": "NEW.id::text",
 }
-_WHEN: Final[Mapping[str, str]] = {"rule_states": "INSERT OR UPDATE", "own_states": "INSERT OR UPDATE", "processes": "INSERT"}
+_WHEN: Final[Mapping[str, str]] = {
+    "rule_states": "INSERT OR UPDATE",
+    "own_states": "INSERT OR UPDATE",
+    "processes": "INSERT",
+}
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,10 @@ class Ledger:
     def entries(self, table: str, since: float = 0.0) -> list[Entry]:
         """Return what was written into a table, in that order."""
         rows = ask(
-            self.url, "SELECT at, who, what, key, said FROM ledger WHERE what = %s AND at >= %s ORDER BY id", table, since
+            self.url,
+            "SELECT at, who, what, key, said FROM ledger WHERE what = %s AND at >= %s ORDER BY id",
+            table,
+            since,
         )
         return [Entry(at, self._who(who), what, key, said) for at, who, what, key, said in rows]
 

@@ -24,9 +24,7 @@ def url() -> Iterator[str]:
     yield from postgres.lent()
 
 
-def test_locks_of_who_stands_in_the_middle_of_a_statement_are_freed(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_locks_of_who_stands_in_the_middle_of_a_statement_are_freed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from storage.engine.postgres import work as server  # noqa: PLC0415 - where there is no psycopg, nothing gets here
 
     monkeypatch.setattr(server, "STOOD", 0.0)

@@ -31,9 +31,9 @@ def roles_of(words: Iterable[str]) -> tuple[Role, ...]:
     for name in named:
         if name not in ROLES:
             near = difflib.get_close_matches(name, ROLES, 1)
-            raise UnknownRole(f"{name!r} is no role; " + (f"did you mean {near[0]}?" if near else f"use {_listed()}."))
+            raise UnknownRole(f"{name!r} is no role; write {near[0] if near else f'one of {_listed()}'}")
     if not named:
-        raise UnknownRole(f"name at least one of {_listed()}.")
+        raise UnknownRole(f"write at least one of {_listed()}")
     return tuple(role for role in ROLES if role in named)
 
 

@@ -54,9 +54,10 @@ async def status(deps: Deps, args: OneAsset) -> Reply:
     lines += _listed(said or ["no source was asked yet; perpulse run asks them"])
     waiting = wording.count(found.waiting, "message")
     lines.append(Line(f"Outbox: {waiting} waiting. Followed: {', '.join(deps.assets[:12])}."))
-    if len(found.processes) > 1:
+    if found.processes and (len(found.processes) > 1 or found.lacking):
         lines.append(Line("Processes that share the work:"))
         lines += _listed([f"{process.number} {machine.does(held)}" for process, held in found.processes])
+        lines += _listed([machine.nobody(role) for role in found.lacking])
     for refusal in found.refused:
         lines.append(Line(delivery.token_told(refusal.platform, refusal.since, refusal.reason, deps.zone)))
     lines += [Line(machine.own_goes_on(alarm.name, alarm.since, deps.zone)) for alarm in found.own]

@@ -190,6 +190,8 @@ def _most(typed: str) -> int | None:
         return switches.BUDGET
     if not words or not words[0].isdecimal() or len(words[0]) > 9:
         raise Refused(f"“{shown(typed)}” is no number of messages. Type it like /budget 20 or /budget off.")
+    if len(numbers := [word for word in words if word.isdecimal()]) > 1:
+        raise Refused(f"Is it {wording.listing(numbers, 'or')}? Type only one number, like /budget {numbers[0]}.")
     if int(words[0]) > _MOST_A_DAY:
         raise Refused(f"That is more than {_MOST_A_DAY} messages a day. Type /budget off for as many as there are.")
     return int(words[0])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from storage.engine.clock_jump import ClockJump
     from storage.engine.presence import Loss
 
+_ROLES: Final = {"collect": "collects", "judge": "judges", "send": "sends", "answer": "answers"}
 _NAMED: Final = 3  # assets; of more the number
 _BEFELL: dict[Loss, str] = {
     "deleted": "was deleted",
@@ -47,7 +48,8 @@ def does(leases: Sequence[str]) -> str:
         role, _, what = lease.partition(" ")
         by_role.setdefault(role, []).append(what)
     said = []
-    for role, verb in (("collect", "collects"), ("judge", "judges")):
+    for role in ("collect", "judge"):
+        verb = _ROLES[role]
         assets = [what for what in by_role.get(role, ()) if what.isupper() and what != MARKET]
         if assets:
             said.append(f"{verb} {wording.listing(assets) if len(assets) <= _NAMED else f'{len(assets)} assets'}")
@@ -58,6 +60,11 @@ def does(leases: Sequence[str]) -> str:
         if platforms:
             said.append(f"{verb} {wording.listing(platforms)}")
     return wording.listing(said) if said else "stands by"
+
+
+def nobody(role: str) -> str:
+    """Say that no process takes part in a role, and what to do."""
+    return f"nobody {_ROLES[role]}: start a process with --role {role}"
 
 
 def put_back(loss: Loss, path: Path, saved: Path) -> str:

@@ -88,6 +88,12 @@ class Status:
     own: tuple[OwnAlarm, ...] = ()
     processes: tuple[tuple[RunningProcess, tuple[str, ...]], ...] = ()
 
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Return the roles in which no process takes part."""
+        taken = {role for process, _ in self.processes for role in process.roles}
+        return tuple(role for role in ("collect", "judge", "send", "answer") if role not in taken)
+
     def in_state(self, state: InputState) -> int:
         """Count the inputs in a state."""
         return sum(stored.state == state for stored in self.inputs)

@@ -76,11 +76,13 @@ def wanted(text: str, deps: Deps, example: str) -> Wanted:
 
 
 def sound(text: str) -> tuple[Sound | None, str]:
-    """Read how it is to sound, the last word counting, and return it with the rest of the words."""
+    """Read how it is to sound, and return it with the rest of the words. Refused where it is to sound in two ways."""
     said = chunks(text)
-    found = [_SOUNDS[word] for chunk in said if (word := chunk.lower()) in _SOUNDS]
+    found = list(dict.fromkeys(_SOUNDS[word] for chunk in said if (word := chunk.lower()) in _SOUNDS))
+    if len(found) > 1:
+        raise Refused(f"{wording.listing(found, 'or').capitalize()}? Type only one, like /sub {found[0]}.")
     rest = " ".join(chunk for chunk in said if chunk.lower() not in _SOUNDS)
-    return (found[-1] if found else None), rest
+    return (found[0] if found else None), rest
 
 
 def _alarms_by_word() -> dict[str, list[str]]:

@@ -158,10 +158,18 @@ class _EndReader:
     # --- lengths ------------------------------------------------------------------------------------------------------
 
     def _length(self) -> timedelta | None:
-        """Read lengths in a row: 2h, 90 min, 1h30, 2 days 3 hours, half an hour."""
+        """Read lengths in a row, each shorter than the one before it: 2h, 90 min, 1h30, 2 days 3 hours, half an hour.
+
+        In 2h 3h the second is another one.
+        """
         found: timedelta | None = None
+        last, begun = timedelta.max, self.place
         while (one := self._one_length()) is not None:
+            if one >= last:
+                self.place = begun
+                break
             found = one if found is None else found + one
+            last, begun = one, self.place
         return found
 
     def _one_length(self) -> timedelta | None:

@@ -179,8 +179,6 @@ def test_status_says_who_does_what_where_there_are_several(desk: Callable[..., A
         leases.begin(here.store, f"elsewhere {number} {number}", roles.split(","), here.now)
         with here.store.write() as work:
             leases.take(work, number + 1, names)
-        if number == 0:
-            assert not any("Processes" in line for line in lines(here))
     said = lines(here)
     place = said.index("Processes that share the work:")
     assert said[place + 1 : place + 5] == [
@@ -189,6 +187,8 @@ def test_status_says_who_does_what_where_there_are_several(desk: Callable[..., A
         "– 3 sends to Discord and Telegram and answers in Telegram",
         "– 4 stands by",
     ]
+    leases.end(here.store, 1)
+    assert "– nobody collects: start a process with --role collect" in lines(here)
     assert here.ask("/status").values["processes"]["2"] == works["judge"]
 
 

@@ -20,7 +20,7 @@ from storage.engine.database import Store
 from storage.people import destinations, switches
 from tests.fakes.notices import claim_from, ready, sent_from
 from tests.handlers.commands.room import ME, MEMBER, NOW, OTHER, TERMINAL, Room
-from tests.storage import beside
+from tests.storage import beside, senders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,9 +62,9 @@ def told(room: Room, *rules: str, asset: str = "BTC") -> list[int]:
             notice = Notice("fired", "notice", NOW, ready("news"), number, rule, asset)
             outbox.announce_to(work, place, notice, now=NOW, expires=NOW + 6 * HOUR)
             numbers.append(number)
-        work.run(outbox.lease.SQL.raise_epoch, name="sender")
+    process = senders.take(room.store)
     for _ in numbers:
-        (claim,) = claim_from(room.store, now=NOW, epoch=1, platforms=["telegram"], limit=1)
+        (claim,) = claim_from(room.store, now=NOW, process=process, platforms=["telegram"], limit=1)
         sent_from(room.store, claim, "m1", now=NOW)
     return numbers
 
@@ -225,6 +225,10 @@ def test_what_has_ended_is_forgotten_with_the_next_mute(room: Room) -> None:
         ("/mute episode 7 1h", "No message here tells of that any more. Type it like /mute oi 2h."),
         ("/quiet 25-7", "I do not understand “25”. Type it like /quiet 23-7 or /quiet off."),
         ("/only foo", "I do not understand “foo”. Type it like /only warnings."),
+        ("/mute 2h 3h", "I read two lengths of time in “2h 3h”. Type only one, like /mute oi 2h."),
+        ("/mute 30m 2 h", "I read two lengths of time in “30m 2 h”. Type only one, like /mute oi 2h."),
+        ("/budget 3 5", "Is it 3 or 5? Type only one number, like /budget 3."),
+        ("/sub btc loud silent", "Loud or silent? Type only one, like /sub loud."),
         ("/budget foo", "“foo” is no number of messages. Type it like /budget 20 or /budget off."),
         ("/budget -3", "“-3” is no number of messages."),
         ("/budget 9999", "That is more than 500 messages a day. Type /budget off for as many as there are."),
@@ -368,8 +372,8 @@ def hold(room: Room, held_for: Any) -> int:
     with room.store.write() as work:
         notice = Notice("fired", "notice", NOW, ready("news"), None, "rule", "BTC")
         outbox.announce_to(work, place, notice, now=NOW, expires=NOW + HOUR)
-        work.run(outbox.lease.SQL.raise_epoch, name="sender")
-    (claim,) = claim_from(room.store, now=NOW, epoch=1, platforms=["telegram"], limit=1)
+    process = senders.take(room.store)
+    (claim,) = claim_from(room.store, now=NOW, process=process, platforms=["telegram"], limit=1)
     with room.store.write() as work:
         outbox.hold(work, claim.rows[0], NOW + 24 * HOUR, "it waits", held_for)
     return place

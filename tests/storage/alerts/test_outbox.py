@@ -153,7 +153,7 @@ def test_how_many_are_taken(store: Store, more: dict[str, Any], count: int) -> N
     assert len(claims(store, senders.take(store), **more)) == count
 
 
-def test_an_old_epoch_takes_nothing_and_gives_no_sign_of_life(store: Store) -> None:
+def test_an_old_process_takes_nothing(store: Store) -> None:
     place(store)
     announce(store, notice())
     old, new = senders.take(store), senders.take(store)

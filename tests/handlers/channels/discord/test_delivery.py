@@ -114,7 +114,12 @@ async def test_none_of_a_hundred_is_repeated_where_every_fourth_answer_is_lost(d
 async def test_what_a_killed_process_had_sent_is_not_posted_again(desk: Desk) -> None:
     desk.tell("fired", desk.episode())
     [claim] = claim_from(
-        desk.store, now=desk.clock.now(), epoch=desk.dispatcher._epoch, platforms=["discord"], limit=1, resting=set()
+        desk.store,
+        now=desk.clock.now(),
+        process=desk.dispatcher.holdings.number,
+        platforms=["discord"],
+        limit=1,
+        resting=set(),
     )
     await desk.discord.send(WIRED, Outgoing((Line("BTC: open interest falls fast.", "headline"),), nonce=claim.nonce))
     # Here the process is killed: what it had sent stays in doubt, and the next one cannot know.
@@ -331,7 +336,12 @@ async def test_rights_that_the_gateway_told_of_cost_no_request(fake: DiscordWire
 def test_an_outbox_row_draws_its_nonce_once(desk: Desk) -> None:
     desk.tell("fired", desk.episode())
     claims = claim_from(
-        desk.store, now=desk.clock.now(), epoch=desk.dispatcher._epoch, platforms=["discord"], limit=1, resting=set()
+        desk.store,
+        now=desk.clock.now(),
+        process=desk.dispatcher.holdings.number,
+        platforms=["discord"],
+        limit=1,
+        resting=set(),
     )
     assert [len(claim.nonce) for claim in claims] == [16]
     assert outbox.waiting(desk.store) == 1

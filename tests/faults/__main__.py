@@ -50,7 +50,6 @@ FIGURES: Final = {
 }
 NOT_MEASURED: Final = {
     "R6": "not measured here: `make bench ARGS=turn` has the time of a turn",
-    "R7": "not provoked: there is no PostgreSQL in perpulse yet",
 }
 
 

@@ -215,7 +215,11 @@ def _taken_over(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger, c
                 found.add("reads commands", at - one.steady)
             if name == "send telegram" and (at := house.telegram.by.first(who, "sendMessage", steady)):
                 found.add("sends", at - one.steady)
-            if role == "collect" and (at := house.exchange.by.first(who, "figures", steady)):
+            if (
+                name.split(" ")[1] in ASSETS
+                and role == "collect"
+                and (at := house.exchange.by.first(who, "figures", steady))
+            ):
                 found.add("asks an exchange", at - one.steady)
     counts.hold(not missed, f"nobody took over {sorted(set(missed))}")
     counts.hold_time(found.most <= PROMISED_S, f"taken over late: {found}")

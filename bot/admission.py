@@ -15,6 +15,7 @@ from handlers.channels.channel import KnowsMembers
 from handlers.channels.local import LocalChannel
 from handlers.words import wording
 from storage.engine.database import StoreError
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -30,7 +31,7 @@ PERSON: Final = Pace(burst=8, per_minute=20, debt=10)  # who goes on after a ref
 INLINE: Final = Pace(burst=20, per_minute=60)  # of one person, while they type: each pause of the fingers is one
 CHAT: Final = Pace(burst=10, per_minute=15)  # of a chat with several people
 IN_A_MINUTE: Final = 16  # of those: platforms let a bot say 20 a minute in a group, and alarms come first
-EVERYBODY: Final = Pace(burst=60, per_minute=1_200)  # of one platform; less than it lets a bot send
+EVERYBODY: Final = Pace(burst=60, per_minute=1_200)  # of one bot; less than its platform lets it send
 PICTURES: Final = Pace(burst=4, per_minute=6)  # of one chat; each is half a second of work
 ALL_PICTURES: Final = Pace(burst=12, per_minute=60)
 REFUSALS: Final = 2  # a minute, to one person and in one chat; all else is refused in silence
@@ -66,8 +67,12 @@ def access_of(section: AccessSection, channels: Sequence[Channel]) -> Access:
     """Return who may do what by the configuration, with a code for the first owner where it names none."""
 
     async def is_member(platform: str, group: str, person: str) -> bool:
-        asked = [one for one in channels if one.platform == platform and isinstance(one, KnowsMembers)]
-        return any([await one.is_member(group, person) for one in asked])
+        """Ask each bot of the platform: one of them may be in the group where another is not."""
+        for one in channels:
+            of_it = platform_of(one.platform) == platform
+            if isinstance(one, KnowsMembers) and of_it and await one.is_member(group, person):
+                return True
+        return False
 
     allowed = Allowed(
         owners=frozenset(section.owners),
@@ -144,7 +149,7 @@ class Gate:
         if not await self._access.may_use(store, asker) and not for_all():
             if kept_out := self._access.kept_out(store, asker):  # the way in for strangers would not lead in
                 return _KEPT_OUT[kept_out]
-            return _CLOSED.format(f"{asker.platform}:{asker.user}") if asker.user else _CLOSED_HERE
+            return _CLOSED.format(f"{platform_of(asker.platform)}:{asker.user}") if asker.user else _CLOSED_HERE
         chat = _chat(asker)
         if asker.address.kind != "private" and not asker.inline:  # what is being typed shows nothing in the chat
             if not self._spoken.free(chat, now) or not self._chats.take(chat, now):
@@ -171,8 +176,8 @@ class Gate:
 
 
 def _person(asker: Asker) -> Hashable:
-    """Name who asks; somebody who writes as a chat is as good as the chat."""
-    return (asker.platform, "person", asker.user) if asker.user else _chat(asker)
+    """Name who asks, whichever bot of a platform; somebody who writes as a chat is as good as the chat."""
+    return (platform_of(asker.platform), "person", asker.user) if asker.user else _chat(asker)
 
 
 def _chat(asker: Asker) -> Hashable:

@@ -37,7 +37,7 @@ from bot.processes.holdings import Holdings
 from bot.processes.once import OnceJob
 from bot.processes.wishes import Wishes
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
-from bot.speaking import channels_of
+from bot.speaking import begin, channels_of
 from bot.watch import alarms, backups
 from bot.watch.watch import Watch
 from handlers.answer import Answer, brings_code, is_for_all, logged
@@ -161,8 +161,7 @@ class App:
         sending: asyncio.Task[None] | None = None
         try:
             await hearing.heed()
-            for channel in self.channels:
-                await channel.start(self.answer)
+            others.append(asyncio.create_task(await begin(self.channels, self.answer, self.dispatcher.refused)))
             if "answer" in self.holdings.roles:
                 tell_code(self.access, self.store, self.channels)
             await self._heed_streams()

@@ -36,6 +36,7 @@ from handlers.limits import LIMITS, RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL
 from storage.engine.place import Server, place_given
+from storage.people.bots import name_of, platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -141,6 +142,8 @@ class Rules(_Section):
 
 def _who(text: str) -> str:
     platform, _, name = text.partition(":")
+    if name_of(platform) and platform_of(platform) in sections():
+        raise ValueError(f"it holds for every bot of a platform: write {platform_of(platform)}, without a bot's name")
     if platform not in sections() or not re.fullmatch(r"-?\d{1,20}", name.strip(), re.ASCII):
         raise ValueError(f"write each as a platform and an id, like {next(iter(sections()))}:12345")
     return f"{platform}:{name.strip()}"
@@ -202,8 +205,6 @@ def _zone(text: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
-
-
 Database = Annotated[Path | Server, PlainValidator(place_given)]
 
 
@@ -277,8 +278,8 @@ class _Config(BaseSettings):
 
     @property
     def channels(self) -> tuple[ChannelConfig, ...]:
-        """Return the section of each channel."""
-        return tuple(getattr(self, name) for name in sections())
+        """Return the section of each channel, and of each further bot of one."""
+        return tuple(bot for name in sections() for bot in getattr(self, name).every())
 
     def speaking(self) -> tuple[ChannelConfig, ...]:
         """Return the sections of the channels that are to run. Refused where a secret's file cannot be read."""
@@ -381,9 +382,8 @@ def _line(problem: Any) -> str:
     if problem["type"] in {"model_type", "model_attributes_type"}:
         section = [str(part) for part in problem["loc"]]
         key = next(iter(_keys(section)), "key")
-        return (
-            f"{where} is a section: set its keys, as {key} under [{where}] or {PREFIX}{where.upper()}__{key.upper()}."
-        )
+        name = f"{PREFIX}{'__'.join((*section, key))}".upper()
+        return f"{where} is a section: set its keys, as {key} under [{where}] or {name}."
     if problem["type"] != "extra_forbidden":
         return f"{where}: {problem['msg'].removeprefix('Value error, ')}."
     *section, key = (str(part) for part in problem["loc"])
@@ -433,8 +433,6 @@ def _toml(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(member) for member in value) + "]"
-    if isinstance(value, dict):
-        return "{}"
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | dict):  # no dict but an empty one is a default
         return str(value)
     return f'"{"" if value is None else value}"'

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from bot.admission import TurnedAway
 from handlers import completion
 from handlers.channels.channel import Outside
+from handlers.channels.failure import TokenRefused
 from handlers.charts.pictures import Pictures
 from handlers.command import Deps, nobody
+from signals.units import MINUTE
 from storage.alerts import outbox
 from storage.alerts.sending import rests
 from storage.engine import settings
 from storage.people import access, destinations
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Sequence
+
     from bot.admission import Gate
     from bot.clock import Clock
     from bot.config import Config
     from bot.delivery.rate_limiter import Paces
-    from handlers.channels.channel import Channel, Proposal
+    from handlers.channels.channel import Answerer, Channel, Proposal
     from handlers.charts.process import ChartRenderer
     from handlers.command import Asker
     from storage.engine.database import Store
 
 log = structlog.get_logger(__name__)
+
+AGAIN: Final = MINUTE  # before a token that was refused at the start is tried again
 
 
 def channels_of(
@@ -69,7 +77,41 @@ def channels_of(
             met=lambda chat, person: asyncio.to_thread(_met, store, clock, platform, chat, person),
         )
 
-    return [channel.make(outside(channel.platform())) for channel in config.speaking()]
+    return [channel.make(outside(channel.word)) for channel in config.speaking()]
+
+
+async def begin(
+    channels: Sequence[Channel], answer: Answerer, refused: Callable[[str, str], None]
+) -> Coroutine[Any, Any, None]:
+    """Start the channels. One whose token is refused stops none of the others: return what goes on trying it.
+
+    refused: is told of each such channel and why. TokenRefused where no other channel is left, so that nobody could be
+    answered or told.
+    """
+    waiting: list[tuple[Channel, TokenRefused]] = []
+    for channel in channels:
+        try:
+            await channel.start(answer)
+        except TokenRefused as failed:
+            waiting.append((channel, failed))
+    if waiting and len(waiting) == len(channels):
+        raise waiting[0][1]
+    for channel, why in waiting:
+        log.error("the token is refused, the others begin without it", platform=channel.platform, reason=why.reason)
+        refused(channel.platform, why.reason)
+    return _begin_later([channel for channel, _ in waiting], answer)
+
+
+async def _begin_later(channels: Sequence[Channel], answer: Answerer) -> None:
+    """Try the channels again whose token was refused, until each has begun: a platform may have been wrong."""
+    left = list(channels)
+    while left:
+        await asyncio.sleep(AGAIN.total_seconds())
+        for channel in tuple(left):
+            with contextlib.suppress(TokenRefused):  # the sender asks as well, and tells the owners
+                await channel.start(answer)
+                left.remove(channel)
+                log.info("the token is accepted, commands are read", platform=channel.platform)
 
 
 def _remember(store: Store, name: str, value: str) -> None:
@@ -85,7 +127,7 @@ def _allowed(store: Store, platform: str, chat: str) -> None:
 def _met(store: Store, clock: Clock, platform: str, chat: str, person: str) -> None:
     """Keep whose private chat this is; one of whom an owner keeps out is sent nothing more."""
     destinations.met(store, platform, chat, person)
-    if not access.permitted(store, platform, person, chat).get("person", True):
+    if not access.permitted(store, platform_of(platform), person, chat).get("person", True):
         _gone(store, clock, platform, chat, access.KEPT_OUT)
 
 

@@ -1,4 +1,7 @@
-"""Who owns this bot, who may use it, and which commands groups have: by the configuration, and by what owners said."""
+"""Who owns this bot, who may use it, and which commands groups have: by the configuration, and by what owners said.
+
+What is said of a person or a chat holds for every bot of their platform.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from storage.engine.database import StoreError
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -113,7 +117,7 @@ class Access:
         """
         if asker.owner or asker.user is None:
             return asker
-        return replace(asker, owner=self._is_owner(store, asker.platform, asker.user))
+        return replace(asker, owner=self._is_owner(store, platform_of(asker.platform), asker.user))
 
     def _is_owner(self, store: Store, platform: str, person: str) -> bool:
         if f"{platform}:{person}" in self.allowed.owners:
@@ -145,12 +149,13 @@ class Access:
         allowed = self.allowed
         if not allowed.listed or True in said.values():
             return True
-        chat, person = f"{asker.platform}:{asker.address.chat}", f"{asker.platform}:{asker.user}"
+        home = platform_of(asker.platform)
+        chat, person = f"{home}:{asker.address.chat}", f"{home}:{asker.user}"
         if chat in allowed.chats | allowed.groups or (asker.user and person in allowed.people):
             return True
         groups = [group.partition(":") for group in sorted(allowed.groups)]
         for platform, _, group in groups:
-            if asker.user and platform == asker.platform and await self.is_member(platform, group, asker.user):
+            if asker.user and platform == home and await self.is_member(platform, group, asker.user):
                 return True
         return False
 
@@ -167,7 +172,7 @@ class Access:
         from storage.people import access as kept  # noqa: PLC0415 - opens the database
 
         try:
-            return kept.permitted(store, asker.platform, asker.user, asker.address.chat)
+            return kept.permitted(store, platform_of(asker.platform), asker.user, asker.address.chat)
         except StoreError:
             return {}  # the configuration holds; what is wrong with the database is said in each answer
 
@@ -189,12 +194,13 @@ class Access:
         """Make whoever brings the code the first owner, and return how their try went."""
         if asker.user is None or self.code is None:
             return "used up"
-        tried = self.code.take(code, (asker.platform, asker.user), now)
+        home = platform_of(asker.platform)
+        tried = self.code.take(code, (home, asker.user), now)
         if tried == "right":
             from storage.people import access as kept  # noqa: PLC0415 - opens the database
 
             with store.write() as work:
-                kept.add_owner(work, asker.platform, asker.user, now)
+                kept.add_owner(work, home, asker.user, now)
         return tried
 
 

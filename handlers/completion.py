@@ -9,6 +9,7 @@ from handlers.command import commands
 from handlers.language.kinds import ASSET, INSTRUMENT, ZONE, plan_of
 from handlers.words import wording
 from signals.inputs import MARKET
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -117,12 +118,12 @@ def _own_positions(deps: Deps) -> Iterator[Proposal]:
         return
     from storage.people import positions  # noqa: PLC0415 - opens the database
 
-    for watched in positions.of(deps.store, deps.asker.platform, deps.asker.user):
+    for watched in positions.of(deps.store, platform_of(deps.asker.platform), deps.asker.user):
         if watched.number is not None:
             holding = watched.holding
             told = f"{watched.number}: {holding.unit} {holding.side} from {wording.price(holding.entry)}"
             yield Proposal(str(watched.number), f"{told}, {watched.name}" if watched.name else told)
-    for followed in positions.followed_by(deps.store, deps.asker.platform, deps.asker.user):
+    for followed in positions.followed_by(deps.store, platform_of(deps.asker.platform), deps.asker.user):
         yield Proposal(str(followed.number), f"{followed.number}: {followed.address}")
 
 

@@ -20,10 +20,10 @@ def check_config(config: Path | None, db: Path | None) -> None:
     out(f"assets: {', '.join(settings.assets)}")
     out(f"venues: {', '.join(settings.market.venues)}")
     out(f"database: {settings.database}")
-    instead = f", so perpulse speaks in {wording.listing([channel.title for channel in speaking])}"
+    instead = f", so perpulse speaks in {wording.listing([channel.called for channel in speaking])}"
     for channel in settings.channels:
         if channel in speaking and channel.needs:
-            out(f"{channel.title}: a {channel.needs} is set")
+            out(f"{channel.called}: a {channel.needs} is set")
         elif channel.needs:
-            out(f"{channel.title}: no {channel.needs}{instead}")
+            out(f"{channel.called}: no {channel.needs}{instead}")
     out("The configuration is in order.")

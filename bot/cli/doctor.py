@@ -56,7 +56,12 @@ async def examine(settings: Config) -> list[Examined]:
     """Look at Python, libraries, database, sources and channels."""
     clock = SystemClock()
     store = Store(settings.database)
-    found = [*machine.programs(settings), machine.room(settings), machine.listener(settings), *stored.database(store)]
+    found = [
+        *machine.programs(settings),
+        machine.room(settings),
+        machine.listener(settings),
+        *stored.database(store, settings),
+    ]
     found += await reach.sources(settings, clock)
     found += await reach.channels(settings)
     store.close()

@@ -15,13 +15,17 @@ from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import Document, plain_text
 from storage.engine.database import Store
 from storage.people import destinations
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def export(file: Path | None, chat: str | None, config: Path | None, db: Path | None) -> None:
-    """Ask /export as that chat would, and write its file. chat: `platform:id`; None for who sits here."""
+    """Ask /export as that chat would, and write its file. chat: `platform:id`, of a further bot `telegram@alpha:id`.
+
+    None for who sits here. A person is named by the platform alone, whichever bot they write to.
+    """
     with plain_errors():
         settings = settings_of(config, db)
         store = Store(settings.database)
@@ -43,7 +47,7 @@ def export(file: Path | None, chat: str | None, config: Path | None, db: Path | 
 def _asker(store: Store, chat: str) -> Asker:
     """Return who asks for all of a chat: whose own it is, or an admin of a group."""
     platform, colon, name = chat.partition(":")
-    if platform not in sections() or not colon or not name:
+    if platform_of(platform) not in sections() or not colon or not name:
         raise Refused(f"Write the chat as a platform and an id, like {next(iter(sections()))}:12345.")
     known = [one for one in destinations.everyone(store) if (one.platform, one.chat) == (platform, name)]
     if not known and (own := destinations.private_of(store, platform, name)):

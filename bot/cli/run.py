@@ -91,14 +91,14 @@ def _named(roles: Sequence[str]) -> tuple[Role, ...]:
 def _beginning(settings: Config) -> str:
     """Say what is followed and where it is told; where that is only here, what would have to be set for more."""
     speaking = settings.speaking()
-    where = wording.listing([channel.title for channel in speaking])
+    where = wording.listing([channel.called for channel in speaking])
     venues = wording.listing([venue_title(venue) for venue in settings.market.venues])
     if settings.roles != ROLES:
         does = [_DOES[role].format(venues=venues, where=where) for role in settings.roles]
         return f"perpulse follows {', '.join(settings.assets)}. This process {wording.listing(does)}."
     silent = [channel for channel in settings.channels if channel.needs and channel not in speaking]
     if silent and not any(channel.needs for channel in speaking):
-        lacks = wording.listing([f"{channel.title} {channel.needs}" for channel in silent], "or")
+        lacks = wording.listing([f"{channel.called} {channel.needs}" for channel in silent], "or")
         where = f"{where} (no {lacks} is set; see config.example.toml)"
     return f"perpulse follows {', '.join(settings.assets)} on {venues} and speaks in {where}."
 

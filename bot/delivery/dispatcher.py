@@ -104,7 +104,7 @@ class Dispatcher:
         paces: Paces | None = None,
         noise: random.Random | None = None,
         again_after: float = 2.0,
-        owners: Callable[[], Awaitable[Collection[int]]] | None = None,
+        owners: Callable[[str], Awaitable[Collection[int]]] | None = None,
         holdings: Holdings | None = None,
     ) -> None:
         self._store = store
@@ -138,6 +138,10 @@ class Dispatcher:
                 refusals.untried(work, name)
                 platform.trouble.was_away = refusals.told(self._store, name)  # so that its end is told
             restored.begun(self._store, self._clock.now())
+
+    def refused(self, platform: str, reason: str) -> None:
+        """Take in that a token was refused before anything was sent: its platform is asked again, and that is told."""
+        self.platforms[platform].trouble.refuse(reason, self._clock)
 
     def poke(self) -> None:
         """Say that something was put into the outbox."""
@@ -371,7 +375,7 @@ class Dispatcher:
                 return
 
 
-async def _nobody() -> Collection[int]:
+async def _nobody(_: str) -> Collection[int]:
     return ()
 
 

@@ -37,12 +37,12 @@ DOWN_PAUSE: Final = 30.0
 class Probes:
     """Asks a platform whose token it has, and does what follows from the answer.
 
-    owners: where the owners are told, whatever they subscribed to.
+    owners: where the owners are told, whatever they subscribed to, but for the bot that is named where another can.
     """
 
     store: Store
     clock: Clock
-    owners: Callable[[], Awaitable[Collection[int]]]
+    owners: Callable[[str], Awaitable[Collection[int]]]
 
     async def ask(self, channel: Channel, trouble: Trouble) -> None:
         """Ask once; what waits for the platform goes on when it answers well."""
@@ -62,7 +62,7 @@ class Probes:
         if not trouble.was_away or trouble.halted:
             return
         try:
-            await asyncio.to_thread(self._note_well, platform, trouble, await self.owners())
+            await asyncio.to_thread(self._note_well, platform, trouble, await self.owners(""))
         except StoreError as error:  # the next message that goes through lets it go
             log.warning("what waits for a platform waits on", platform=platform, reason=str(error))
         else:
@@ -71,7 +71,7 @@ class Probes:
     async def _refused(self, platform: str, trouble: Trouble, reason: str) -> None:
         since = trouble.refuse(reason, self.clock)
         if trouble.refusals == 0:
-            await asyncio.to_thread(self._note_refused, platform, reason, since, await self.owners())
+            await asyncio.to_thread(self._note_refused, platform, reason, since, await self.owners(platform))
         trouble.refusals += 1
         pause = TOKEN_PAUSES[min(trouble.refusals, len(TOKEN_PAUSES) - 1)]
         trouble.asked_again = self.clock.monotonic() + pause
@@ -85,7 +85,7 @@ class Probes:
             refusals.note(work, TokenRefusal(platform, since, reason))
 
     async def _well(self, platform: str, trouble: Trouble) -> None:
-        await asyncio.to_thread(self._note_well, platform, trouble, await self.owners())
+        await asyncio.to_thread(self._note_well, platform, trouble, await self.owners(platform))
         if trouble.halted:
             log.info("the token is accepted, sending goes on", platform=platform)
         trouble.halted, trouble.refusals, trouble.was_away, trouble.asked_again = None, 0, False, math.inf

@@ -141,7 +141,7 @@ class Outside:
 class Channel(Protocol):
     """A way in and out. One object per platform and token, made from its section of the configuration."""
 
-    platform: str  # the name of its folder: the word stored with each destination
+    platform: str  # the word of its bot, stored with each destination: the name of its folder, or telegram@alpha
     limits: Limits
 
     async def start(self, answer: Answerer) -> None:

@@ -11,6 +11,7 @@ from handlers.language.kinds import REST, argument
 from handlers.language.spelling import shown
 from handlers.reply import Line, Reply
 from handlers.words import wording
+from storage.people.bots import name_of, platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ class WhomArgs:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A person or a chat by the id that its platform gives it."""
+    """A person or a chat by the id that its platform gives it, whichever of its bots speaks there."""
 
     platform: str
     kind: Whom
@@ -91,6 +92,7 @@ def become_owner(deps: Deps, code: str) -> Reply:
     tried = deps.access.claim(deps.store, deps.asker, code, deps.now)
     if tried != "right":
         raise Refused(_NOT_TAKEN[tried])
+    deps.made()  # of several bots of a platform, this is the one that tells them of itself
     return Reply(
         (
             Line("You are the owner of this bot now.", "headline"),
@@ -231,7 +233,10 @@ def _speak_again(deps: Deps, meant: Named) -> None:
 
 
 def _places(deps: Deps, meant: Named) -> list[Destination]:
-    """Return the topics of a chat, or a person's own chat, which bears the person's id where theirs is not known."""
+    """Return the topics of a chat, or a person's own chats, at every bot of the platform.
+
+    A private chat bears the person's id where theirs is not known.
+    """
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     def of_whom(place: Destination) -> tuple[Whom, str]:
@@ -240,7 +245,7 @@ def _places(deps: Deps, meant: Named) -> list[Destination]:
     return [
         place
         for place in destinations.everyone(deps.store)
-        if place.platform == meant.platform and of_whom(place) == (meant.kind, meant.id)
+        if platform_of(place.platform) == meant.platform and of_whom(place) == (meant.kind, meant.id)
     ]
 
 
@@ -251,7 +256,7 @@ def _meant(deps: Deps, text: str, example: str, kind: Whom | None = None) -> Nam
     if kind is None and len(words) == 1 and words[0].lower() in _HERE:
         if asker.address.kind == "private":
             raise Refused(f"Here there is only you. Type the word in a group, or an id, like {example}.")
-        return Named(asker.platform, "chat", asker.address.chat)
+        return Named(platform_of(asker.platform), "chat", asker.address.chat)
     said: Whom | None = kind
     if len(words) == 2 and words[0].lower() in (*_CHAT_WORDS, *_PERSON_WORDS):
         said = said or ("chat" if words[0].lower() in _CHAT_WORDS else "person")
@@ -259,8 +264,11 @@ def _meant(deps: Deps, text: str, example: str, kind: Whom | None = None) -> Nam
     if len(words) != 1:
         raise Refused(f"Type the id of one person, the word chat and its id, or here, like {example}.")
     platform, colon, name = words[0].rpartition(":")
-    platform = platform.lower() if colon else asker.platform
+    platform = platform.lower() if colon else platform_of(asker.platform)
     found = _ID.fullmatch(name)
+    if found and name_of(platform) and platform_of(platform) in _platforms():
+        everywhere = f"{platform_of(platform)}:{name}"
+        raise Refused(f"That holds for every bot of a platform, so type it without the bot's name: {everywhere}.")
     if platform not in _platforms() or not found:
         known = wording.listing([f"{one}:12345" for one in _platforms()], "or")
         if found and not colon:  # who sits at the bot is on no platform that has ids

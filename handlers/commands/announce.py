@@ -11,6 +11,8 @@ from handlers.command import Refused, command
 from handlers.language.kinds import REST, argument
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
+from handlers.words.delivery import bot_called
+from storage.people.bots import name_of, platform_of
 
 if TYPE_CHECKING:
     from handlers.command import Deps
@@ -75,7 +77,7 @@ def _shown(text: str, code: str, audience: Audience) -> Reply:
     from handlers.words.notices import announced  # noqa: PLC0415 - knows the metrics
 
     to = wording.count(audience.size, "chat")
-    where = wording.listing([f"{count:,} on {_title(platform)}" for platform, count in audience.chats.items()])
+    where = wording.listing([f"{count:,} on {_title(bot)}" for bot, count in audience.chats.items()])
     without = f" Left out: {_muted(audience)}" if audience.muted else ""
     lines = [block for block in announced(text).blocks if isinstance(block, Line)]
     head = Line(f"This would go to {to}: {where}.{without}", "echo")
@@ -116,8 +118,8 @@ async def _fares(deps: Deps) -> Reply:
     return Reply((Line(f"The announcement of {at}: {', '.join(parts)}.", "headline"), how), values)
 
 
-def _title(platform: str) -> str:
+def _title(bot: str) -> str:
     from handlers.channels.config import sections  # noqa: PLC0415 - walks the channels, for an owner only
 
-    section = sections().get(platform)
-    return section.title if section else platform
+    section = sections().get(platform_of(bot))
+    return bot_called(section.title, name_of(bot)) if section else bot

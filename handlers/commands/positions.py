@@ -14,6 +14,7 @@ from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 from handlers.words.positions import shown as words
 from signals.venues import of_accounts
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,11 +66,13 @@ async def positions(deps: Deps, args: ListArgs) -> Reply:
     found = list(zip(every, positions_now(deps.store, every, deps.now), strict=True))
     found.sort(key=lambda pair: (math.isnan(pair[1].distance), pair[1].distance))
     of_address = {followed.id: followed.address for followed in addresses}
+    nowhere = kept.told_nowhere(deps.store, *person)
     return Reply(
         (
             *words.listed(
                 _lines(found, addresses, shown_addresses), [position for _, position in found], len(shown_addresses)
             ),
+            *([Line(words.told_nowhere(nowhere), "caveat")] if nowhere else []),
             Buttons((Button("Again", "/positions"),)),
         ),
         {
@@ -177,7 +180,7 @@ def person_of(deps: Deps) -> tuple[str, str]:
     asker = deps.asker
     if asker.address.kind != "private":
         raise Refused("Positions are private. Write to me privately: open a chat with me and type it there.")
-    return asker.platform, asker.user or asker.address.chat
+    return platform_of(asker.platform), asker.user or asker.address.chat
 
 
 def owner_of(deps: Deps) -> tuple[Owner, str]:

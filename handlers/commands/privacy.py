@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from handlers.command import Nothing, Refused, command
 from handlers.reply import Button, Buttons, Document, Line, Reply
 from handlers.words import wording
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from handlers.command import Deps
 
@@ -75,7 +76,8 @@ async def privacy(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it take
 async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Give all that is stored about this chat as a file.
 
-    In a private chat that is everything about you as well: positions, addresses, what was sent. In a group its admins
+    In a private chat that is everything about you as well: positions, addresses, what was sent, also by other bots of
+    the same owner on this platform. In a group its admins
     are given what is stored of the group, without what its members watch. The file is JSON, its times are UTC.
     """
     to, person = deps.asker.address, _person(deps, "get what is stored of this chat", "/export")
@@ -89,8 +91,9 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
     told = {"program": "perpulse", "at": deps.now.isoformat(), "platform": deps.asker.platform, **found}
     file = Document(f"perpulse-export-{deps.now:%Y-%m-%d}.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
     parts = _counted({name: len(found[name]) for name in _OF_WHAT})
+    others = _others({row["platform"] for row in found["chat"]} - {deps.asker.platform})
     lines = (
-        Line("All that is stored about this chat is in this file.", "headline"),
+        Line(f"All that is stored about this chat{others} is in this file.", "headline"),
         Line(f"Its settings{''.join(f', {part}' for part in parts)}."),
         Line("/forgetme removes it."),
     )
@@ -107,6 +110,11 @@ def _person(deps: Deps, what: str, line: str) -> str | None:
             f"Only {deps.asker.managers} {what}. For what is stored about yourself, write to me privately: {line}."
         )
     return None
+
+
+def _others(bots: Collection[str]) -> str:
+    """Say that a person's private chats with other bots are meant as well."""
+    return f" and yours with {wording.count(len(bots), 'other bot')} of its owner" if bots else ""
 
 
 def _counted(numbers: Mapping[str, int]) -> Sequence[str]:
@@ -126,7 +134,8 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     """Remove everything that is stored about this chat.
 
     Settings, subscriptions, watched positions and addresses, and messages not yet sent are deleted at once and
-    overwritten in the file. In a group its admins can do this, for the group. Backups that the owner of this bot has
+    overwritten in the file; those of your private chats with other bots of the same owner on this platform, too. In a
+    group its admins can do this, for the group. Backups that the owner of this bot has
     made keep their copy until they are replaced.
     """
     to, person = deps.asker.address, _person(deps, "can have this chat forgotten", "/forgetme")
@@ -149,7 +158,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     left = "" if found.clean else f" {_TRACES[deps.store.file is None]}"
     return Reply(
         (
-            Line("Forgotten: everything that was stored about this chat.", "headline"),
+            Line(f"Forgotten: everything that was stored about this chat{_others(found.bots)}.", "headline"),
             Line(f"Removed: its settings{''.join(f', {part}' for part in parts)}.{left}"),
             Line("Backups made by the owner of this bot keep their copy until they are replaced.", "caveat"),
             *_staying(deps, person),
@@ -163,8 +172,9 @@ def _staying(deps: Deps, person: str | None) -> Sequence[Line]:
     """Say what owners said, which stays: nobody takes a ban back by being forgotten."""
     from storage.people import access  # noqa: PLC0415 - opens the database
 
-    owns = person is not None and access.is_owner(deps.store, deps.asker.platform, person)
-    said = access.permitted(deps.store, deps.asker.platform, person, deps.asker.address.chat)
+    platform = platform_of(deps.asker.platform)
+    owns = person is not None and access.is_owner(deps.store, platform, person)
+    said = access.permitted(deps.store, platform, person, deps.asker.address.chat)
     if owns:
         return (Line("That you own this bot stays: /owners remove ends it.", "caveat"),)
     if not said:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from storage.people.positions import FollowedAddress, Owner, WatchedPosition
 
 _HOW = "like /watch {0} lines 15 8 3, /watch {0} margin +500 or /watch {0} name hedge"
+_HERE = " It is told here from now on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,14 @@ def _watch(
             f"You watch {kept.MOST_POSITIONS} positions, which is as many as one person may. "
             "Take one away first, like /unwatch 1, then type this again."
         ) from None
+    moved = not new and kept.tell_here(deps.store, owner, number)
     if not new and (request.lines or request.name):
         return _change(deps, replace(request, number=number))
 
     def said(position: PositionNow) -> Reply:
         title = words.title(position if new else replace(position, name=None))
         blocks: list[Block] = [
-            Line(f"Watching {title}." if new else f"Already watched: {title}.", "headline"),
+            Line(f"Watching {title}." if new else f"Already watched: {title}.{_HERE if moved else ''}", "headline"),
             Line(words.liquidation_of(position, zone, answer)),
         ]
         if question.at_mark:
@@ -178,11 +180,13 @@ def _follow(deps: Deps, owner: Owner, request: WatchRequest) -> Reply:
             f"This chat follows {kept.MOST_ADDRESSES} addresses, which is as many as it may. "
             "Take one away first, like /unwatch 0x…, then type this again."
         ) from None
+    moved = not new and kept.tell_here(deps.store, owner, number)
     if not new and (request.lines or request.name):
         return _change(deps, request)
     values = {"number": number, "address": address, "new": new}
     if not new:
-        head = Line(f"Already followed: {words.short(address)}, number {number}.", "headline")
+        said = f"Already followed: {words.short(address)}, number {number}.{_HERE if moved else ''}"
+        head = Line(said, "headline")
         return Reply((head, _buttons(number)), values)
     lines = words.lines_said(request.lines) if request.lines else "20, 10 and 5 %"
     return Reply(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.words import wording
+from handlers.words.delivery import of_bot
 from signals.inputs import MARKET
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def does(leases: Sequence[str]) -> str:
         elif role in by_role:
             said.append(f"{verb} no asset")
     for role, verb in (("send", "sends to"), ("answer", "answers in")):
-        platforms = [what.capitalize() for what in by_role.get(role, ()) if " " not in what]
+        platforms = [of_bot(what) for what in by_role.get(role, ()) if " " not in what]
         if platforms:
             said.append(f"{verb} {wording.listing(platforms)}")
     return wording.listing(said) if said else "stands by"
@@ -107,7 +108,7 @@ def own_alarm(event: Mapping[str, Any], zone: str) -> str:
     return said.format(
         since=wording.clock(since, zone, dated=True),
         after=wording.duration(at - since),
-        channels=wording.listing([str(name).capitalize() for name in facts.get("channels", ())]),
+        channels=wording.listing([of_bot(str(name)) for name in facts.get("channels", ())]),
         free=f"{(facts.get('free') or 0) / 1e6:.0f} MB",
         by=f"{wording.duration(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'}",
         reason=facts.get("reason", ""),

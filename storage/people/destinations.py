@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 from storage.people import digests
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,7 +22,9 @@ ANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A place that receives. topic "" outside forums. gone: when and why it stopped taking messages.
+    """A place that receives. platform: the word of the bot that speaks there (bots.py). topic: "" outside forums.
+
+    gone: when and why it stopped taking messages.
 
     A reason without a time: it rests, because something is not allowed there.
 
@@ -52,6 +55,14 @@ def private_of(store: Store, platform: str, person: str) -> Destination | None:
     """Return the private chat of a person, which may be gone; None where none is known."""
     row = store.read_one(SQL.private_chat, platform=platform, person=person)
     return None if row is None else _destination(row)
+
+
+def places_of(store: Store, bot: str, chat: str, person: str | None) -> list[int]:
+    """Return the places of a chat of a bot; of a person's own those at every bot of their platform. Their numbers."""
+    found = list(store.read(SQL.topics_of_chat, platform=bot, chat=chat))
+    if person is not None:
+        found += store.read(SQL.own_chats, platform=platform_of(bot), person=person)
+    return list(dict.fromkeys(row["id"] for row in found))
 
 
 def ensure(
@@ -145,7 +156,7 @@ def set_venue(store: Store, destination: int, venue: str | None) -> None:
 def moved(store: Store, platform: str, old: str, new: str) -> None:
     """Give a chat its new id (a group that became a supergroup), in one transaction; merge if the new id is known."""
     with store.write() as work:
-        work.run(SQL.move_permits, platform=platform, old=old, new=new)
+        work.run(SQL.move_permits, platform=platform_of(platform), old=old, new=new)
         for row in work.rows(SQL.topics_of_chat, platform=platform, chat=old):
             known = work.one(SQL.destination, platform=platform, chat=new, topic=row["topic"])
             if known is None:

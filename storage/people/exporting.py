@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from signals.units import from_ms
 from storage.alerts.episodes import PRIVATE
 from storage.engine.sql import queries
+from storage.people.bots import platform_of
+from storage.people.destinations import places_of
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -21,15 +23,16 @@ _TIMES: Final = frozenset(
 _JSON: Final = frozenset(("assets", "days", "first_values", "last_values", "lines", "payload", "scope", "state"))
 
 
-def everything(store: Store, platform: str, chat: str, person: str | None) -> dict[str, list[dict[str, Any]]]:
-    """Return all rows about a chat by what they are, and about a person where one is named.
+def everything(store: Store, bot: str, chat: str, person: str | None) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows about a chat of a bot by what they are, and about a person where one is named.
 
-    Without a person what its members watch is left out: that is theirs. Kinds of which there are no rows are empty.
+    Of a person that is what is kept for any bot of their platform. Without one what members of the chat watch is left
+    out: that is theirs. Kinds of which there are no rows are empty.
     """
-    place = {"platform": platform, "chat": chat}
-    destinations = store.read(SQL.kept_chat, **place)
-    here = {"places": json.dumps([row["id"] for row in destinations])}
-    who = {"platform": platform, "owner": person}
+    place = {"platform": platform_of(bot), "chat": chat}
+    here = {"places": json.dumps(places_of(store, bot, chat, person))}
+    destinations = store.read(SQL.kept_chat, **here)
+    who = {"platform": platform_of(bot), "owner": person}
     alone = {**here, "owner": person, "private": PRIVATE}
     found = {
         "chat": destinations,

@@ -11,6 +11,8 @@ from storage.alerts import own
 from storage.alerts.episodes import PRIVATE
 from storage.engine.database import Store
 from storage.engine.sql import queries
+from storage.people import destinations
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +24,10 @@ SQL: Final = queries("storage.people")
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """How much went. clean: no byte of it is left in the file and its log; False while another program reads them."""
+    """How much went. bots: other ones whose private chats with the person went too, by their words.
+
+    clean: no byte of it is left in the file and its log; False while another program reads them.
+    """
 
     destinations: int = 0
     subscriptions: int = 0
@@ -30,6 +35,7 @@ class Forgotten:
     addresses: int = 0
     messages: int = 0
     rules: int = 0
+    bots: tuple[str, ...] = ()
     clean: bool = True
 
     @property
@@ -38,18 +44,18 @@ class Forgotten:
         return bool(self.destinations or self.positions or self.addresses)
 
 
-def forget(store: Store, platform: str, chat: str, user: str | None = None) -> Forgotten:
-    """Forget a chat with all its topics, and the positions of a person where one is named.
+def forget(store: Store, bot: str, chat: str, user: str | None = None) -> Forgotten:
+    """Forget a chat of a bot with all its topics; where a person is named, their positions and their other bots' chats.
 
     Connections delete securely (storage/engine/sqlite), so rows are overwritten where they stood; emptying the
     log afterwards takes their earlier copies. What perpulse has saved of a file that was lost is forgotten in too;
     copies made by others are not reached.
     """
-    forgotten = _forget(store, platform, chat, user)
+    forgotten = _forget(store, bot, chat, user)
     for saved in store.saved:
         copy = Store(saved)
         try:
-            clean = _forget(copy, platform, chat, user).clean
+            clean = _forget(copy, bot, chat, user).clean
         finally:
             copy.close()
         forgotten = replace(forgotten, clean=forgotten.clean and clean)
@@ -65,11 +71,12 @@ def forget_gone(store: Store, before: datetime) -> int:
     return len(gone)
 
 
-def _forget(store: Store, platform: str, chat: str, user: str | None) -> Forgotten:
+def _forget(store: Store, bot: str, chat: str, user: str | None) -> Forgotten:
     with store.write() as work:
-        places = [row["id"] for row in work.rows(SQL.places_of_chat, platform=platform, chat=chat)]
-        forgotten = _forget_places(work, places, platform, user)
-    return replace(forgotten, clean=store.purge())
+        places = destinations.places_of(store, bot, chat, user)
+        bots = {row["platform"] for row in work.rows(SQL.kept_chat, places=json.dumps(places))} - {bot}
+        forgotten = _forget_places(work, places, platform_of(bot), user)
+    return replace(forgotten, bots=tuple(sorted(bots)), clean=store.purge())
 
 
 def _forget_places(work: Work, places: list[int], platform: str, user: str | None) -> Forgotten:

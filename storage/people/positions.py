@@ -125,6 +125,11 @@ def followed(store: Store) -> list[FollowedAddress]:
     return [_followed(row) for row in store.read(SQL.followed)]
 
 
+def told_nowhere(store: Store, platform: str, user: str) -> list[int]:
+    """Return the numbers of what one person watches in a chat that is closed to us: nobody looks at it."""
+    return [int(row["number"]) for row in store.read(SQL.told_nowhere, platform=platform, owner=user)]
+
+
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +159,14 @@ def add(
         number = _next_number(work, owner)
         _insert(work, owner, holding, number=number, name=name, lines=lines, state=state, at=at, table_of=table_of)
         return number, True
+
+
+def tell_here(store: Store, owner: Owner, number: int) -> bool:
+    """Tell of a position or an address in another chat of its owner from now on; False if it is told there already."""
+    where = {"platform": owner.platform, "owner": owner.user, "number": number, "destination": owner.destination}
+    with store.write() as work:
+        address = work.run(SQL.tell_followed_at, **where)
+        return work.run(SQL.tell_position_at, **where) + address > 0
 
 
 def hold(

@@ -27,6 +27,13 @@ SELECT * FROM destinations WHERE platform = :platform AND kind = 'private' AND t
     AND (person = :person OR (person IS NULL AND chat = :person))
 ORDER BY CASE WHEN gone IS NULL THEN 0 ELSE 1 END, id LIMIT 1;
 
+-- name: own_chats
+-- At every bot of a platform, whose words are its own or begin with it: telegram@alpha.
+SELECT id, platform FROM destinations
+WHERE (platform = :platform OR substr(platform, 1, length(:platform) + 1) = :platform || '@') AND kind = 'private'
+    AND (person = :person OR (person IS NULL AND chat = :person))
+ORDER BY id;
+
 -- name: keep_person
 UPDATE destinations SET person = :person WHERE platform = :platform AND chat = :chat AND kind = 'private';
 
@@ -225,6 +232,23 @@ WHERE platform = :platform AND owner = :owner AND followed IS NULL AND asset = :
     AND multiplier = :multiplier AND quote_currency IS NOT DISTINCT FROM :quote_currency
     AND size_coins IS NOT DISTINCT FROM :size_coins AND size_usd IS NOT DISTINCT FROM :size_usd;
 
+-- name: tell_position_at
+-- A typed one by its number, or those of an address by that of the address.
+UPDATE positions SET destination = :destination
+WHERE platform = :platform AND owner = :owner AND destination <> :destination AND (number = :number OR followed IN (
+    SELECT id FROM followed WHERE platform = :platform AND owner = :owner AND number = :number));
+
+-- name: tell_followed_at
+UPDATE followed SET destination = :destination
+WHERE platform = :platform AND owner = :owner AND destination <> :destination AND number = :number;
+
+-- name: told_nowhere
+SELECT p.number FROM positions p JOIN destinations d ON d.id = p.destination
+WHERE p.platform = :platform AND p.owner = :owner AND p.followed IS NULL AND d.gone IS NOT NULL
+UNION SELECT f.number FROM followed f JOIN destinations d ON d.id = f.destination
+WHERE f.platform = :platform AND f.owner = :owner AND d.gone IS NOT NULL
+ORDER BY 1;
+
 -- name: count_typed
 SELECT count(*) AS n FROM positions WHERE platform = :platform AND owner = :owner AND followed IS NULL;
 
@@ -386,7 +410,7 @@ SELECT * FROM own_rules WHERE destination IN ({numbers}(:places)) ORDER BY desti
 -- --- exporting.py: all that is kept of a chat and of a person --------------------------------------------------------
 
 -- name: kept_chat
-SELECT * FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
+SELECT * FROM destinations WHERE id IN ({numbers}(:places)) ORDER BY id;
 
 -- name: kept_subscriptions
 SELECT * FROM subscriptions WHERE destination IN ({numbers}(:places)) ORDER BY destination, rule, asset;
@@ -437,9 +461,6 @@ WHERE platform = :platform AND ((kind = 'person' AND name = :owner) OR (kind = '
 SELECT * FROM owners WHERE platform = :platform AND person = :owner;
 
 -- --- forgetting.py: forgetting a chat ------------------------------------------------------------------------------
-
--- name: places_of_chat
-SELECT id FROM destinations WHERE platform = :platform AND chat = :chat ORDER BY id;
 
 -- name: gone_before
 SELECT id FROM destinations WHERE gone < :before;

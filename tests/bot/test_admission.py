@@ -67,6 +67,27 @@ async def test_a_flood_gets_its_burst_and_two_lines_a_minute(store: Store, asker
     assert said[0] == "That was too much at once. I answer again in 6 seconds." or not asker.user
 
 
+async def test_a_person_is_counted_together_at_every_bot_and_a_group_is_not(store: Store) -> None:
+    """The pace of a person is theirs; that of a group is what a platform lets one bot say there."""
+    place = Place(store)
+    bots = ("telegram", "telegram@alpha")
+    answered = [await place.ask(replace(ANN, platform=bots[number % 2])) is None for number in range(40)]
+    assert sum(answered) == PERSON.burst
+    assert [await place.ask(replace(ANN, platform=bot, user="13")) for bot in ("telegram@alpha", "discord")] == [
+        None
+    ] * 2
+    for bot in bots:
+        groups = [await place.ask(replace(ANN_HERE, platform=bot, user=str(who))) is None for who in range(40)]
+        assert sum(groups) == CHAT.burst
+
+
+async def test_who_is_let_in_is_named_by_the_platform_whichever_bot_they_ask(store: Store) -> None:
+    place = Place(store, Access(Allowed(owners=frozenset({"telegram:9"}), listed=True)))
+    said = await place.ask(replace(ANN, platform="telegram@alpha"))
+    assert said
+    assert said.endswith("The owner can do so with: /allow telegram:11")
+
+
 async def test_one_member_who_floods_leaves_the_group_its_answers(store: Store) -> None:
     place = Place(store)
     for _ in range(500):

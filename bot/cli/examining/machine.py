@@ -38,7 +38,8 @@ def programs(settings: Config) -> Iterator[Examined]:
     recent = sys.version_info >= (3, 11)
     said = f"Python {platform.python_version()} (3.11 or newer is needed)"
     yield Examined("python", "good" if recent else "mend", said, "" if recent else "Install a newer Python.")
-    for name in (*LIBRARIES, *(library for section in settings.speaking() for library in section.libraries)):
+    of_channels = dict.fromkeys(library for section in settings.speaking() for library in section.libraries)
+    for name in (*LIBRARIES, *of_channels):
         try:
             yield Examined(f"library.{name}", "good", f"{name} {version(name)}")
         except PackageNotFoundError:

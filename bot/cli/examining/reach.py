@@ -90,11 +90,11 @@ def _clock(heard: _Heard) -> Examined:
 
 async def channel(section: ChannelConfig) -> Examined:
     """Ask one channel whether it would work."""
-    check, made = f"channel.{section.platform()}", section.make(Outside())
+    check, made = f"channel.{section.word}", section.make(Outside())
     try:
         return Examined(check, "good", await made.check())
     except SendFailed as failed:
-        return Examined(check, "mend", f"{section.title}: {failed.reason}")
+        return Examined(check, "mend", f"{section.called}: {failed.reason}")
     finally:
         await made.stop()
 

@@ -15,6 +15,7 @@ from bot.cli.setting_up import owner
 from bot.cli.setting_up.written import with_values
 from bot.clock import SystemClock
 from bot.config import PREFIX, Config, ConfigError, read
+from handlers.channels.config import sections
 from handlers.channels.failure import SendFailed
 from handlers.command import Refused
 from signals.venues import READ, venue_title
@@ -45,7 +46,7 @@ class Conversation:
         self._screen.say(_OPENING.format(self._path))
         self._ask_list(("assets",), "\nAssets to follow", self.settings.assets)
         self._ask_venues()
-        reached = [section for name in self._with_token() if (section := self._ask_token(name))]
+        reached = [bot for name in self._with_token() for bot in self._ask_bots(name)]
         self._ask_owner(reached)
         self._ask_zone()
         return self.text
@@ -77,7 +78,12 @@ class Conversation:
         self._ask_list(("market", "venues"), "Exchanges to use", usual or mine)
 
     def _with_token(self) -> list[str]:
-        return [section.platform() for section in self.settings.channels if "token" in type(section).model_fields]
+        return [name for name, section in sections().items() if "token" in section.model_fields]
+
+    def _ask_bots(self, name: str) -> list[ChannelConfig]:
+        """Ask for the token of the first bot, and look at those that are named beside it; return who is reached."""
+        first = self._ask_token(name)
+        return [*([first] if first else []), *(bot for bot in self._section(name).every()[1:] if self._examined(bot))]
 
     def _ask_token(self, name: str) -> ChannelConfig | None:
         """Ask for the token of a bot until it is accepted or left out; return its section where it can be used."""
@@ -108,10 +114,13 @@ class Conversation:
         """Ask the platform whose token it is, and show the answer."""
         if said:
             self._screen.say(f"  {said}")
-        section = self._section(name)
-        finding = asyncio.run(reach.channel(section))
+        section: ChannelConfig = self._section(name)
+        return section if self._examined(section) else None
+
+    def _examined(self, bot: ChannelConfig) -> bool:
+        finding = asyncio.run(reach.channel(bot))
         self._screen.show(finding)
-        return section if finding.good else None
+        return finding.good
 
     def _ask_owner(self, reached: list[ChannelConfig]) -> None:
         """Find out who owns the bot, by a code that is typed in its chat."""
@@ -119,7 +128,7 @@ class Conversation:
         if owners:
             self._screen.say(f"\nOwners: {', '.join(owners)}. `/owners add` and [access] change that.")
         elif reached:
-            self._screen.say(f"\nWhom does it obey? Your bot in {reached[0].title} waits for a code now.")
+            self._screen.say(f"\nWhom does it obey? Your bot in {reached[0].called} waits for a code now.")
             try:
                 who = asyncio.run(owner.found(reached[0], self._screen))
             except SendFailed as failed:
@@ -151,6 +160,7 @@ class Conversation:
         try:
             settings = read(with_values(self.text, {place: value}), self._path)
             settings.secrets()  # reads each, and refuses what can be none
+            settings.speaking()  # refuses one that another bot has already
             text = self.text  # a list that stays as it is stays on its lines, too
             if reduce(getattr, place, settings) != reduce(getattr, place, self.settings):
                 text = with_values(text, {place: _as_read(settings, place, value)})

@@ -15,6 +15,7 @@ from handlers.answer import Answer, brings_code
 from handlers.channels.channel import Outside
 from handlers.language.spelling import split_command
 from handlers.reply import Line
+from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from bot.cli.setting_up.screen import Screen
@@ -36,12 +37,13 @@ async def found(section: ChannelConfig, screen: Screen, seconds: float = PATIENC
         """Take the code, of one person in a chat of their own, and tell everybody else to wait."""
         if asker.user is None or asker.address.kind != "private" or not brings_code(text):
             return Answer((Line(_NOT_YET),))
+        home = platform_of(asker.platform)
         typed = split_command(text)[1].removeprefix(CODE_LINK)
-        tried = code.take(typed, (asker.platform, asker.user), SystemClock().now())
+        tried = code.take(typed, (home, asker.user), SystemClock().now())
         if tried != "right":
             return Answer((Line("That is not the code that is shown where perpulse is set up."),))
         if not who.done():
-            who.set_result(f"{asker.platform}:{asker.user}")
+            who.set_result(f"{home}:{asker.user}")
         return Answer((Line(_YOURS),))
 
     channel = section.make(Outside())

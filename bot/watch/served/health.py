@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bot.watch.vitals import NO_DATA, NO_TURN
 from handlers.version import VERSION
 from handlers.words import wording
+from handlers.words.delivery import of_bot, refused
 
 if TYPE_CHECKING:
     from bot.watch.vitals import Look
@@ -31,11 +32,11 @@ def reasons(look: Look) -> list[str]:
         found.append(f"No source has given a figure for {wording.duration(look.no_data_for)}.")
     for channel, state in look.channels.items():
         if state == "token refused":
-            found.append(f"{channel.capitalize()} refuses the bot's token.")
+            found.append(f"{refused(channel)}.")
         elif state == "not reached":
-            found.append(f"{channel.capitalize()} is not reached.")
+            found.append(f"{of_bot(channel)} is not reached.")
     found += [
-        f"The outbox is stuck: a message to {channel.capitalize()} has been due for {wording.duration(wait)}."
+        f"The outbox is stuck: a message to {of_bot(channel)} has been due for {wording.duration(wait)}."
         for channel, wait in look.stuck.items()
     ]
     return found

@@ -21,7 +21,6 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
 from handlers.channels.channel import Address, Outgoing, Outside
-from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.discord.errors import RAISED, asks_everybody, failure, pause_of
 from handlers.channels.discord.hearing import heard
 from handlers.channels.discord.interactions import Interactions
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handlers.channels.channel import Answerer
+    from handlers.channels.discord.config import DiscordConfig
     from handlers.command import Command
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,6 @@ class Patience:
 class Discord:
     """The channel of one bot and its webhooks. listed: the commands; those of the house, unless a test has its own."""
 
-    platform = DiscordConfig.platform()
     limits = LIMITS
 
     def __init__(
@@ -81,6 +80,8 @@ class Discord:
             return await outside.draw({**chart, "low": True})
 
         self._config, self._outside = config, replace(outside, draw=draw)
+        self.platform, self._called = config.word, config.called
+        self._log = log.bind(**config.among)
         self._patience = patience or Patience()
         self._token = config.secret("token")
         self._listed = {command.name: command for command in (commands().values() if listed is None else listed)}
@@ -120,7 +121,7 @@ class Discord:
             await self._reopen()
             if isinstance(failed, TokenRefused):
                 raise failed from None
-            log.warning("Discord is not reached, trying on", reason=failed.reason)
+            self._log.warning("Discord is not reached, trying on", reason=failed.reason)
         self._running = asyncio.create_task(self._run())
 
     def listen(self, answer: Answerer) -> None:
@@ -157,7 +158,9 @@ class Discord:
             self._posting.refused, self._posting.closed = "", NOT_YET
             self._running = asyncio.create_task(self._come_back())
         where = f"{_INVITATION}?client_id={probe.application_id}&scope=bot+applications.commands&permissions={INVITE}"
-        return f"Discord accepts the token of {probe.user}, which needs {self._intents()} and is invited by {where}"
+        return (
+            f"{self._called} accepts the token of {probe.user}, which needs {self._intents()} and is invited by {where}"
+        )
 
     def _intents(self) -> str:
         """Name the privileged intents that have to be switched on for the bot, in words."""
@@ -172,7 +175,7 @@ class Discord:
             async with self._posting.translated():
                 return str((await self.client.create_dm(discord.Object(int(person)))).id)
         except SendFailed as failed:
-            log.warning("a direct chat could not be opened", reason=failed.reason)
+            self._log.warning("a direct chat could not be opened", reason=failed.reason)
             return None
 
     async def _log_in(self) -> None:
@@ -193,7 +196,7 @@ class Discord:
             try:
                 if self._posting.closed:
                     await self._log_in()
-                    log.info("Discord is reached again")
+                    self._log.info("Discord is reached again")
                 await self.client.connect()
             except LoginFailure as error:
                 self._refused(failure(error).reason)
@@ -202,7 +205,7 @@ class Discord:
                 self._refused(f"Discord has closed the connection for good ({closed.code})")
                 return
             except Exception as error:  # noqa: BLE001 - the library has trouble of its own where none connects at first
-                log.warning("the gateway is not reached, trying on", reason=type(error).__name__)
+                self._log.warning("the gateway is not reached, trying on", reason=type(error).__name__)
                 if self._posting.closed:
                     await self._reopen()
             await asyncio.sleep(pause)
@@ -212,13 +215,13 @@ class Discord:
         """Connect again after the token was refused for good: by somebody's mistake, it seems, since it is accepted."""
         await self._reopen()
         self.client.clear()
-        log.info("the token is accepted again, commands are read")
+        self._log.info("the token is accepted again, commands are read")
         async with self.client:  # which is how the library is given a loop again
             await self._run()
 
     def _refused(self, reason: str) -> None:
         self._posting.refused = reason
-        log.error("commands are not read any more", reason=reason)
+        self._log.error("commands are not read any more", reason=reason)
 
     async def logged_in(self) -> None:
         """Tell Discord of the commands, unless it was told of the same before."""
@@ -232,7 +235,7 @@ class Discord:
             assert self.client.application_id  # noqa: S101 - logged in
             await self.client.http.bulk_upsert_global_commands(self.client.application_id, told)
         except RAISED as error:  # commands of before work on; the next start tries again
-            log.warning("the commands were not told to Discord", reason=failure(error).reason)
+            self._log.warning("the commands were not told to Discord", reason=failure(error).reason)
             return
         await self._remember(_LISTED, known)
 
@@ -246,12 +249,12 @@ class Discord:
                 try:
                     found = await self.client.fetch_channel(int(chat))
                 except RAISED as error:
-                    log.info("whose a direct chat is cannot be known", chat=chat, reason=failure(error).reason)
+                    self._log.info("whose a direct chat is cannot be known", chat=chat, reason=failure(error).reason)
                     continue
                 if isinstance(found, discord.DMChannel) and found.recipient:
                     await self._outside.met(chat, str(found.recipient.id))
         except StoreError as error:
-            log.warning("whose direct chats are is asked at the next start", reason=str(error))
+            self._log.warning("whose direct chats are is asked at the next start", reason=str(error))
 
     async def _subscribe_webhooks(self, answer: Answerer) -> None:
         """Have each webhook told what the configuration says, and no webhook that is not in it any more."""
@@ -264,9 +267,11 @@ class Discord:
                 answered = await answer(line, asker)
             said = plain_text(answered.blocks)
             if answered.refused:
-                log.warning("a webhook is told nothing: its line is not understood", name=name, line=line, said=said)
+                self._log.warning(
+                    "a webhook is told nothing: its line is not understood", name=name, line=line, said=said
+                )
                 continue
-            log.info("a webhook is told as the configuration says", name=name, said=said)
+            self._log.info("a webhook is told as the configuration says", name=name, said=said)
             await self._remember(f"{PREFIX}{name}", wanted)
 
     async def _recalled(self, name: str) -> str | None:
@@ -274,14 +279,14 @@ class Discord:
         try:
             return await self._outside.recall(name)
         except StoreError as error:
-            log.warning("what was done before is not known", reason=str(error))
+            self._log.warning("what was done before is not known", reason=str(error))
             return None
 
     async def _remember(self, name: str, value: str) -> None:
         try:
             await self._outside.remember(name, value)
         except StoreError as error:
-            log.warning("it is done again at the next start", reason=str(error))
+            self._log.warning("it is done again at the next start", reason=str(error))
 
     # -- messages out -----------------------------------------------------------------------------------------------
 

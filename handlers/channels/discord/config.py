@@ -52,6 +52,9 @@ class DiscordConfig(ChannelConfig):
     )
     base_url: str | None = Field(None, description="another server that speaks Discord's API, for tests")
     proxy: str | None = Field(None, description="http:// or https:// address by which Discord is reached")
+    bots: dict[str, DiscordConfig] = Field(
+        {}, description='further bots, each with its own chats: token = "…" under [discord.bots.alpha], any name'
+    )
 
     title: ClassVar[str] = "Discord"
     made_by: ClassVar[str] = (
@@ -66,6 +69,9 @@ class DiscordConfig(ChannelConfig):
         r"(?<=/interactions/)\d+/[\w-]+",
     )
     looks_like: ClassVar[dict[str, tuple[str, str]]] = {"token": (r"[\w-]{10,}\.[\w-]+\.[\w-]{10,}", _UNLIKE)}
+    of_one_bot: ClassVar[frozenset[str]] = ChannelConfig.of_one_bot | {"webhooks"}
+    # A webhook needs no bot, and the library knows one server for all of them.
+    of_all_bots: ClassVar[frozenset[str]] = frozenset({"bots", "webhooks", "base_url"})
 
     @field_validator("base_url", "proxy")
     @classmethod

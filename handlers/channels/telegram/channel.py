@@ -37,7 +37,6 @@ from telegram.ext import Application, TypeHandler
 
 from handlers.answer import Answer
 from handlers.channels.channel import Address, Outgoing, Outside
-from handlers.channels.telegram.config import TelegramConfig
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.hearing import SaidToUs, heard
 from handlers.channels.telegram.inline import answer_query
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from handlers.channels.channel import Answerer
+    from handlers.channels.telegram.config import TelegramConfig
     from handlers.command import Command
 
 log = structlog.get_logger(__name__)
@@ -94,7 +94,6 @@ class Timeouts:
 class Telegram:
     """The channel of one bot token. listed: the commands of the menu; those of the house, unless a test has its own."""
 
-    platform = TelegramConfig.platform()
     limits = LIMITS
 
     def __init__(
@@ -108,7 +107,8 @@ class Telegram:
     ) -> None:
         # Without it, reading retry_after warns; where warnings are errors, the 429 itself would be swallowed.
         os.environ.setdefault("PTB_TIMEDELTA", "1")
-        self._outside = outside
+        self._outside, self.platform, self._called = outside, config.word, config.called
+        self._log = log.bind(**config.among)
         self._token, self._base_url = config.secret("token") or SecretStr(""), config.base_url
         self._proxy = config.proxy
         every = commands().values() if listed is None else listed
@@ -168,7 +168,7 @@ class Telegram:
         except TelegramError as error:
             if isinstance(error, InvalidToken):
                 raise failure(error) from None
-            log.warning("Telegram is not reached, trying on", reason=failure(error).reason)
+            self._log.warning("Telegram is not reached, trying on", reason=failure(error).reason)
             self._starting = asyncio.create_task(self._log_in_later(self._timeouts.retry))
 
     async def stop(self) -> None:
@@ -197,7 +197,7 @@ class Telegram:
         try:
             request = Wire(connect=seconds, read=seconds, proxy=self._proxy)
             async with make(self._token.get_secret_value(), request=request) as bot:
-                return f"Telegram accepts the token of @{bot.username}"
+                return f"{self._called} accepts the token of @{bot.username}"
         except TelegramError as error:
             raise failure(error) from None
 
@@ -220,10 +220,10 @@ class Telegram:
             before.cancel()
             await asyncio.wait([before])
         if self._hears:
-            log.info("updates are read by this perpulse from now on")
+            self._log.info("updates are read by this perpulse from now on")
             await self._log_in_later(0.0)
         else:
-            log.info("updates are left to the perpulse that sends")
+            self._log.info("updates are left to the perpulse that sends")
             await self._read_no_more()
 
     async def _read_no_more(self) -> None:
@@ -256,7 +256,7 @@ class Telegram:
             except TelegramError:
                 pause = min(2 * pause, 60.0)
             else:
-                log.info("Telegram is reached again")
+                self._log.info("Telegram is reached again")
                 return
 
     async def _set_menu(self) -> None:
@@ -268,7 +268,7 @@ class Telegram:
             await self._bot.set_my_commands(menu, BotCommandScopeAllPrivateChats())
             await self._bot.set_my_commands(menu, BotCommandScopeAllGroupChats())
         except TelegramError as error:  # a menu is a comfort: commands work without it
-            log.warning("the menu was not set", reason=failure(error).reason)
+            self._log.warning("the menu was not set", reason=failure(error).reason)
 
     def _on_poll_error(self, error: TelegramError) -> None:
         if isinstance(error, Conflict):
@@ -277,25 +277,25 @@ class Telegram:
         elif not self._requests[1].refused:  # of that it is told
             reason = failure(error).reason
             if reason != self._unread:  # the library asks again each few seconds: once, then at each change
-                log.warning("updates are not read, trying on", reason=reason)
+                self._log.warning("updates are not read, trying on", reason=reason)
             self._unread = reason
 
     def _on_read(self) -> None:
         if self._unread:
-            log.info("updates are read again")
+            self._log.info("updates are read again")
             self._reads_since = asyncio.get_running_loop().time()
         self._unread = ""
 
     def _refused(self) -> None:
         self._unread = failure(InvalidToken()).reason
-        log.error("commands are not read while Telegram refuses the token, trying on", reason=self._unread)
+        self._log.error("commands are not read while Telegram refuses the token, trying on", reason=self._unread)
 
     async def _stand_by(self) -> None:
         alone = (
             asyncio.get_running_loop().time() - self._polls_since > self._pause
         )  # it went well for longer than it had to wait
         self._pause = self._timeouts.standby if alone else min(2 * self._pause, self._timeouts.standby_longest)
-        log.error(
+        self._log.error(
             "another program reads this bot's updates; standing by. Stop the other one, or make a second bot",
             again_in_seconds=self._pause,
         )
@@ -330,9 +330,9 @@ class Telegram:
                 await self._on_message(message)
             elif message := update.edited_message or update.edited_channel_post:
                 await self._on_edit(message)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged whole
             reference = secrets.token_hex(3)
-            log.exception("an update was not handled", reference=reference, update=update.update_id)
+            self._log.exception("an update was not handled", reference=reference, update=update.update_id)
             if update.effective_chat:
                 sorry = f"Something went wrong here. Try again; if it stays, tell the owner this reference: {reference}"
                 to = _address(update.effective_chat, update.effective_message)
@@ -387,7 +387,7 @@ class Telegram:
         try:
             await query.answer(text)
         except TelegramError as error:  # too old: nobody waits for it any more
-            log.info("a button was not answered", reason=failure(error).reason)
+            self._log.info("a button was not answered", reason=failure(error).reason)
 
     async def _on_membership(self, change: ChatMemberUpdated) -> None:
         now = change.new_chat_member

@@ -25,8 +25,10 @@ class TelegramConfig(ChannelConfig):
     token: SecretStr | None = Field(None, description="from @BotFather; or PERPULSE_TELEGRAM__TOKEN, or token_file")
     token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
     base_url: str | None = Field(None, description="another Bot API server than Telegram's own; it ends in /bot")
-
     proxy: str | None = Field(None, description="http:// or https:// address by which Telegram is reached")
+    bots: dict[str, TelegramConfig] = Field(
+        {}, description='further bots, each with its own chats: token = "…" under [telegram.bots.alpha], any name'
+    )
 
     title: ClassVar[str] = "Telegram"
     made_by: ClassVar[str] = "Open https://t.me/BotFather and send /newbot: it answers with the token of a new bot."

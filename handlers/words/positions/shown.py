@@ -220,6 +220,16 @@ def listed(lines: Sequence[str], positions: Sequence[PositionNow], addresses: in
     return kept
 
 
+def told_nowhere(numbers: Sequence[int]) -> str:
+    """Say which of what somebody watches is told in a chat that is closed, and how to have it told here."""
+    which, are, it = ("Number", "is", "it") if len(numbers) == 1 else ("Numbers", "are", "them")
+    listed = wording.listing([str(number) for number in numbers])
+    return (
+        f"{which} {listed} {are} not watched at the moment: the chat in which you asked for {it} is closed to the bot. "
+        "Type the same /watch here."
+    )
+
+
 def _assumed_of_all(typed: Sequence[PositionNow]) -> str:
     margin = "no other margin added" if any(position.holding.added for position in typed) else "no margin added"
     uncounted = any(position.priced == "computed" and position.settled is None for position in typed)

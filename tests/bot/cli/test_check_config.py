@@ -4,10 +4,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.config import load
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.bot.commandline import Perpulse
+
+MARKED = "100000001:MARKER-no-real-token-0123456789abcdef"
+BOTS = f"[telegram.bots.{{}}]\ntoken = '{MARKED}'\n"
 
 
 def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpulse, tmp_path: Path) -> None:
@@ -39,6 +44,59 @@ def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpul
             "[access]\npeople = ['telegram:-5']", "access.people.0: that is a group", id="a group as a person"
         ),
         pytest.param("[access]\nowners = ['12345']", "access.owners.0: write each as", id="an id without a platform"),
+        pytest.param(
+            "[access]\nowners = ['telegram@alpha:5']",
+            "access.owners.0: it holds for every bot of a platform: write telegram, without a bot's name",
+            id="a person of one bot",
+        ),
+        pytest.param(
+            BOTS.format("Alpha"), "telegram.bots: name a bot with lower-case letters", id="a name in capitals"
+        ),
+        pytest.param(BOTS.format("a" * 21), "telegram.bots: name a bot with lower-case", id="too long a name"),
+        pytest.param(BOTS.format('"1:MARKER"'), "telegram.bots: name a bot with", id="a token for a name"),
+        pytest.param(
+            f"[telegram.bots]\nalpha = '{MARKED}'",
+            "telegram.bots.alpha is a section: set its keys, as token "
+            "under [telegram.bots.alpha] or PERPULSE_TELEGRAM__BOTS__ALPHA__TOKEN",
+            id="a token for a section",
+        ),
+        pytest.param(
+            f"[telegram]\nbots = '{MARKED}'",
+            "telegram.bots: give each bot a section of its own, like [telegram.bots.alpha]",
+            id="a token for bots",
+        ),
+        pytest.param("[telegram.bots.alpha]", "telegram.bots: give alpha a token or a token_file", id="no token"),
+        pytest.param(
+            BOTS.format("alpha") + "tokn = 'x'",
+            "unknown key 'telegram.bots.alpha.tokn'. Did you mean 'token'",
+            id="unknown key of a bot",
+        ),
+        pytest.param("[telegram.bots.alpha]\ntoken = 'MARKER'", "telegram.bots.alpha.token is no token", id="no bot's"),
+        pytest.param(
+            "[telegram.bots.alpha]\ntoken_file = 'none.txt'",
+            "telegram.bots.alpha.token_file: none.txt cannot",
+            id="a bot's missing token file",
+        ),
+        pytest.param(
+            BOTS.format("alpha") + f"[telegram.bots.alpha.bots.beta]\ntoken = '{MARKED}'",
+            "bots is set in [telegram] alone, and not for alpha",
+            id="bots of a bot",
+        ),
+        pytest.param(
+            f"[telegram]\ntoken = '{MARKED}'\n" + BOTS.format("alpha"),
+            "telegram and telegram.bots.alpha have the same token. Give each bot its own.",
+            id="one bot twice",
+        ),
+        pytest.param(
+            BOTS.format("beta") + BOTS.format("alpha"),
+            "telegram.bots.beta and telegram.bots.alpha have the same token",
+            id="one further bot twice",
+        ),
+        pytest.param(
+            "[discord.bots.alpha]\ntoken_file = 'x'\n[discord.bots.alpha.webhooks.a]\nurl = 'https://x/MARKER'",
+            "webhooks is set in [discord] alone, and not for alpha",
+            id="webhooks of a bot",
+        ),
         pytest.param(
             "[discord.webhooks]\na = { url = 'https://evil.example/api/webhooks/1/MARKER' }",
             "discord.webhooks.a is no webhook of Discord's",
@@ -118,3 +176,49 @@ def test_the_environment_is_read_without_a_config_file(perpulse: Perpulse, monke
     assert "assets: ETH" in out
     assert "database: other.db" in out
     assert perpulse("say", "/liq 3000 25x long").out.startswith("ETH long 25x from 3,000")
+
+
+def test_each_bot_has_its_line_and_takes_over_what_it_does_not_say(
+    perpulse: Perpulse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One token stands in the file, one in the environment beside a key of the file, one in a file of its own."""
+    (tmp_path / "gamma").write_text(f"{MARKED[:-1]}g\n", encoding="utf-8")
+    (tmp_path / "config.toml").write_text(
+        f"[telegram]\ntoken = '{MARKED}'\nbase_url = 'http://localhost:1/bot'\nproxy = 'http://localhost:2'\n"
+        "[telegram.bots.beta-2]\nproxy = ''\n[telegram.bots.gamma]\ntoken_file = 'gamma'\n"
+        "base_url = 'http://localhost:3/bot'\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("PERPULSE_TELEGRAM__BOTS__BETA-2__TOKEN", f"{MARKED[:-1]}b")
+    ended = perpulse("check-config")
+    assert ended.code == 0, ended.err
+    said = ["Telegram: a token is set", "Telegram (beta-2): a token is set", "Telegram (gamma): a token is set"]
+    assert [line for line in ended.out.splitlines() if line.startswith("Telegram")] == said
+    settings = load(tmp_path / "config.toml")
+    bots = {bot.word: bot for bot in settings.speaking()}
+    assert {word: (bot.base_url, bot.proxy) for word, bot in bots.items()} == {  # type: ignore[attr-defined]
+        "telegram": ("http://localhost:1/bot", "http://localhost:2"),
+        "telegram@beta-2": ("http://localhost:1/bot", None),
+        "telegram@gamma": ("http://localhost:3/bot", "http://localhost:2"),
+    }
+    assert {secret[-1] for secret in settings.secrets()} == {"f", "b", "g"}
+    assert "MARKER" not in repr(settings) + repr(bots) + settings.model_dump_json() + ended.out
+
+
+def test_a_further_bot_speaks_where_the_first_one_has_no_token(perpulse: Perpulse, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(BOTS.format("alpha"), encoding="utf-8")
+    out = perpulse("check-config").out
+    assert "Telegram: no token, so perpulse speaks in Telegram (alpha)" in out
+    assert "Telegram (alpha): a token is set" in out
+
+
+def test_webhooks_are_told_by_one_bot_alone(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(
+        "[discord]\npublish = true\nwebhooks = { a = { url = 'https://discord.com/api/webhooks/12345/MARKER' } }\n"
+        f"[discord.bots.alpha]\ntoken = '{'x' * 24}.xxxxxx.{'x' * 38}'\n",
+        encoding="utf-8",
+    )
+    first, alpha = load(file).discord.every()  # type: ignore[attr-defined]
+    assert (list(first.webhooks), list(alpha.webhooks)) == (["a"], [])
+    assert alpha.publish

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 ANN = 42
 CLOSED = "http://127.0.0.1:9"
+SECOND = "100000002:MARKER-no-real-token-0123456789abcdef"
 WRONG = "100000009:MARKER-no-real-token-0123456789abcdef"
 
 
@@ -107,6 +108,31 @@ def test_again_it_shows_what_is_set_and_keeps_the_one_before(
     assert (tmp_path / "config.toml.bak").read_text(encoding="utf-8") == before
     assert file.read_text(encoding="utf-8") == before.replace("Asia/Tokyo", "Europe/Lisbon")
     assert [path.stat().st_mode & 0o777 for path in (file, tmp_path / "config.toml.bak")] == [0o640, 0o640]
+
+
+def test_further_bots_of_the_file_are_looked_at_and_no_token_is_taken_twice(
+    tmp_path: Path, exchange: FakeExchange, telegram: BotApi
+) -> None:
+    with BotApi(SECOND, username="alpha_bot").in_thread() as alpha:
+        assert isinstance(alpha, BotApi)
+        named = f'[telegram.bots.alpha]\ntoken = "{SECOND}"\nbase_url = "{alpha.base_url}"\n'
+        (tmp_path / "config.toml").write_text(f'{named}[access]\nowners = ["telegram:7"]\n', encoding="utf-8")
+        with conversation(tmp_path, settings(exchange, telegram)) as terminal:
+            terminal.answer("Go through it?")
+            terminal.answer("Assets to follow")
+            terminal.answer("Exchanges to use")
+            terminal.answer("Discord token")
+            terminal.answer("Telegram token", SECOND)
+            terminal.until("telegram and telegram.bots.alpha have the same token. Give each bot its own.")
+            terminal.answer("Telegram token", TOKEN)
+            terminal.until("✓ Telegram accepts the token of @perpulse_bot")
+            terminal.until("✓ Telegram (alpha) accepts the token of @alpha_bot")
+            terminal.answer("Time zone")
+            terminal.until("config.toml written")
+            assert terminal.ended() == 0
+    assert "MARKER" not in terminal.shown
+    config = written(tmp_path)
+    assert (config["telegram"]["token"], config["telegram"]["bots"]["alpha"]["token"]) == (TOKEN, SECOND)
 
 
 @pytest.mark.parametrize(("key", "there"), [("\x03", True), ("\x04", False)])

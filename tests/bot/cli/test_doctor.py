@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bot.cli.examining.examined import Examined
     from tests.bot.commandline import Perpulse
 
+SECOND = "100000002:MARKER-no-real-token-0123456789abcdef"
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -120,7 +121,7 @@ MENDED = [
     pytest.param(clock_ahead, "clock", "seconds ahead of", "timedatectl", id="the clock is fast"),
     pytest.param(no_database, "database", "is damaged or no database", "", id="no database"),
     pytest.param(disk_full, "disk", "has 1 MB left", "Make room", id="a full disk"),
-    pytest.param(chat_without_rights, "rights", "telegram chat -77 (Traders) gets nothing", "right", id="no rights"),
+    pytest.param(chat_without_rights, "rights", "Telegram chat -77 (Traders) gets nothing", "right", id="no rights"),
 ]
 
 
@@ -148,6 +149,41 @@ def test_all_is_well(house: House) -> None:
     assert found["source.binance"].ms is not None
     assert "1 s" in found["clock"].text
     assert found["chats"].state == "open"
+
+
+def test_each_bot_has_its_own_line(house: House, perpulse: Perpulse) -> None:
+    with BotApi(SECOND, username="alpha_bot").in_thread() as alpha:
+        assert isinstance(alpha, BotApi)
+        text = f'{house.config.read_text()}[telegram.bots.alpha]\ntoken = "{SECOND}"\nbase_url = "{alpha.base_url}"\n'
+        house.config.write_text(text, encoding="utf-8")
+        found = house.findings()
+        assert not [finding for finding in found.values() if not finding.good]
+        assert found["channel.telegram"].text == "Telegram accepts the token of @perpulse_bot"
+        assert found["channel.telegram@alpha"].text == "Telegram (alpha) accepts the token of @alpha_bot"
+        alpha.revoked = True
+        [bad] = [finding for finding in house.findings().values() if not finding.good]
+        assert bad.text.startswith("Telegram (alpha): Telegram does not accept the bot's token.")
+        assert "MARKER" not in perpulse("doctor", "--config", str(house.config)).out
+
+
+def test_chats_of_a_bot_that_is_not_set_any_more_are_told_of(house: House) -> None:
+    store = Store(house.database)
+    for bot in ("telegram", "telegram@old", "telegram@old", "discord", "terminal"):
+        chat = str(len(destinations.everyone(store)) + 1)
+        destinations.ensure(store, bot, chat, None, kind="private", title=None, now=NOW)
+    store.close()
+    settings = load(house.config)
+    found = [one for one in asyncio.run(examine(settings)) if one.check == "bots"]
+    assert [(one.state, one.text, one.todo) for one in found] == [
+        (
+            "open", "2 chats of Telegram (old) cannot be told anything: that bot is not set",
+            "Give it its token again: telegram.bots.old.token",
+        ),
+        (
+            "open", "1 chat of Discord cannot be told anything: that bot is not set",
+            "Give it its token again: discord.token",
+        ),
+    ]  # fmt: skip
 
 
 def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,8 @@ def filled(tmp_path: Path) -> Path:
         ("telegram", "-100", "group", None),
         ("discord", "1001", "private", "55"),
         ("terminal", "screen", "private", None),
+        ("telegram@alpha", "-100", "group", None),
+        ("telegram@alpha", "8", "private", "8"),
     ):
         made = destinations.ensure(store, platform, chat, None, kind=kind, title=None, now=NOW, person=person)
         destinations.subscribe(store, made.id, f"rule of {chat}", "BTC")
@@ -40,6 +42,9 @@ def filled(tmp_path: Path) -> Path:
     [
         pytest.param("telegram:7", "rule of 7", id="a person"),
         pytest.param("telegram:-100", "rule of -100", id="a group"),
+        pytest.param("telegram@alpha:-100", "rule of -100", id="a group of a further bot"),
+        pytest.param("telegram@alpha:8", "rule of 8", id="a person at a further bot"),
+        pytest.param("telegram:8", "rule of 8", id="a person of a further bot"),
         pytest.param("discord:1001", "rule of 1001", id="a direct chat"),
         pytest.param("discord:55", "rule of 1001", id="a person whose chat has another id"),
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.delivery.dispatcher import Dispatcher
+from bot.delivery.owners import Owners
 from handlers.channels.failure import SendFailed, TokenRefused, Unreached
 from storage.alerts import outbox
 from storage.alerts.sending import refusals
@@ -127,3 +128,35 @@ async def test_a_new_start_tries_the_token_anew(two: Two) -> None:
     assert not refusals.of(two.desk.store)
     await two.tried(5)
     assert [said.text for said in two.desk.channel.said] == ["news"]
+
+
+async def test_of_two_bots_the_other_one_tells_the_owner_and_goes_on(tmp_path: Path) -> None:
+    """An owner is told once, by the bot that they have written to, unless that is the one that is refused."""
+    desk, alpha = desk_at(tmp_path), FakeChannel(platform="telegram@alpha")
+    for bot in ("telegram", "telegram@alpha"):
+        made = destinations.ensure(desk.store, bot, "7", None, kind="private", title=None, now=NOW, person="7")
+        destinations.subscribe(desk.store, made.id, "oi_drawdown", "*")
+    owners = Owners(desk.store, desk.clock, ["telegram:7"], [alpha, desk.channel])
+    two = Two(desk, alpha)
+    desk.dispatcher = Dispatcher(
+        desk.store, [desk.channel, alpha], desk.clock, noise=random.Random(1), owners=owners.places
+    )
+    desk.dispatcher.start()
+    alpha.always, alpha.checked = (lambda _: NO), (lambda: NO)
+    two.tell()
+    await two.tried(200)
+    told = [said.text for said in desk.channel.said if said.to.chat == "7"]
+    told_of = "Telegram refuses the token of the bot alpha since 15 January 12:00 UTC, and its messages wait."
+    assert told == ["news", f"{told_of} {NO.reason}"]
+    assert [one.platform for one in destinations.everyone(desk.store) if one.id in await owners.places()] == [
+        "telegram"
+    ]
+    alpha.always, alpha.checked = (lambda _: None), (lambda: None)
+    await two.tried(1000)
+    assert [said.text for said in alpha.said] == ["news"]
+    told = [said.text for said in desk.channel.said if said.to.chat == "7"]
+    assert told[-1] == "Telegram takes the token of the bot alpha again, and what waited is being sent."
+    assert len(told) == 3
+    [place] = await owners.places()
+    assert destinations.everyone(desk.store)[-1].id == place, "the first one that they have written to"
+    desk.store.close()

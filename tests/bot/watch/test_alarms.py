@@ -228,7 +228,7 @@ async def test_a_refused_token_is_told_to_owners_once_also_across_a_restart(tmp_
     desk = watched.desk
     place = destinations.ensure(desk.store, "telegram", OWNER, None, kind="private", title=None, now=NOW, person=OWNER)
 
-    async def places() -> list[int]:
+    async def places(_: str) -> list[int]:
         return [place.id]
 
     def start() -> None:

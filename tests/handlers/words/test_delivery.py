@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from handlers.words.delivery import resting_lines
+from handlers.words.delivery import of_bot, refused, resting_lines
 from storage.alerts.sending.rests import Resting
 
 NOW = datetime(2026, 1, 16, tzinfo=UTC)
@@ -32,3 +32,16 @@ OTHER = "Discord (44): I cannot see the channel. 1 message waits, tried again at
 )
 def test_a_chat_that_rests_is_named_to_those_who_may_know(names: bool, here: tuple[str, str], said: list[str]) -> None:
     assert resting_lines(PLACES, NOW, "UTC", names=names, here=here) == said
+
+
+@pytest.mark.parametrize(
+    ("bot", "named", "said"),
+    [
+        pytest.param("telegram", "Telegram", "Telegram refuses the bot's token", id="the first one"),
+        pytest.param(
+            "telegram@alpha", "Telegram (alpha)", "Telegram refuses the token of the bot alpha", id="a further one"
+        ),
+    ],
+)
+def test_a_bot_is_named_by_its_platform_and_its_own_name(bot: str, named: str, said: str) -> None:
+    assert (of_bot(bot), refused(bot)) == (named, said)

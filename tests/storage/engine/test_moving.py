@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from storage.engine import moving
 from storage.engine.database import Store, StoreError
 from storage.engine.sql import queries
 from storage.engine.sqlite import migrations
+from storage.people import destinations
 from tests import postgres
 from tests.storage import beside
 from tests.storage.engine.dumping import restore
@@ -60,6 +62,15 @@ def test_there_and_back_it_is_the_same(filled: Store, server: Store, tmp_path: P
         assert everything(back, filled) == before
         assert moving.unfinished(back) is None
         assert back.engine.numbers() == filled.engine.numbers()
+
+
+def test_chats_of_several_bots_move_as_they_are(filled: Store, server: Store) -> None:
+    for bot in ("telegram", "telegram@alpha", "telegram@beta-2"):
+        destinations.ensure(filled, bot, "-100", None, kind="group", title=None, now=datetime(2026, 1, 1, tzinfo=UTC))
+    list(moving.move(filled, server))
+    for bot in ("telegram", "telegram@alpha", "telegram@beta-2"):
+        assert destinations.find(server, bot, "-100") == destinations.find(filled, bot, "-100")
+        assert destinations.find(server, bot, "-100")
 
 
 def test_a_number_is_not_given_again(filled: Store, server: Store) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from storage.market import options, points
 from storage.sources import coverage, source_events, source_state
-from storage.sources.source_events import AssetEvent, SourceEvent
+from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
     from storage.market.points import Newest, Points, Snapshot
     from storage.sources.coverage import Debt, Granted
+    from storage.sources.source_events import AssetEvent
     from storage.sources.source_state import Note, SourceHealth
 
     Announce = Callable[[Work, SourceEvent | AssetEvent, datetime], None]
@@ -104,14 +105,15 @@ def _untold(store: Store, work: Work, found: Collected) -> Iterator[SourceEvent 
         return
     work.alone("told of sources")
     known = source_state.told(store)
-    for event in (*found.events, *found.assets):
-        if isinstance(event, AssetEvent) and event.kind == "interval":  # it is stored with its rate
+    every: list[SourceEvent | AssetEvent] = [*found.events, *found.assets]
+    for event in every:
+        if isinstance(event, SourceEvent):
+            about, state = event.source, event.state
+        else:
+            about, state = source_events.about(event), str(event.kind)
+        if state == "interval":  # it is stored with its rate
             yield event
-            continue
-        about, state = (
-            (event.source, event.state) if isinstance(event, SourceEvent) else (source_events.about(event), event.kind)
-        )
-        if known.get(about) != state:
+        elif known.get(about) != state:
             known[about] = state
             source_state.remember_told(store, about, state)
             yield event

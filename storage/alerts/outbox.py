@@ -310,10 +310,7 @@ def _notice(row: Row) -> Notice:
 
 
 def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> None:
-    """Settle claims as sent, each as a message and at a time.
-
-    The message is remembered, so that the next notices of its episodes can edit it.
-    """
+    """Settle claims as sent, each at a time and as a message, which the next notices of its episodes can edit."""
     every = list(landed)
     if not every:
         return
@@ -344,22 +341,13 @@ def later(
 ) -> None:
     """Put a claim back until `at`. counts: does this try count? uncertain: it may have arrived. plain: send no markup.
 
-    A row whose episode has gone on meanwhile is not put back: the later notice says it all. Nor is one that another
-    process sends by now.
+    Not a row whose episode has gone on meanwhile (the later notice says it all), or that another process sends by now.
     """
     state = "uncertain" if uncertain or claim.uncertain else "queued"
+    how = {"process": claim.process, "state": state, "until": to_ms(at)}
     with store.write() as work:
         for row in claim.rows:
-            work.run(
-                SQL.put_back,
-                id=row.id,
-                process=claim.process,
-                state=state,
-                until=to_ms(at),
-                reason=reason,
-                counts=counts,
-                plain=plain,
-            )
+            work.run(SQL.put_back, id=row.id, reason=reason, counts=counts, plain=plain, **how)
             work.run(SQL.merge_overtaken, id=row.id, now=to_ms(now))
 
 
@@ -378,11 +366,11 @@ def wait_for_platform(store: Store, claim: Claim, reason: str, *, now: datetime)
     Else it is told as late when it has grown too old; what tells of others would be told by nothing, so it is tried
     once an hour.
     """
-    latest = to_ms(now + LONGEST_HOLD)
+    how = {"process": claim.process, "latest": to_ms(now + LONGEST_HOLD), "reason": reason}
     with store.write() as work:
         for row in claim.rows:
             until = to_ms(now + AGAIN_IN_DOUBT) if row.notice.kind in TELLS_OF_OTHERS else None
-            work.run(SQL.wait_for_platform, id=row.id, process=claim.process, until=until, latest=latest, reason=reason)
+            work.run(SQL.wait_for_platform, id=row.id, until=until, **how)
 
 
 def platform_back(work: Work, platform: str, *, now: datetime) -> int:

@@ -4,8 +4,8 @@ Run as a program by tests/faults:
 
     python -m tests.fakes.broadcast DATABASE PLATFORM BASE_URL TOKEN SPEED LEASE
 
-SPEED: one factor for the limits of the platform; LEASE: one for the seconds after which a process counts as dead. It ends with 0 when nothing
-waits any more, or after SIGTERM, as the bot does: what is in flight is finished.
+SPEED: one factor for the limits of the platform; LEASE: one for the seconds after which a process counts as dead. It
+ends with 0 when nothing waits any more, or after SIGTERM, as the bot does: what is in flight is finished.
 """
 
 from __future__ import annotations

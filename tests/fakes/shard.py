@@ -2,8 +2,8 @@
 
     python -m tests.fakes.shard FASTER AHEAD COMMAND ...
 
-FASTER: one factor for the seconds after which a process counts as dead; AHEAD: seconds by which its wall clock is ahead,
-so that an hour ends while somebody waits for it.
+FASTER: one factor for the seconds after which a process counts as dead; AHEAD: seconds by which its wall clock is
+ahead, so that an hour ends while somebody waits for it.
 """
 
 from __future__ import annotations

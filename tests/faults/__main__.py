@@ -50,7 +50,7 @@ FIGURES: Final = {
 }
 NOT_MEASURED: Final = {
     "R6": "not measured here: `make bench ARGS=turn` has the time of a turn",
-    "R7": "not provoked yet: several workers on one PostgreSQL",
+    "R7": "not played: S29 needs a PostgreSQL",
 }
 
 

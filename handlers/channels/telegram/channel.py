@@ -75,7 +75,8 @@ class Timeouts:
     """Seconds for one request. poll: how long Telegram holds an empty getUpdates.
 
     standby: pause after a 409, doubled up to `standby_longest` while the other program goes on. A restart that overlaps
-    with the old process is over in seconds, and a chat should not wait five minutes for its answer.
+    with the old process is over in seconds, as is a process that was stopped and learns that another one reads by now,
+    and a chat should not wait for its answer meanwhile.
     """
 
     connect: float = 5.0
@@ -84,7 +85,7 @@ class Timeouts:
     poll: float = 10.0
     whole: float = 60.0  # one send with everything, uploads included
     retry: float = 1.0  # first pause before the next try to start; doubles up to a minute
-    standby: float = 10.0
+    standby: float = 2.0
     standby_longest: float = 300.0
     gathering: float = 1.5  # how long nothing more must have come of what waited while the bot was away
     doubts: tuple[float, ...] = (10.0, 60.0, 600.0)  # before a refused token is tried again

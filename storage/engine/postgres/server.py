@@ -162,7 +162,7 @@ class DatabaseServer:
         """Run one statement beside the transaction that is under way, and return how many rows it changed."""
         try:
             with self._readers().connection() as connection:
-                return connection.execute(said(query.text).encode(), values).rowcount
+                return int(connection.execute(said(query.text).encode(), values).rowcount)
         except psycopg.Error as error:
             raise self._explained(error) from error
 

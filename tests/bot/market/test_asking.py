@@ -261,3 +261,33 @@ def test_rounds_that_wait_for_the_writer_are_written_together(in_virtual_time: A
         assert len(begun) < 9
 
     in_virtual_time(story)
+
+
+def test_assets_that_come_from_another_process_are_asked_for_at_once(in_virtual_time: Any) -> None:
+    async def story(rig: Rig) -> None:
+        share = ["BTC"]
+        running = asyncio.create_task(rig.collector.run(lambda: list(share)))
+        await asyncio.sleep(20)  # rounds lie 15 seconds apart
+        share.append("ETH")
+        rig.collector.wake()
+        await asyncio.sleep(1)
+        assert {name: venue.of("ETH") for name, venue in rig.venues.items()} == dict.fromkeys(rig.venues, 1)
+        running.cancel()
+
+    in_virtual_time(story)
+
+
+def test_assets_that_change_hands_in_the_middle_of_a_round_are_asked_for_all_the_same(in_virtual_time: Any) -> None:
+    async def story(rig: Rig) -> None:
+        for venue in rig.venues.values():
+            venue.takes = 5.0
+        asking = rig.collector.ask("BTC", timedelta(seconds=30))
+        assert asking
+        await asyncio.sleep(1)
+        others = asyncio.create_task(rig.collector.round(["SOL", "ETH", "XRP", "DOGE"]))
+        await asyncio.sleep(1)
+        await rig.collector._take_from_others(["ETH", "XRP", "DOGE"])
+        assert await others
+        assert all(venue.of(asset) for venue in rig.venues.values() for asset in ("ETH", "XRP", "DOGE"))
+
+    in_virtual_time(story)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import defaultdict
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -157,7 +159,7 @@ class SharedHouse:
         """Let a person ask something that nobody else asks."""
         number = len(self.asked) + 1
         self.asked[number] = time.monotonic(), chat
-        self.telegram.say(chat, chat, f"/liq {ENTRY + number} 25x long")
+        self.telegram.say(chat, chat, f"/pnl long {ENTRY + number} {2 * ENTRY} 25x")
 
     async def wish(self, asset: str) -> None:
         """Wish for fresh figures, as a process that does not collect does, and note how long that takes."""
@@ -169,6 +171,13 @@ class SharedHouse:
                 self.waits.append(time.monotonic() - begun)
                 return
         self.unheard += 1
+
+    def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Read beside the programs, from a server or a file."""
+        if self.ledger:
+            return self.ledger.rows(statement, *values)
+        with closing(sqlite3.connect(self.store.path, timeout=10)) as db:
+            return db.execute(statement.replace("::json", "").replace("%s", "?"), values).fetchall()
 
     # --- programs
 

@@ -360,3 +360,22 @@ def test_a_wait_is_as_long_as_it_was_when_the_clock_is_set(store: Store, state: 
         outbox.clock_set(work, timedelta(hours=1))
     (after,) = beside.rows(store, "SELECT not_before, created, expires FROM outbox")
     assert [later - earlier for earlier, later in zip(before, after, strict=True)] == [3_600_000] * 3
+
+
+@pytest.mark.parametrize("late", ["later", "wait_for_platform", "ended"])
+def test_who_was_taken_for_dead_undoes_nothing_of_who_took_over(store: Store, late: str) -> None:
+    place(store)
+    announce(store, notice())
+    [old] = claims(store, senders.take(store))
+    [new] = claims(store, senders.take(store))
+    assert (old.id, states(store)) == (new.id, ["sending"])
+    match late:
+        case "later":
+            outbox.later(store, old, NOW, "no answer", now=NOW, counts=True)
+        case "wait_for_platform":
+            outbox.wait_for_platform(store, old, "no answer", now=NOW)
+        case "ended":
+            outbox.ended(store, old, "dead", "refused", now=NOW)
+    assert states(store) == ["sending"]
+    sent_from(store, old, "81", now=NOW)  # but what it says has arrived
+    assert states(store) == ["sent"]

@@ -1,0 +1,228 @@
+"""What came of it: at the fakes, in the database, and by what the server noted of every write."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from bot.delivery.dispatcher import IN_FLIGHT
+from tests.faults.bench import MARK
+from tests.faults.scenario import Counts
+from tests.faults.shards.house import ASSETS, ENTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.faults.shards.house import SharedHouse
+    from tests.faults.shards.ledger import Ledger
+
+PROMISED_S: Final = 15.0
+ASKS: Final = "asks an exchange"
+_NEWS: Final = re.compile(r"news number \d{4} of the day")
+_ASKED: Final = re.compile(rf"{str(ENTRY)[0]},(\d{{3}}),(\d{{3}})")
+
+
+@dataclass
+class Strike:
+    """One fault. at: wall seconds; again: when the program was there again. held: its leases then."""
+
+    who: int
+    killed: bool
+    at: float
+    steady: float
+    again: float
+    again_steady: float
+    held: dict[str, int]
+    others: set[str]  # roles of the programs that lived meanwhile
+
+
+@dataclass
+class Takeovers:
+    """Seconds from a strike to the first work of another program, by role."""
+
+    taken: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, role: str, seconds: float) -> None:
+        self.taken.setdefault(role, []).append(seconds)
+
+    @property
+    def most(self) -> float:
+        # What the dead one has stored a moment ago is asked for when it is due again, once a minute: that is no delay.
+        return max((max(every) for what, every in self.taken.items() if what != ASKS), default=0.0)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{role} {len(every)} × ≤ {max(every):.1f} s" for role, every in sorted(self.taken.items()))
+
+
+def _slowest(house: SharedHouse) -> float:
+    """Return how long the slowest answer took, in seconds."""
+    ahead, slowest = time.time() - time.monotonic(), 0.0
+    for message in house.telegram.accepted:
+        if (said := _ASKED.search(message.text)) and not _NEWS.search(message.text):
+            asked = house.asked.get(int("".join(said.groups())))
+            slowest = max(slowest, message.at - ahead - asked[0]) if asked else slowest
+    return slowest
+
+
+def answers_of(house: SharedHouse) -> Counter[int]:
+    """Return how often each question was answered."""
+    found: Counter[int] = Counter()
+    for message in house.telegram.accepted:
+        if (said := _ASKED.search(message.text)) and not _NEWS.search(message.text):
+            found[int("".join(filter(None, said.groups())))] += 1
+    return found
+
+
+def counted(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger | None) -> Counts:
+    shown = list(house.telegram.accepted)
+    counts = Counts(broken=list(house.telegram.problems))
+    first = [(message.chat, message.edits[0] if message.edits else message.text) for message in shown]
+    # news
+    wanted = {(chat, text) for chat in house.chats for text in house.told}
+    told = Counter((chat, text) for chat, said in first for text in set(_NEWS.findall(said)))
+    plain = Counter((chat, text) for chat, said in first for text in set(_NEWS.findall(said)) if MARK not in said)
+    counts.wanted = len(wanted) + len(house.asked)
+    missing = wanted - set(told)
+    counts.repeated = sum(told.values()) - len(told)
+    counts.unmarked = sum(count - 1 for count in plain.values() if count > 1)
+    counts.may_repeat = sum("send telegram" in one.held for one in strikes) * 2 * IN_FLIGHT
+    # questions
+    answers = answers_of(house)
+    in_flight = [one.steady for one in strikes if "answer telegram" in one.held]
+    unanswered = [number for number in house.asked if not answers[number]]
+    # What had been taken from Telegram and not been answered at a kill is gone with the program: a person asks again.
+    gone = [n for n in unanswered if any(-1.0 <= at - house.asked[n][0] <= 3.0 for at in in_flight)]
+    unanswered = [number for number in unanswered if number not in gone]
+    twice = [number for number, count in answers.items() if count > 1]
+    counts.lost = len(missing) + len(unanswered)
+    counts.noted.append(
+        f"{len(house.asked)} questions, {len(gone)} of them gone with a killed program, "
+        f"slowest answer {_slowest(house):.1f} s"
+    )
+    counts.hold(
+        not unanswered, f"{len(unanswered)} of {len(house.asked)} questions were not answered: {unanswered[:5]}"
+    )
+    counts.hold(not twice, f"{len(twice)} of {len(house.asked)} questions were answered twice: {twice[:5]}")
+    # all other words
+    others = Counter((chat, said) for chat, said in first if not _NEWS.search(said) and not _ASKED.search(said))
+    marked = Counter((chat) for (chat, said), _ in others.items() if MARK in said)
+    again = {key: count for key, count in others.items() if count > 1}
+    counts.unmarked += sum(count - 1 for count in again.values())
+    counts.hold(not again, f"said twice unmarked: {[said[:80] for _, said in list(again)[:3]]}")
+    counts.noted.append(
+        f"{len(strikes)} faults ({sum(one.killed for one in strikes)} kills), {len(shown):,} messages, "
+        f"{counts.repeated} repeats of news, {sum(marked.values())} other words marked"
+    )
+    waits = sorted(house.waits)
+    counts.noted.append(f"{len(waits)} wishes answered, slowest {waits[-1] if waits else 0:.1f} s, {house.unheard} not")
+    _by_rows(house, counts)
+    if ledger:
+        _by_claims(ledger, counts)
+        _taken_over(house, strikes, ledger, counts)
+    return counts
+
+
+def _by_claims(ledger: Ledger, counts: Counts) -> None:
+    """Hold every claim of a row against who held the lease then, and against who had claimed it already."""
+    double = claims = 0
+    for entry in ledger.entries("outbox"):
+        before, epoch, after, new, holder = entry.said.split(" ")
+        if after == "sending" and (before != "sending" or epoch != new):
+            claims += 1
+            double += before == "sending" or new != holder
+    counts.hold(not double, f"{double} rows were claimed by two")
+    counts.noted.append(f"{claims:,} claims")
+
+
+def _by_rows(house: SharedHouse, counts: Counts) -> None:
+    """Count what the database holds: digests, notices, episodes, closes and figures."""
+    read = house.rows
+    digests = read(
+        "SELECT d.destination, n.payload::json->>'due', count(*) FROM notices n JOIN outbox d ON d.notice = n.id "
+        "WHERE n.kind = 'digest' GROUP BY 1, 2"
+    )
+    counts.hold(all(count == 1 for *_, count in digests), "a digest was made twice")
+    late = int((house.now() - timedelta(seconds=60)).timestamp() * 1000)
+    owed = read("SELECT count(*) FROM digests WHERE next < %s", late)[0][0]
+    counts.hold(not owed, f"{owed} digests that were due were not made")
+    counts.noted.append(f"{len(digests)} digests")
+    lost = read("SELECT state, reason, count(*) FROM outbox WHERE state NOT IN ('sent', 'merged') GROUP BY 1, 2")
+    counts.hold(not lost, f"not sent: {lost[:4]}")
+    twins = read(
+        "SELECT rule, asset, since, count(*) FROM episodes GROUP BY 1, 2, 3 HAVING count(*) > 1 "
+        "UNION ALL SELECT rule, asset, at, count(*) FROM record GROUP BY 1, 2, 3 HAVING count(*) > 1"
+    )
+    counts.hold(not twins, f"two episodes or entries of one: {twins[:3]}")
+    open_ = read("SELECT rule, asset, count(*) FROM episodes WHERE ended IS NULL GROUP BY 1, 2 HAVING count(*) > 1")
+    counts.hold(not open_, f"two open episodes: {open_[:3]}")
+    told = read(
+        "SELECT count(*), (SELECT count(*) FROM episodes WHERE rule = 'burst') FROM notices WHERE episode IS NOT NULL"
+    )
+    counts.noted.append(f"{told[0][0]} notices of episodes, {told[0][1]} fast moves")
+    _judged(house, counts)
+    _collected(house, counts)
+
+
+def _judged(house: SharedHouse, counts: Counts) -> None:
+    """Hold the newest close of each rule and asset against the hour."""
+    hour = house.now().replace(minute=0, second=0, microsecond=0)
+    rows = house.rows("SELECT asset, max((state::json->>'at')) FROM rule_states WHERE rule <> 'burst' GROUP BY 1")
+    newest = dict(rows)
+    behind = [asset for asset in ASSETS if str(newest.get(asset, "")) < f"{hour.isoformat()}"]
+    counts.noted.append(f"newest closes {sorted(set(map(str, newest.values())))}")
+    counts.hold(not behind or house.now() - hour < timedelta(minutes=3), f"{behind} were not judged at the last close")
+
+
+def _collected(house: SharedHouse, counts: Counts) -> None:
+    """Look whether figures of each asset kept coming."""
+    rows = house.rows("SELECT asset, venue, at FROM levels WHERE mark_price IS NOT NULL ORDER BY 1, 2, 3")
+    gaps: dict[tuple[str, str], float] = {}
+    last: dict[tuple[str, str], int] = {}
+    first = min((at for at, _ in house.asked.values()), default=time.monotonic())
+    begun = int((house.now() - timedelta(seconds=time.monotonic() - first)).timestamp() * 1000)
+    for asset, venue, at in rows:
+        if at >= begun:
+            key = (asset, venue)
+            gaps[key] = max(gaps.get(key, 0.0), (at - last.get(key, at)) / 1000)
+            last[key] = at
+    counts.noted.append(f"longest pause of a price {max(gaps.values(), default=0.0):.0f} s")
+    counts.hold(all((asset, "binance") in last for asset in ASSETS), "figures of some asset did not come")
+
+
+def _taken_over(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger, counts: Counts) -> None:
+    """Measure from each strike to the lease in other hands, and to the first work of whoever took it."""
+    found, number_of = Takeovers(), {int(one.key): one.who for one in ledger.entries("processes")}
+    moved = ledger.entries("leases")
+    missed = []
+    for one in strikes:
+        gone = one.killed or one.again - one.at >= PROMISED_S / house.faster + 2.0
+        for name in one.held if gone else ():
+            role = name.split(" ")[0]
+            if not one.killed and role not in one.others:
+                continue
+            took = next((e for e in moved if e.key == name and e.at > one.at and e.said.split(" ")[1] != "-"), None)
+            if took is None:
+                missed.append(name)
+                continue
+            if role not in one.others:
+                continue  # nobody else could: it was started anew
+            found.add(f"lease {role}", took.at - one.at)
+            who = number_of.get(int(took.said.split(" ")[1]), 0)
+            steady = one.steady + took.at - one.at
+            if role == "answer" and (at := house.telegram.by.first(who, "getUpdates", steady)):
+                found.add("reads commands", at - one.steady)
+            if name == "send telegram" and (at := house.telegram.by.first(who, "sendMessage", steady)):
+                found.add("sends", at - one.steady)
+            if (
+                name.split(" ")[1] in ASSETS
+                and role == "collect"
+                and (at := house.exchange.by.first(who, "figures", steady))
+            ):
+                found.add(ASKS, at - one.steady)
+    counts.hold(not missed, f"nobody took over {sorted(set(missed))}")
+    counts.hold_time(found.most <= PROMISED_S, f"taken over late: {found}")
+    counts.noted.append(f"takeover: {found}")

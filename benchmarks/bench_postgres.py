@@ -10,7 +10,7 @@ Judging: processes that each judge their share of the assets, an hour after the 
 
 The server is the one of PERPULSE_TEST_POSTGRES, else one that waits for the disk as it does by default. Nothing here is
 alone on its machine: beside each rate stands the processor time a row, of our processes and of the server, and the rate
-that this comes to on two cores that do nothing else.
+that this comes to on two cores that do nothing else; on one where one process works.
 """
 
 from __future__ import annotations
@@ -195,7 +195,8 @@ def settled(servers: Servers | None, load: str, processes: int, limit: int) -> t
         sys.exit(f"perpulse: {written} rows were written, {len(rows)} settled, {len(set(rows))} of them once; {states}")
     own, of_server = (part / written * 1e6 for part in (shift.own, shift.server))
     known = servers is None or servers.process is not None
-    whole = f"{2e6 / (own + of_server):,.0f}/s on two whole cores" if known else "of the server unknown"
+    cores = min(2, processes)  # one process and its server wait for each other
+    whole = f"{cores * 1e6 / (own + of_server):,.0f}/s on {cores} whole core(s)" if known else "of the server unknown"
     what = f"{'PostgreSQL' if servers else 'SQLite'}, {load}, {processes} x {limit}"
     rate = written / shift.seconds
     print(f"{what:<48} {rate:>8,.0f} rows/s; us a row {own:>4.0f} + {of_server:>4.0f}, {whole}", flush=True)

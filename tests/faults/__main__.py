@@ -102,7 +102,7 @@ def step_by_step(result: Mapping[str, Any]) -> list[str]:
 
 def figures_of(results: Mapping[str, Any], score: str) -> dict[str, str]:
     """Return what was measured of each goal, or why it was not."""
-    found = dict(NOT_MEASURED)
+    found: dict[str, str] = {}
     for result in results.values():
         for platform, counts in result["counts"].items():
             for name, said in counts["figures"].items():
@@ -110,7 +110,7 @@ def figures_of(results: Mapping[str, Any], score: str) -> dict[str, str]:
                 found[name] += f"{TITLES[platform]}: {said}"
     minutes = sum(result["seconds"] for result in results.values()) / 60
     found["R9"] = f"{len(results)} scenarios in {minutes:.0f} min; {score}"
-    return found
+    return NOT_MEASURED | found
 
 
 def page(results: Mapping[str, Any], score: str) -> str:

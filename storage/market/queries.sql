@@ -20,16 +20,15 @@ ON CONFLICT (asset, input, venue, step) DO UPDATE SET
 -- name: all_series
 SELECT asset, input, venue, step, first, last FROM series ORDER BY asset, input, venue, step;
 
--- name: ends_of
--- How far some series of a venue go. assets: a JSON list.
-SELECT asset, input, last FROM series
-WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset IN ({elements}(:assets))
-ORDER BY asset, input {locked};
-
 -- name: move_on
--- moved: of each asset its name and where its series end now.
-UPDATE series SET last = CAST(one.value ->> 1 AS BIGINT) FROM ({items|:moved}) AS one
-WHERE asset = one.value ->> 0 AND venue = :venue AND step = :step AND input IN ({inputs|'*'});
+-- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
+-- assets: a JSON list.
+UPDATE series SET last = {greatest}(last, :last)
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND :count = (
+    SELECT count(*) FROM series AS before
+    WHERE before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
+        AND before.asset {among|:assets} AND before.last < :first
+);
 
 -- name: begins
 SELECT asset, input, min(first) FROM series GROUP BY asset, input;

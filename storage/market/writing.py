@@ -248,39 +248,23 @@ def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> 
 def _move_ends(work: Work, spans: _Spans) -> None:
     """Tell the directory how far the series go now, and note which of them have been written into their past.
 
-    What is live goes on: all series of a venue with the same inputs are looked up and moved on together, and those that
-    are new or go as far already are written one by one. A statement for each asset was a quarter of what a minute of
-    three venues with three hundred assets costs to write.
+    What is live goes on from one time to one time, often that of an answer for all assets: a statement for all series
+    of a venue with the same times, and one for each only where one of them is new or goes as far already.
     """
-    alike: dict[tuple[str, int, tuple[str, ...]], dict[str, tuple[int, int]]] = {}
+    alike: dict[tuple[str, int, int, int, tuple[str, ...]], list[str]] = {}
     for (asset, venue, step), ends in spans.items():
-        for span in set(ends.values()):
-            names = tuple(name for name, end in ends.items() if end == span)
-            alike.setdefault((venue, step, names), {})[asset] = span
+        for first, last in set(ends.values()):
+            names = tuple(name for name, end in ends.items() if end == (first, last))
+            alike.setdefault((venue, step, first, last, names), []).append(asset)
     others: list[dict[str, Any]] = []
-    for (venue, step, names), of in alike.items():
-        ends_of, move_on = _queries_of(names)
-        before: dict[str, list[int]] = {}
-        for asset, _, last in work.rows(ends_of, venue=venue, step=step, assets=json.dumps(list(of))):
-            before.setdefault(asset, []).append(last)
-        moved = [
-            (asset, last)
-            for asset, (first, last) in of.items()
-            if len(known := before.get(asset, ())) == len(names) and max(known) < first
-        ]
-        if moved:
-            work.run(move_on, venue=venue, step=step, moved=json.dumps(moved))
-        goes_on = {asset for asset, _ in moved}
-        for asset, (first, last) in of.items():
-            if asset not in goes_on:
-                key = {"venue": venue, "step": step, "first": first, "last": last, "asset": asset}
-                others += [key | {"input": name} for name in names]
+    for (venue, step, first, last, names), assets in alike.items():
+        key = {"venue": venue, "step": step, "first": first, "last": last}
+        if not work.run(_move_on(names), **key, assets=json.dumps(assets), count=len(names) * len(assets)):
+            others += [key | {"asset": asset, "input": name} for asset in assets for name in names]
     rewritten.note_late(work, others)
     work.many(SQL.write_series, others)
 
 
 @cache
-def _queries_of(names: tuple[str, ...]) -> tuple[Query, Query]:
-    """Return what finds the ends of series of some inputs, and what moves them on."""
-    inputs = ", ".join(names)
-    return SQL.ends_of.filled(inputs=inputs), SQL.move_on.filled(inputs=inputs)
+def _move_on(names: tuple[str, ...]) -> Query:
+    return SQL.move_on.filled(inputs=", ".join(names))

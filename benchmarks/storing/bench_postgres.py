@@ -29,7 +29,8 @@ import numpy as np
 import pandas as pd
 import structlog
 
-from benchmarks import bench_fanout, crew
+from benchmarks.sending import bench_fanout
+from benchmarks.storing import crew
 from bot.delivery.stages.group import group
 from bot.engine.evaluate import judge
 from signals.alerts.event import Event
@@ -45,7 +46,7 @@ from tests import postgres
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MODULE = "benchmarks.bench_postgres"
+MODULE = "benchmarks.storing.bench_postgres"
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 PLATFORMS = ("p0", "p1", "p2", "p3")

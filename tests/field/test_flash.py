@@ -337,5 +337,5 @@ def test_thirty_calm_hours_say_nothing(store: Store) -> None:
         market.clock.forward(60)
         market.price *= step()
         market.tell()
-        market.turns._bursts.judge(market.clock.now())  # the hourly rules would take minutes
+        market.turns._bursts.judge(["BTC"], market.clock.now())  # the hourly rules would take minutes
     assert outbox.waiting(market.store) == 0

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def winter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("backtest") / "perpulse.db"
-    import_.import_files([demo.path()], None, None, path, as_json=True)
+    import_.import_files([demo.path()], None, (), None, path, as_json=True)
     return path
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from bot.cli import move
 from bot.cli.examining import stored
+from bot.config import Config
 from storage.engine.database import Store
 from storage.engine.sharing import leases
 from tests import postgres
@@ -72,7 +73,7 @@ def test_a_bot_that_runs_is_stopped_first(
 def test_a_password_is_never_shown(perpulse: Perpulse, tmp_path: Path, url: str, says: str) -> None:
     (tmp_path / "config.toml").write_text(f'database = "{url}"\n', encoding="utf-8")
     if url.startswith("postgresql"):  # what doctor says of it; the rest of what it asks is the network
-        found = list(stored.database(Store(url)))
+        found = list(stored.database(Store(url), Config()))
         assert [says in finding.text for finding in found] == [True]
         assert SECRET not in str(found)
     for command in (("status",), ("move", "a.db"), ("check-config",)):

@@ -318,7 +318,7 @@ async def test_the_program_judges_positions_and_asks_about_addresses(tmp_path: P
         house.mark(at(0.3))
         for line in ("/watch btc long 95000 3x", f"/watch {address}"):
             await app.answer(line, ASKER)
-        app.dispatcher.start()
+        app.holdings.start()  # again: the house has taken its place
         clock.forward(60)
         house.mark(at(0.15))
         await app.turn()

@@ -27,6 +27,7 @@ NOBODYS = {
     "_sqlite_migrations", "archive_differences", "archive_files", "bars", "gaps", "history_owed", "leases", "levels",
     "liquidation_hours", "options", "rewritten", "rule_states", "series", "settings", "settlements", "source_health",
     "sqlite_sequence", "notices", "definitions", "record", "outcomes", "own_states", "own_assets",
+    "processes", "wishes",
 }  # fmt: skip
 
 

@@ -10,10 +10,11 @@ import pytest
 from signals.alerts.episodes import State
 from signals.liquidation.watching import Holding
 from storage.alerts import outbox
-from storage.alerts.sending import lease, rests
+from storage.alerts.sending import rests
 from storage.people import counts, destinations, exporting, forgetting, positions
 from storage.people.bots import name_of, platform_of, word_of
 from tests.fakes.notices import claim_from
+from tests.storage import senders
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -92,9 +93,9 @@ def test_each_bot_claims_what_goes_to_its_own_chats(peopled: Store) -> None:
     with peopled.write() as work:
         notice = outbox.Notice("fired", "notice", NOW, {}, None, "oi_drawdown", "BTC")
         outbox.announce(work, notice, now=NOW, expires=NOW + timedelta(hours=6))
-    epoch = lease.take(peopled)
+    process = senders.take(peopled, *dict.fromkeys(place[0] for place in PLACES))
     for bot in dict.fromkeys(place[0] for place in PLACES):
-        claims = claim_from(peopled, now=NOW, epoch=epoch, platforms=[bot], limit=100)
+        claims = claim_from(peopled, now=NOW, process=process, platforms=[bot], limit=100)
         expected = sorted((bot, chat, topic or "") for one, chat, topic, *_ in PLACES if one == bot)
         assert sorted((claim.platform, claim.chat, claim.topic) for claim in claims) == expected
 

@@ -6,7 +6,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from bot.delivery.dispatcher import IN_FLIGHT
@@ -169,12 +169,20 @@ def _by_rows(house: SharedHouse, counts: Counts) -> None:
 
 def _judged(house: SharedHouse, counts: Counts) -> None:
     """Hold the newest close of each rule and asset against the hour."""
-    hour = house.now().replace(minute=0, second=0, microsecond=0)
+    late = behind(house)
+    since = house.now() - _hour(house)
+    counts.hold(not late or since < timedelta(minutes=3), f"{late} were not judged at the last close")
+
+
+def behind(house: SharedHouse) -> list[str]:
+    """Return the assets of which no rule has seen the last full hour."""
     rows = house.rows("SELECT asset, max((state::json->>'at')) FROM rule_states WHERE rule <> 'burst' GROUP BY 1")
     newest = dict(rows)
-    behind = [asset for asset in ASSETS if str(newest.get(asset, "")) < f"{hour.isoformat()}"]
-    counts.noted.append(f"newest closes {sorted(set(map(str, newest.values())))}")
-    counts.hold(not behind or house.now() - hour < timedelta(minutes=3), f"{behind} were not judged at the last close")
+    return [asset for asset in ASSETS if str(newest.get(asset, "")) < _hour(house).isoformat()]
+
+
+def _hour(house: SharedHouse) -> datetime:
+    return house.now().replace(minute=0, second=0, microsecond=0)
 
 
 def _collected(house: SharedHouse, counts: Counts) -> None:

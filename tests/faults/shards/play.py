@@ -12,7 +12,7 @@ from storage.alerts import outbox
 from storage.engine.sharing import leases
 from tests import postgres
 from tests.faults.scenario import TELEGRAM, Counts, scenario
-from tests.faults.shards.counting import Strike, answers_of, counted
+from tests.faults.shards.counting import Strike, answers_of, behind, counted
 from tests.faults.shards.house import ASSETS, shared_house
 from tests.faults.shards.ledger import Ledger
 
@@ -185,11 +185,12 @@ def _numbers(house: SharedHouse) -> dict[int, int]:
 
 
 async def _calm(house: SharedHouse, faster: float) -> None:
-    """Wait until all is sent and answered, while nothing happens any more."""
+    """Wait until all is sent, answered and judged, while nothing happens any more."""
     quiet = 0
     end = time.monotonic() + 120.0 + 60.0 / faster
     while time.monotonic() < end and quiet < 6:
         await asyncio.sleep(0.5)
         waits = await asyncio.to_thread(outbox.waiting, house.store)
         answered = set(answers_of(house))
-        quiet = quiet + 1 if not waits and not house.asked.keys() - answered else 0
+        judged = not await asyncio.to_thread(behind, house)
+        quiet = quiet + 1 if judged and not waits and not house.asked.keys() - answered else 0

@@ -103,7 +103,7 @@ async def test_cost_takes_the_stored_rate_and_interval(store: Store) -> None:
     reply = await say("/cost 100k 1d long", store)
     assert reply.values["interval_hours"] == 4.0
     assert reply.values["cash_flow_usd"] == pytest.approx(-120.0)
-    assert (reply.stamp or "").startswith("Binance rate to be paid next, 3 min old")
+    assert (reply.stamp or "").startswith("Binance rate that was due at 00:00 UTC, 3 min old")
     typed = await say("/cost 100k 1d long 0.02%", store)  # the true interval of a typed rate is the stored one
     assert typed.values["cash_flow_usd"] == pytest.approx(-120.0)
     assert (typed.stamp or "").startswith("Rate as typed, every 4 h as on Binance")

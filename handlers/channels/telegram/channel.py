@@ -223,7 +223,7 @@ class Telegram:
             self._log.info("updates are read by this perpulse from now on")
             await self._log_in_later(0.0)
         else:
-            self._log.info("updates are left to the perpulse that sends")
+            self._log.info("updates are left to the perpulse that answers")
             await self._read_no_more()
 
     async def _read_no_more(self) -> None:

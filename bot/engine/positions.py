@@ -197,7 +197,7 @@ def _doubted(
     """Return a position that may be gone: the message said where it stands, so nothing else does."""
     state = State()
     if position.known and position.mark_at:
-        state, _ = judge(watched.lines, state, {"distance": position.distance}, at=position.mark_at)
+        state, _ = judge(watched.lines, state, {"distance": position.judged}, at=position.mark_at)
     positions.end_episode(writer.work, watched, writer.now)
     looked = past.looked if past else watched.looked
     silent = watched.silent and not position.known
@@ -227,9 +227,7 @@ def alarm_since(
     came = replace(came, at=nearest.worst.span.end, since=began, values={})
     key = (watched.rule, watched.holding.asset)
     episode = episodes.record(writer.work, key, came, watched.episode)
-    state, went = judge(
-        watched.lines, replace(state, since=began), {"distance": position.distance}, at=position.mark_at
-    )
+    state, went = judge(watched.lines, replace(state, since=began), {"distance": position.judged}, at=position.mark_at)
     if went is None:
         writer.write(watched, came.kind, came.rank, CameNear(position, nearest), episode=episode, at=came.at)
         return replace(watched, state=state, episode=episode)
@@ -243,7 +241,7 @@ def alarm(writer: Writer, position: PositionNow, watched: WatchedPosition) -> Wa
     """Judge the distance of a position, write what follows, and return it as it stands then."""
     if position.mark_at is None:
         return watched
-    state, transition = judge(watched.lines, watched.state, {"distance": position.distance}, at=position.mark_at)
+    state, transition = judge(watched.lines, watched.state, {"distance": position.judged}, at=position.mark_at)
     if transition is None:
         return replace(watched, state=state)
     kept = replace(transition, values={})  # what a position is worth is nobody's business later

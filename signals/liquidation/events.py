@@ -19,6 +19,7 @@ from signals.liquidation.moves import MarkRange, WorstPrice  # noqa: TC001 - as 
 from signals.liquidation.watching import Holding, Relief  # noqa: TC001 - as above
 
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
+STOOD_IN: Final = 0.005  # of the price, what another venue's mark may be off: a choice, no measurement
 WELL_SEEN_S: Final = 180.0  # marks come once a minute; two that are missing are not a gap
 
 
@@ -78,6 +79,16 @@ class PositionNow:
         return self.mark_venue == holding.listed and not (
             holding.contract == "inverse" and holding.listed == holding.venue
         )
+
+    @property
+    def stood_in_for(self) -> bool:
+        """Tell whether the mark price of another venue stands in for that of its own, which is not known now."""
+        return self.mark_at is not None and self.mark_venue != self.holding.listed
+
+    @property
+    def judged(self) -> float:
+        """Return the distance by which its lines are judged: of a price that stands in less, since it may be off."""
+        return self.distance - STOOD_IN if self.stood_in_for else self.distance
 
     @property
     def since(self) -> dt.datetime:

@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from signals.liquidation.moves import MarkRange, PriceRange, typical_day
-from signals.units import DAY_MS, HOUR, from_ms, to_ms
+from signals.units import DAY_MS, MINUTE, from_ms, in_ms, to_ms
+from signals.venues import venue_order
 from storage.engine.sql import queries
 from storage.market import points
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 SQL: Final = queries("storage.market")
-_SILENT: Final = HOUR
+_SILENT: Final = 3 * MINUTE  # a mark price comes each minute; until then one that is late is waited for
 
 
 def bars(
@@ -73,11 +74,18 @@ def _stored_marks(store: Store, asset: str, venue: str, start: int, end: int) ->
 def mark(store: Store, asset: str, venue: str) -> points.Newest | None:
     """Return the newest mark price, of one coin: the venue's own, else that of any venue; None where none is stored.
 
-    A venue that fell silent for an hour while others speak is one that is not collected any more.
+    While a venue is silent and others speak, one of those stands in: a position is better watched by a price that may
+    be half a per cent off than by none.
     """
-    found = points.newest(store, asset, "mark_price")
-    own = points.newest(store, asset, "mark_price", venue)
-    return own if found is not None and own is not None and found.at - own.at < _SILENT else found
+    known: dict[str, int] = {}
+    for series in points.stored(store, asset, "mark_price"):
+        known[series.venue] = max(series.known, known.get(series.venue, 0))
+    latest = max(known.values(), default=0)
+    speaking = [name for name, at in known.items() if latest - at < in_ms(_SILENT)]
+    if not speaking:
+        return None
+    speaker = venue if venue in speaking else min(speaking, key=lambda name: (venue_order(name), name))
+    return points.newest(store, asset, "mark_price", speaker)
 
 
 def typical_move(store: Store, asset: str, now: datetime) -> float | None:

@@ -23,6 +23,7 @@ from handlers.words.positions.shown import (
     opened,
     profit,
     stamp,
+    standing_in,
     title,
     typical,
     whose,
@@ -90,12 +91,14 @@ def _(event: LineCrossed, zone: str) -> Blocks:
     what = f"{title(position, position.holder)} is {far(position.distance)} from its liquidation price."
     line = line_of(lines, event.rank)
     nearer = [other for other in lines if other < line]
-    half = half_within(lines, position.distance) if not nearer else None
+    half = half_within(lines, position.judged) if not nearer else None
     told_next = lines_said([(half or line) / 2.0])
     nearer_said = f" Nearer lines: {lines_said(nearer)}." if nearer else f" Told again within {told_next}."
     if not nearer and (half or line) / 2.0 < LEAST:
         nearer_said = ""
     crossed = f"It is within {lines_said([half])}" if half else f"Its line of {lines_said([line])} is crossed"
+    if position.distance > (half or line):  # by a price that stands in
+        crossed = f"Its line of {lines_said([half or line])} counts as crossed"
     clear = lines_said([max(lines) * FARTHER])
     doubt = in_doubt(position, zone)
     return (
@@ -105,6 +108,7 @@ def _(event: LineCrossed, zone: str) -> Blocks:
         *_relief(event),
         *_funding(position),
         Line(f"{crossed}; all clear above {clear}.{nearer_said}", "caveat"),
+        *([Line(standing_in(position), "caveat")] if position.stood_in_for else []),
         Line(stamp(position, zone), "stamp"),
         *([Line(doubt, "caveat")] if doubt else []),
     )
@@ -275,7 +279,7 @@ def _evidence(position: PositionNow, past: PastPrice) -> str:
         if position.own_mark:
             return "The mark price decides."
         venue = exchange(position.holding.venue)
-        return f"A sign, not proof: {venue}'s own mark price of this contract decides, and none is stored here."
+        return f"A sign, not proof: {venue}'s own mark price of this contract decides, and it is not known now."
     if past.marks is None:
         return "Trades are a sign, not proof: the mark price decides, and none was seen then."
     side = position.holding.side

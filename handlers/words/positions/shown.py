@@ -11,6 +11,7 @@ from handlers.reply import Block, Line
 from handlers.words import wording
 from handlers.words.liquidation import exchange
 from signals.liquidation import LiquidationError, tiers
+from signals.liquidation.events import STOOD_IN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +150,13 @@ def market(position: PositionNow) -> str:
     return f"{venue}'s USDT contract" if other and not own else venue
 
 
+def standing_in(position: PositionNow) -> str:
+    """Say that the mark price of another venue stands in for that of its own, and what follows from that."""
+    own, other = exchange(position.holding.venue), market(position)
+    early = f"lines are judged {STOOD_IN * 100:g} % earlier"
+    return f"{own}'s own mark price is not known now, so that of {other} stands in; {early}."
+
+
 def _main_quote(venue: str | None, asset: str) -> str | None:
     """Return what the perpetual is quoted in that stands for an asset at a venue; None where no table says so."""
     try:
@@ -207,7 +215,8 @@ def _standing(position: PositionNow, zone: str) -> str:
         last = wording.clock(position.mark_at, zone, dated=True)
         return f"{at}; distance unknown, the last mark price is from {last}"
     days = typical(position, whole=False)
-    return f"{at}, {far(position.distance)} away{f' ({days})' if days else ''}, {profit(position, share=False)}"
+    by = f" by the price of {market(position)}" if position.stood_in_for else ""
+    return f"{at}, {far(position.distance)} away{by}{f' ({days})' if days else ''}, {profit(position, share=False)}"
 
 
 def listed(lines: Sequence[str], positions: Sequence[PositionNow], addresses: int) -> list[Block]:

@@ -251,7 +251,7 @@ def test_the_mark_of_another_venue_is_no_proof(house: House) -> None:
     assert house.turn(63_000.0) == [DOUBT]
     said = house.channel.said[-1].text
     assert "22 November 12:01 UTC, below its liquidation price 63,543.10.\n" in said, "the price of now is said once"
-    assert "A sign, not proof: Bybit's own mark price of this contract decides, and none is stored here." in said
+    assert "A sign, not proof: Bybit's own mark price of this contract decides, and it is not known now." in said
     assert house.turn(63_000.0) == []
     assert len(positions.of(house.store, "telegram", USER)) == 1
 

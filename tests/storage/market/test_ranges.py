@@ -89,11 +89,13 @@ def test_the_venues_own_mark_speaks_while_it_is_collected(store: Store) -> None:
     assert ranges.mark(store, "BTC", "bybit") is None
     levels(store, "binance", NOON, mark_price=95_000.0)
     assert ranges.mark(store, "BTC", "bybit") == points.Newest(NOON, 95_000.0, "binance")
-    before = NOON - timedelta(minutes=5)
+    before = NOON - timedelta(minutes=2)
     levels(store, "bybit", before, mark_price=94_990.0)
     assert ranges.mark(store, "BTC", "bybit") == points.Newest(before, 94_990.0, "bybit")
-    levels(store, "binance", NOON + timedelta(hours=2), mark_price=96_000.0)
-    assert ranges.mark(store, "BTC", "bybit").venue == "binance"  # type: ignore[union-attr]
+    levels(store, "okx", NOON + timedelta(minutes=1), mark_price=96_000.0)
+    assert ranges.mark(store, "BTC", "bybit").venue == "binance", "of two that stand in the first"  # type: ignore[union-attr]
+    levels(store, "okx", NOON + timedelta(minutes=3), mark_price=96_000.0)
+    assert ranges.mark(store, "BTC", "bybit").venue == "okx"  # type: ignore[union-attr]
 
 
 def test_the_typical_move_takes_one_close_a_day(store: Store) -> None:

@@ -20,7 +20,7 @@ def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:
     room.ask("/watch btc short 95000 10x 0.5btc okx name hedge")
     room.now += timedelta(minutes=1)
     room.mark(96_000.0)
-    okx = "liquidation at 104,031.90, 8.37 % away"  # 95,000 x 1.1 / 1.0045
+    okx = "liquidation at 104,031.90, 8.37 % away by the price of Binance"  # 95,000 x 1.1 / 1.0045
     far = "liquidation at 63,587.68, 33.8 % away (16.9 typical days)"
     assert room.text("/positions").split("\n") == [
         "You watch 2 positions:",

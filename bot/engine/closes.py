@@ -48,7 +48,11 @@ class RuleGroup:
 
     def judged_of(self, assets: Sequence[str]) -> tuple[str, ...]:
         """Return which of these are judged, each once: MARKET alone where every metric is a figure of the market."""
-        return tuple(dict.fromkeys(asset for asset in assets if (asset == MARKET) == self.rules[0].market_wide))
+        if self.rules[0].market_wide:
+            return (MARKET,) if MARKET in assets else ()
+        found = dict.fromkeys(assets)
+        found.pop(MARKET, None)
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

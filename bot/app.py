@@ -35,6 +35,7 @@ from bot.market.tiers import weekly
 from bot.processes.hearing import Hearing
 from bot.processes.holdings import Holdings
 from bot.processes.once import OnceJob
+from bot.processes.roles import assets_in
 from bot.processes.wishes import Wishes
 from bot.schedule import TICK_EVERY, begin_anew, cancelled, keep_the_loop_free, schedule
 from bot.speaking import begin, channels_of
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from bot.market.source import Source
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.market.tiers.weekly import WeeklyTiers
+    from bot.processes.roles import Role
     from bot.tape import Edge
     from handlers.access import Access
     from handlers.channels.channel import Channel
@@ -151,7 +153,7 @@ class App:
                 "turn": (TICK_EVERY, self.turn),
                 "past": (record.LOOKED_BACK, self._learn_past),
                 "history": (HISTORY_EVERY, self._backfill),
-                **{job.what: (job.every, partial(self._alone, job)) for job in self._jobs()},
+                **{job.what: (job.every, partial(self._alone, *job[1:])) for job in self._jobs()},
             }
         )
         machine = Machine(
@@ -235,7 +237,7 @@ class App:
         began = self.clock.monotonic()
         good = await self._taken(self.turns.turn, "a turn failed; the next one is in a moment")
         failed = "positions were not judged; the next try is in a moment"
-        good &= await self._alone(OnceJob(TICK_EVERY, "judge", "positions", self.positions.turn, failed))
+        good &= await self._alone("judge", "positions", self.positions.turn, failed)
         self.watch.took(self.clock.monotonic() - began, good=good)
 
     async def repeat(self, sources: Sequence[str], asset: str, *, glance: bool = False) -> None:
@@ -283,8 +285,8 @@ class App:
         async def learn() -> None:
             read = await asyncio.to_thread(settings.setting, self.store, READ)
             if read is not None and (read, share) != self._learnt:
-                assets = [asset for asset in share if asset != MARKET]
-                await asyncio.to_thread(judge_past, self.store, assets, self.clock.now(), market=MARKET in share)
+                assets, market = assets_in(share), MARKET in share
+                await asyncio.to_thread(judge_past, self.store, assets, self.clock.now(), market=market)
                 self._learnt = read, share
 
         with own:
@@ -296,7 +298,7 @@ class App:
             return
         async with self._reading:
             failed = "the archive was not read; the next try is in some hours"
-            await self._alone(OnceJob(HISTORY_EVERY, "collect", "archive", self._read_archive, failed))
+            await self._alone("collect", "archive", self._read_archive, failed)
         await self._learn_past()
 
     async def _read_archive(self) -> None:
@@ -323,12 +325,12 @@ class App:
             return True
         return False
 
-    async def _alone(self, job: OnceJob) -> bool:
+    async def _alone(self, role: Role, what: str, turn: Callable[[], Awaitable[object]], failed: str) -> bool:
         """Do what is done once in all where this process is the one; nothing of it is kept once another one is."""
-        if (own := self.holdings.under(job.role, job.what)) is None:
+        if (own := self.holdings.under(role, what)) is None:
             return True
         with own:
-            return await self._taken(job.turn, job.failed)
+            return await self._taken(turn, failed)
 
     async def _send(self) -> None:
         """Keep the dispatcher at work: a full disk must not end it for good."""

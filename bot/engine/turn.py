@@ -12,7 +12,7 @@ import structlog
 from bot.engine.burst import Bursts
 from bot.engine.evaluate import judge
 from bot.engine.own.judging import OwnJudge
-from bot.processes.roles import lease_of
+from bot.processes.roles import assets_in, lease_of
 from signals.alerts.event import SOURCE, news_for
 from signals.inputs import MARKET
 from signals.units import MINUTE
@@ -74,7 +74,7 @@ class TurnTaker:
             self._heed_handover()
             # Bursts first: what is fast waits for no other judgement.
             share = self._share()
-            if await self._as_holder(share, self._bursts.judge, _assets(share), now):
+            if await self._as_holder(share, self._bursts.judge, assets_in(share), now):
                 self._told()
             events: list[Event] = []
             events += await self._as_holder([OWN_RULES], self._own.judge_live, now, started=self._started) or []
@@ -82,7 +82,7 @@ class TurnTaker:
                 self._told()
             share = self._share()
             judging = partial(judge, self._store, started=self._started, market=MARKET in share)
-            events += await self._as_holder(share, judging, _assets(share), now) or []
+            events += await self._as_holder(share, judging, assets_in(share), now) or []
             events += await self._as_holder([OWN_RULES], self._own.judge, now, started=self._started) or []
         if events:
             self._told()
@@ -108,10 +108,6 @@ class TurnTaker:
 
     def _under(self, what: Sequence[str]) -> AbstractContextManager[None] | None:
         return self._holdings.under("judge", *what) if self._holdings else nullcontext()
-
-
-def _assets(share: Sequence[str]) -> list[str]:
-    return [asset for asset in share if asset != MARKET]
 
 
 def announce(work: Work, event: SourceEvent | AssetEvent, now: datetime, *, also: Collection[int] = ()) -> None:

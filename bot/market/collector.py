@@ -210,8 +210,8 @@ class Collector:
             await self._take_from_others(gained)
         self._shared = frozenset(share)
         if share:
-            assets = [asset for asset in share if asset != MARKET]
-            await self._told(self._kept(assets, [name], market=MARKET in share), [name])
+            # MARKET is among them where it is ours.
+            await self._told(self._kept(share, [name], market=False), [name])
 
     async def _take_from_others(self, assets: Collection[str]) -> None:
         """Forget what was known of assets that another process has collected, and begin with what it stored."""

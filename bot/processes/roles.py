@@ -46,6 +46,11 @@ def lease_of(role: Role, what: str) -> str:
     return sender.lease_of(what) if role == "send" else f"{role} {what}"
 
 
+def assets_in(share: Iterable[str]) -> list[str]:
+    """Return the assets of a share, without the market as a whole."""
+    return [asset for asset in share if asset != MARKET]
+
+
 def leases_of(role: Role, assets: Sequence[str], platforms: Sequence[str]) -> list[str]:
     """Return every lease of a role, of these assets and of the platforms that this process can speak on."""
     match role:

@@ -71,10 +71,10 @@ class Wishes:
     # --- of the process that collects
 
     async def serve(self) -> None:
-        """Answer the wishes of other processes until cancelled."""
-        while True:
+        """Answer the wishes of other processes until cancelled, where this one collects."""
+        while "collect" in self._holdings.roles:
             await asyncio.sleep(_LOOKED_FOR if self._holdings.others else 1.0)
-            if not self._holdings.others or "collect" not in self._holdings.roles:
+            if not self._holdings.others:
                 continue
             try:
                 every = await asyncio.to_thread(wishes.unanswered, self._store)

@@ -54,7 +54,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look. stands_by: this process waits for another one to end. holds: how many leases it holds, by role.
+    """One look. holds: how many leases this process holds, by role; none where it waits for another one to end.
 
     processes: how many live, this one included. newest: time of the newest figure of any source.
 
@@ -68,7 +68,6 @@ class Look:
     sources: Sequence[SourceHealth]
     channels: Mapping[str, PlatformState]
     landed: Mapping[str, float]
-    stands_by: bool
     holds: Mapping[str, int]
     processes: int
     turns: TurnCounts
@@ -139,7 +138,6 @@ class Vitals:
                 name: self.turns.running if platform.landed_at is None else seconds - platform.landed_at
                 for name, platform in platforms.items()
             },
-            stands_by=self.dispatcher.holdings.stands_by,
             holds=Counter(name.partition(" ")[0] for name in self.dispatcher.holdings.held),
             processes=self.dispatcher.holdings.others + 1,
             turns=self.turns,

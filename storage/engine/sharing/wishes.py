@@ -16,16 +16,13 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
 
 SQL: Final = queries("storage.engine")
-WISHED: Final = "wishes"  # hinted where one is made or answered
 _KEPT: Final[timedelta] = MINUTE
 
 
 def make(store: Store, asset: str, now: datetime) -> int:
     """Wish for newer figures of an asset, and return the number of the wish."""
     with store.write() as work:
-        number = work.insert(SQL.make_wish, asset=asset, now=to_ms(now))
-        work.hint(WISHED)
-    return number
+        return work.insert(SQL.make_wish, asset=asset, now=to_ms(now))
 
 
 def unanswered(store: Store) -> dict[int, str]:
@@ -38,7 +35,6 @@ def answer(store: Store, number: int, now: datetime, *, stored: bool) -> None:
     with store.write() as work:
         work.run(SQL.answer_wish, id=number, stored=stored)
         work.run(SQL.forget_wishes, before=to_ms(now - _KEPT), ahead=to_ms(now + _KEPT))
-        work.hint(WISHED)
 
 
 def answered(store: Store, number: int) -> bool | None:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GaBcDe." + "x" * 38
-BOT, APP, GUILD, CHANNEL, NEWS, OWNER, HOOK = 100, 101, 200, 300, 301, 400, 500
+BOT, APP, GUILD, CHANNEL, NEWS, HOOK = 100, 101, 200, 300, 301, 500
+OWNER = 400_000_000_000_000_123  # as long as those of Discord: a short one stands in a database by chance
 HOOK_TOKEN = "hook-" + "y" * 60
 VIEW, SEND, EMBED, ATTACH, HISTORY, THREADS = 1 << 10, 1 << 11, 1 << 14, 1 << 15, 1 << 16, 1 << 38
 MANAGE = 1 << 4  # channels

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _NOTED: Final[Mapping[str, str]] = {
     "outbox": "OLD.state || ' ' || OLD.epoch || ' ' || NEW.state || ' ' || NEW.epoch || ' ' || "
     "coalesce((SELECT holder FROM leases WHERE name = 'send telegram')::text, '-')",
-    "leases": "coalesce(OLD.holder::text, '-') || ' ' || coalesce(NEW.holder::text, '-')",
+    "leases": "NEW.epoch || ' ' || coalesce(NEW.holder::text, '-')",
     "rule_states": "coalesce(NEW.state, '')",
     "own_states": "''",
     "digests": "coalesce(NEW.last_date, '')",

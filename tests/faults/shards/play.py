@@ -17,7 +17,7 @@ from tests.faults.shards.house import ASSETS, shared_house
 from tests.faults.shards.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tests.faults.scenario import Scale
     from tests.faults.shards.house import Program, SharedHouse
@@ -112,7 +112,7 @@ async def _played(scale: Scale, database: str, split: Sequence[str], faults: int
         finally:
             people.cancel()
             await asyncio.gather(people, return_exceptions=True)
-        await _calm(house, faster)
+        await _calm(house, faster, {name for strike in strikes for name in strike.held})
         counts = await asyncio.to_thread(counted, house, strikes, ledger)
         errors = house.errors()
         await house.end()
@@ -184,8 +184,8 @@ def _numbers(house: SharedHouse) -> dict[int, int]:
     return {pids[pid]: number for pid, number in every if pid in pids}
 
 
-async def _calm(house: SharedHouse, faster: float) -> None:
-    """Wait until all is sent, answered and judged, while nothing happens any more."""
+async def _calm(house: SharedHouse, faster: float, names: Collection[str]) -> None:
+    """Wait until all is sent, answered and judged, and these leases are held by who lives; nothing happens any more."""
     quiet = 0
     end = time.monotonic() + 120.0 + 60.0 / faster
     while time.monotonic() < end and quiet < 6:
@@ -193,4 +193,11 @@ async def _calm(house: SharedHouse, faster: float) -> None:
         waits = await asyncio.to_thread(outbox.waiting, house.store)
         answered = set(answers_of(house))
         judged = not await asyncio.to_thread(behind, house)
-        quiet = quiet + 1 if judged and not waits and not house.asked.keys() - answered else 0
+        held = await asyncio.to_thread(_held, house, names)
+        quiet = quiet + 1 if judged and held and not waits and not house.asked.keys() - answered else 0
+
+
+def _held(house: SharedHouse, names: Collection[str]) -> bool:
+    """Whether each of these leases is held by a program that runs: the last fault is over, too."""
+    alive, every = set(_numbers(house).values()), leases.every(house.store)
+    return all(every[name].holder in alive for name in names)

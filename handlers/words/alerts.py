@@ -101,12 +101,17 @@ def _why(event: Event, rule: AlertRule) -> tuple[Button, ...]:
 def _reply(event: Event, head: str, legs: list[str]) -> str | None:
     """Return the line that answers the message of an episode: an edit makes no sound, and nobody scrolls up.
 
+    What begins is told in such a line where it goes on in the message of its alarms; else its own message says it.
     An end says that it is one; what was and what is now stand in the message, which it quotes. A restart that is no
     more than a notice goes on in its message and says nothing beside it.
     """
     if event.kind == "resolved":
         return head
-    if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
+    if (
+        event.kind == "escalated"
+        or (event.kind == "fired" and event.takes_in)
+        or (event.kind == "resumed" and event.rank != "notice")
+    ):
         return " ".join([head, *(_capital(leg) for leg in legs[:1])])
     return None
 

@@ -46,8 +46,11 @@ def told_by_years(store: Store) -> list[Event]:
 
 
 def new_messages(told: Sequence[Event]) -> set[tuple[str, datetime]]:
-    """Return what comes as a message of its own: what begins of one asset at one close is one."""
-    return {(event.asset, event.at) for event in told if event.kind in BEGINS}
+    """Return what comes as a message of its own: what begins of one asset at one close is one.
+
+    Not a setup that begins while one of its alarms is told: it goes on in that message.
+    """
+    return {(event.asset, event.at) for event in told if event.kind in BEGINS and not event.takes_in}
 
 
 def between(told: Sequence[Event], first: str, last: str) -> list[Event]:

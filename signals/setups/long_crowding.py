@@ -86,5 +86,7 @@ SETUP = Setup(
     ),
     headline="{asset}: longs are crowding in and pay to stay.",
     counter="It is wrong if spot leads: a rising trend can carry this funding for weeks.",
-    resolved="{asset}: longs no longer crowd in, funding {funding_market.value:yearly}, after {duration:duration}.",
+    resolved=(
+        "{asset}: funding {funding_market.value:yearly}, open interest {oi_coins.change_7d:change} in coins in 7 days."
+    ),
 )

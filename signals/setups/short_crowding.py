@@ -86,5 +86,7 @@ SETUP = Setup(
     ),
     headline="{asset}: shorts are crowding in and pay to stay.",
     counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
-    resolved="{asset}: shorts no longer crowd in, funding {funding_market.value:yearly}, after {duration:duration}.",
+    resolved=(
+        "{asset}: funding {funding_market.value:yearly}, open interest {oi_coins.change_7d:change} in coins in 7 days."
+    ),
 )

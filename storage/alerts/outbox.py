@@ -242,8 +242,8 @@ def claim(
     claims = []
     for place, row in taken.items():
         first = read_row(row, goes_on.get(row["id"]))
-        rows = [read_row(other, goes_on.get(other["id"])) for other in beside.get(place, ())]
-        others = [other for other in rows if together and together(first, other)]
+        near = [read_row(other, goes_on.get(other["id"])) for other in beside.get(place, ())]
+        others = [other for other in near if together and together(first, other)]
         said = tuple(map(_notice, told.get(place, ())))
         claims.append(_claimed(row, first.message, (first, *others), said, chosen.get(place, ())))
     work.run(SQL.take, epoch=process, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))

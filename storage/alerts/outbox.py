@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts.sending import gathering, restored, sender
+from storage.alerts.sending import gathering, restored, sender, spreading
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -141,17 +141,21 @@ def announce(
     settled: one message instead of two. also: destinations that are told whatever they asked for.
     """
     number = write_notice(work, notice)
-    count = work.run(
+    if again := notice.episode is not None and work.one(SQL.announced, notice=number) is not None:
+        spreading.of_notice(work, number)  # who has it is not counted twice
+    parts = work.run(
         SQL.announce,
         notice=number,
         priority=PRIORITY[notice.rank],
-        now=to_ms(now),
         due=to_ms(due or now),
         expires=to_ms(expires),
         rule=notice.rule,
         only_asked=only_asked,
         asset=notice.asset,
+        also=json.dumps(list(also)),
+        most=spreading.PART,
     )
+    count = spreading.begin(work, number, parts, at_once=again)
     count += _rows(work, also, notice, number, due or now, expires)
     _overtake(work, notice, number, now)
     return count
@@ -180,6 +184,7 @@ def _rows(work: Work, to: Iterable[int], notice: Notice, number: int, now: datet
 def _overtake(work: Work, notice: Notice, number: int, now: datetime) -> None:
     restored.silence(work, notice, number, now)
     if notice.episode is not None:
+        spreading.of_earlier(work, notice.episode, number)
         work.run(SQL.merge_earlier, episode=notice.episode, notice=number, now=to_ms(now))
 
 
@@ -199,18 +204,18 @@ def claim(
     *,
     now: datetime,
     process: int,
-    platforms: Collection[str],
+    platform: str,
     limit: int,
     resting: Collection[int] = (),
     together: Callable[[OutboxRow, OutboxRow], bool] | None = None,
 ) -> list[Claim]:
     """Take the most urgent rows that are due, one message per destination, as being sent from now on.
 
-    process: who takes them; of the platforms those count to which it is the one that sends. resting: destinations that
-    must not be written to yet. together: tells whether a row is said in the message of another one, about the same
-    asset and close.
+    process: who takes them, nothing where it is not the one that sends to the platform. resting: destinations that must
+    not be written to yet. together: tells whether a row is said in the message of another one, about the same asset and
+    close. The rows of all notices are there by then (sending/spreading.py).
     """
-    if limit <= 0 or not (own := sender.held(work, process, platforms)):
+    if limit <= 0 or not sender.held(work, process, platform):
         return []
     due = _limits(now)
     taken: dict[int, Row] = {}
@@ -220,7 +225,7 @@ def claim(
             SQL.due,
             **due,
             longest_rest=to_ms(now + LONGEST_REST),
-            platforms=json.dumps(own),
+            platform=platform,
             resting=json.dumps(list(resting)),
             taken=json.dumps(list(taken)),
             most=limit,
@@ -241,9 +246,9 @@ def claim(
         first = read_row(row)
         others = [other for other in map(read_row, beside.get(place, ())) if together and together(first, other)]
         said = tuple(map(_notice, told.get(place, ())))
-        claims.append(_claimed(row, (first, *others), said, chosen.get(place, ())))
+        claims.append(_claimed(row, (first, *others), said, chosen.get(place, ()), process))
     work.run(SQL.take, epoch=process, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))
-    return [replace(one, process=process) for one in claims]
+    return claims
 
 
 def _limits(now: datetime) -> dict[str, int]:
@@ -254,7 +259,9 @@ def _limits(now: datetime) -> dict[str, int]:
     }
 
 
-def _claimed(row: Row, rows: Iterable[OutboxRow], beside: tuple[Notice, ...], chosen: tuple[Switch, ...]) -> Claim:
+def _claimed(
+    row: Row, rows: Iterable[OutboxRow], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
+) -> Claim:
     """Return what is said with a row that leads: the rows that belong into its message, and what that says already."""
     return Claim(
         row["id"],
@@ -274,6 +281,7 @@ def _claimed(row: Row, rows: Iterable[OutboxRow], beside: tuple[Notice, ...], ch
         beside,
         chosen,
         bool(row["barred"]),
+        process,
     )
 
 
@@ -392,6 +400,7 @@ def ended(store: Store, claim: Claim, state: Ended, reason: str, *, now: datetim
 
 def clock_set(work: Work, by: timedelta) -> None:
     """Keep every wait and every age as long as it was, since the wall clock was set by so much."""
+    spreading.everything(work)
     work.run(SQL.shift_waits, by=in_ms(by))
     work.run(SQL.shift_rests, by=in_ms(by))
 
@@ -399,6 +408,7 @@ def clock_set(work: Work, by: timedelta) -> None:
 def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
     """Mark a destination as gone and end its rows; return how many. `/start` brings it back."""
     with store.write() as work:
+        spreading.everything(work)
         work.run(SQL.mark_gone, destination=destination, reason=reason, now=to_ms(now))
         return work.run(SQL.end_rows_of, destination=destination, reason=reason, now=to_ms(now))
 
@@ -428,6 +438,7 @@ def expired(work: Work, *, now: datetime) -> dict[int, list[Expired]]:
 
     A digest is not among them: the next one tells of the time since the last that arrived.
     """
+    spreading.everything(work)
     found: dict[int, list[Expired]] = {}
     rows = work.rows(SQL.too_old, now=to_ms(now))
     work.many(SQL.expire, [{"id": row["id"], "now": to_ms(now)} for row in rows])

@@ -27,6 +27,7 @@ WORDS: Final[Mapping[str, str]] = {
     # The limit is none: it has plans be made for ten rows, and not for the hundred that a function is taken to return,
     # for which whole tables would be read.
     "items": "SELECT value FROM json_array_elements(*) LIMIT (SELECT json_array_length(*))",
+    "list": "CAST(json_agg(*) AS TEXT)",
     "least": "least",
     "greatest": "greatest",
     "locked": "FOR UPDATE",
@@ -84,7 +85,7 @@ LAST_NUMBER: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM
 GO_ON_AFTER: Final = "SELECT setval(%(numbers)s, %(number)s)"
 VACUUM: Final = (
     "VACUUM destinations, subscriptions, switches, digests, positions, followed, own_rules, tried, shared_rules, "
-    "permits, outbox, notices, messages, episodes"
+    "permits, outbox, outbox_parts, notices, messages, episodes"
 )
 
 _PART: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
@@ -39,6 +40,7 @@ AGAIN_IN_DOUBT: Final = HOUR  # what may have arrived, and is told of by nothing
 MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and one for each time a platform was away
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
 WAITING: Final = "outbox"  # hinted where something was put in
+_SAID: Final = itemgetter("kind", "rank", "at", "payload", "episode", "rule", "asset", "number")  # of a row, its notice
 Kind = Literal[
     "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner",
     "self",
@@ -260,7 +262,7 @@ def _limits(now: datetime) -> dict[str, int]:
 
 
 def _claimed(
-    row: Row, rows: Iterable[OutboxRow], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
+    row: Row, rows: tuple[OutboxRow, ...], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
 ) -> Claim:
     """Return what is said with a row that leads: the rows that belong into its message, and what that says already."""
     return Claim(
@@ -277,7 +279,7 @@ def _claimed(
         bool(row["plain"]),
         from_ms(max(row["created"], row["held_until"] or 0)),
         row["message"],
-        tuple(sorted(rows, key=lambda one: one.notice.number)),
+        rows if len(rows) == 1 else tuple(sorted(rows, key=lambda one: one.notice.number)),
         beside,
         chosen,
         bool(row["barred"]),
@@ -298,23 +300,13 @@ def read_row(row: Row) -> OutboxRow:
     )
 
 
-@lru_cache(maxsize=256)  # a broadcast says the same to thousands; nobody changes what was read
-def _payload(text: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(text)
-    return found
-
-
 def _notice(row: Row) -> Notice:
-    return Notice(
-        row["kind"],
-        row["rank"],
-        from_ms(row["at"]),
-        _payload(row["payload"]),
-        row["episode"],
-        row["rule"],
-        row["asset"],
-        row["number"],
-    )
+    return _made(*_SAID(row))
+
+
+@lru_cache(maxsize=256)  # a broadcast says the same to thousands; nobody changes what was read
+def _made(kind: Kind, rank: Rank, at: int, payload: str, *of: Any) -> Notice:
+    return Notice(kind, rank, from_ms(at), json.loads(payload), *of)
 
 
 def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -210,6 +211,7 @@ class Life(RuleBasedStateMachine):
         assert not lost
 
 
+@pytest.mark.slow
 def test_life(stores: Stores) -> None:
     Life.stores = stores
     run_state_machine_as_test(Life, settings=examples(60, stateful_step_count=50))

@@ -103,6 +103,7 @@ def test_unsub_says_what_was_not_on(empty: Any) -> None:
     assert empty.text("/unsub funding eth").startswith("That was not on. On in this chat:\nBTC: everything.")
 
 
+@pytest.mark.slow
 def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)

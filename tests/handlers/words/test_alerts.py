@@ -177,6 +177,7 @@ def test_every_message_of_a_winter_is_fit_to_be_sent(desk: Callable[..., Any], f
         assert not {"buy", "sell", "should"} & set(shown.lower().split()), shown
 
 
+@pytest.mark.slow
 def test_the_buttons_of_a_notice_are_answered(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-05-21")
     pressed = {

@@ -359,6 +359,7 @@ def load_fuzz() -> Any:
     return module
 
 
+@pytest.mark.slow
 def test_short_fuzz_run() -> None:
     seen = load_fuzz().run(lines=600, seed=7)
     assert seen.read > 30  # a run that only meets refusals would prove nothing

@@ -5,6 +5,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from signals.alerts.episodes import State, Transition
 from storage.alerts import episodes
 from storage.alerts.episodes import RuleState
@@ -32,6 +34,7 @@ def test_a_standing_comes_back_as_it_was(store: Store) -> None:
     assert episodes.rule_states(store) == {KEY: RuleState(State(at=NOW), None)}
 
 
+@pytest.mark.slow
 def test_where_a_rule_stood_before_is_not_remembered(store: Store) -> None:
     """Of each close of a month one would stay: a tenth of the memory of a bot with two assets."""
 

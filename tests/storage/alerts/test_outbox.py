@@ -124,6 +124,7 @@ def test_one_in_flight_per_destination(store: Store) -> None:
     assert other.rows[0].notice.rank == "notice"
 
 
+@pytest.mark.slow
 def test_a_thousand_rows_of_one_chat_do_not_hide_another_chat(store: Store) -> None:
     busy, other = place(store, "11", ("busy", "*")), place(store, "12", ("other", "*"))
     with store.write() as connection:

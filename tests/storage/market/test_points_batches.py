@@ -112,6 +112,7 @@ def given_points(draw: st.DrawFn) -> Points:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(given_points(), min_size=1, max_size=6), min_size=1, max_size=4))
 @examples(
     60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def do(store: Store, change: Write | Drop) -> None:
         points.write(store, change.points())
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(writes | st.builds(Drop, minutes_in), minutes_in), min_size=1, max_size=8))
 @example([(Write((0,), 10, (1.0, 2.0)), 20), (Write((0,), 5, (9.0,)), 21)])  # late
 @example([(Write((0,), 10, (1.0, 2.0)), 20), (Write((0,), 11, (3.0,)), 21)])  # corrected

@@ -144,6 +144,10 @@ class Keeper:
         """Read what an earlier process has left."""
         return recall(self._store)
 
+    def anew(self) -> None:
+        """Write how sources stand with the next round even where that is as before: another has written it since."""
+        self._health = {}
+
     def note(self, notes: Sequence[Note]) -> None:
         """Have what is to be said of the sources written with the next round."""
         self._notes = notes

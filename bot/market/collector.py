@@ -207,6 +207,8 @@ class Collector:
         """Do a round of one source over what is ours now; of what is new, first learn what another has stored."""
         if gained := frozenset(share) - self._shared:
             await self._take_from_others(gained)
+        if self._keeper and (lost := self._shared - frozenset(share)):
+            self._keeper.leave(lost)
         self._shared = frozenset(share)
         # The streams are one process's, which need not be one that collects any asset.
         if self._streams.heard if self._streams and name == STREAMS else share:

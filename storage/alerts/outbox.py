@@ -252,7 +252,7 @@ def claim(
         near = [read_row(other, goes_on.get(other["id"])) for other in beside.get(place, ())]
         others = [other for other in near if together and together(first, other)]
         said = tuple(map(_notice, told.get(place, ())))
-        claims.append(_claimed(row, first.message, (first, *others), said, chosen.get(place, ()), process))
+        claims.append(_claimed(row, (first, *others), said, chosen.get(place, ()), process))
     work.run(SQL.take, epoch=process, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))
     return claims
 
@@ -266,12 +266,7 @@ def _limits(now: datetime) -> dict[str, int]:
 
 
 def _claimed(
-    row: Row,
-    message: str | None,
-    rows: tuple[OutboxRow, ...],
-    beside: tuple[Notice, ...],
-    chosen: tuple[Switch, ...],
-    process: int,
+    row: Row, rows: tuple[OutboxRow, ...], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
 ) -> Claim:
     """Return what is said with a row that leads: the rows that belong into its message, and what that says already."""
     return Claim(
@@ -287,7 +282,7 @@ def _claimed(
         row["state"] == "uncertain",
         bool(row["plain"]),
         from_ms(max(row["created"], row["held_until"] or 0)),
-        message,
+        rows[0].message,
         rows if len(rows) == 1 else tuple(sorted(rows, key=lambda one: one.notice.number)),
         beside,
         chosen,

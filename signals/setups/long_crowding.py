@@ -4,8 +4,8 @@ After "OI guide" (Leverage.Trading, 2026; its risk condition one), signals.md se
 funding at or above 95 % of its year and above the neutral band, or +30 % a year. Told on 2 closes: waiting for eight
 tells the same settlement six hours later (see signals/metrics/funding_stretch.py). The ranks and the way out are those
 of the alarm that it contains: a week, and at once where the other side pays. With a day BTC's crowds of longs and of
-shorts began 27 times in 2021-25, seven of them within a week of the end of the one before; with a week 13 times (open
-interest of all exchanges).
+shorts began 27 times in 2021-25, seven of them within a week of the end of the one before; with a week 13 times (a
+public daily series of open interest, 2026).
 """
 
 from __future__ import annotations

@@ -179,3 +179,18 @@ def test_whole_history_counts_as_close_after_close(rows: list[tuple[float, float
         alone = THREE.counts(dict(zip(names, row, strict=True)))
         for name, value in alone.items():
             np.testing.assert_equal(np.broadcast_to(whole[name], len(rows))[i], float(value))
+
+
+@pytest.mark.parametrize(
+    ("crowd", "alarm"),
+    [
+        pytest.param("long_crowding", "funding_stretch", id="longs"),
+        pytest.param("short_crowding", "funding_stretch_low", id="shorts"),
+    ],
+)
+def test_a_crowd_is_left_as_the_alarm_that_it_contains(crowd: str, alarm: str) -> None:
+    ours, theirs = rules()[crowd].levels, rules()[alarm].levels
+    assert [one.hold_leave for one in ours] == [one.hold_leave for one in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        bounds = [{(condition.op, condition.bound) for condition in group} for group in one.at_once]
+        assert bounds == [{(condition.op, condition.bound) for condition in group} for group in other.at_once]

@@ -211,6 +211,7 @@ def _keep(
     for evaluation in evaluations:
         by_key.setdefault(evaluation.key, []).append(evaluation)
     told: list[Event] = []
+    saved = []
     proved = proofs(store, (one.event for one in evaluations if one.event and _is_news(states.get(one.key))))
     open_setups = OpenSetups.of(states)
     with store.write() as work:
@@ -230,8 +231,9 @@ def _keep(
                 announce(work, marked, number, now)
                 told.append(marked)
             after = replace(every[-1].state, silent=False)
-            episodes.save(work, key, after, episode)
+            saved.append(episodes.save(work, key, after, episode))
             open_setups.stands(key, after, episode)
+    episodes.wrote(store, saved)
     return told
 
 

@@ -196,19 +196,21 @@ class SourceRounds:
             return []
         free: list[str] = []
         due: list[str] = []
+        orders: set[float | None] = set()
         began, known = made.began, topic.assets
         for name in names[: WIDEST.get(topic.topic)]:
             asset = known.get(name) or self._asset(topic, name)
-            if asset.breaker.rests:
+            if asset.breaker.state != "ok" and asset.breaker.rests:  # nearly all of hundreds are well
                 continue
             free.append(name)
             if asset.wants(began):
                 due.append(name)
+                orders.add(asset.asked)
         if topic.breaker.failures and free:
             first = topic.turn % len(free)
             topic.turn += 1
             due = free[first:] + free[:first]
-        else:
+        elif len(orders) > 1:
             due.sort(key=lambda name: known[name].asked or -math.inf)  # whom the last round did not reach
         return self.planner.plan(
             self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,25 @@ def test_a_standing_comes_back_as_it_was(store: Store) -> None:
     with store.write() as connection:
         episodes.save(connection, KEY, State(at=NOW), None)
     assert episodes.rule_states(store) == {KEY: RuleState(State(at=NOW), None)}
+
+
+def test_what_was_written_is_not_read_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, undone = State(2, 2, (1, 0), (0, 3), NOW - DAY, NOW - 2 * DAY, NOW), State(at=NOW + DAY)
+    with store.write() as work:
+        saved = episodes.save(work, KEY, state, None)
+    episodes.wrote(store, [saved])
+    monkeypatch.setattr(episodes, "from_json", None)
+    standing = episodes.rule_states(store)
+    assert standing == {KEY: RuleState(state, None)}
+    assert episodes.rule_states(store) is standing
+    monkeypatch.undo()
+    with contextlib.suppress(ZeroDivisionError), store.write() as work:
+        episodes.wrote(store, [episodes.save(work, KEY, undone, None)])
+        raise ZeroDivisionError
+    assert episodes.rule_states(store) == standing
+    with store.write() as work:
+        episodes.save(work, KEY, undone, None)
+    assert episodes.rule_states(store) == {KEY: RuleState(undone, None)}
 
 
 @pytest.mark.slow

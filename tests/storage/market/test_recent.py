@@ -98,4 +98,3 @@ def test_it_is_what_would_be_read_anew(stores: Stores, story: list[tuple[Write |
                 known = [(at, value) for at, value in zip(times, columns[NAME], strict=True) if value is not None]
                 tail = kept.of(asset, venue)
                 assert tail.within(to_ms(first), to_ms(end)) == [tick for tick in known if tick[0] < to_ms(end)]
-                assert tail.since(to_ms(first)).tolist() == [value for _, value in known]

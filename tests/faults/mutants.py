@@ -52,8 +52,10 @@ _WAITS = (  # for real milliseconds, so that a busy machine would notice every m
 # What is broken, and the tests that are to notice.
 TARGETS: Final = {
     "storage/alerts/outbox.py": (*_STORED, *_SENT),
+    "storage/alerts/sending/gathering.py": (*_STORED, *_SENT),
     "storage/alerts/sending/held.py": (*_STORED, *_SENT),
     "storage/alerts/sending/rests.py": (*_STORED, *_SENT),
+    "storage/alerts/sending/spreading.py": (*_STORED, *_SENT),
     "storage/alerts/queries.sql": (*_STORED, *_SENT),
     "signals/alerts/episodes.py": _STEPPED,
     "signals/alerts/stepping.py": _STEPPED,

@@ -290,7 +290,7 @@ def backup(
     config: ConfigFile = None,
     db: Db = None,
 ) -> None:
-    """Copy the database into one packed file, also while the bot runs, and read it again."""
+    """Copy the database into one packed file, also while the bot runs, and read it again; of a server by pg_dump."""
     from bot.cli import backup
 
     backup.backup(file, config, db)

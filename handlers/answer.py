@@ -140,14 +140,14 @@ def look_up(text: str, assets: Collection[str] = ()) -> Meant:
     name, rest = split_command(text)
     if not name:
         raise Refused("Type a command, for example /oi btc. Type /help to see all commands.")
-    if not is_command(text):
-        from handlers import speech  # noqa: PLC0415 - for what is said without a slash
-
-        return speech.understand(text, assets)
     every = commands()
-    if name in every:
+    if is_command(text) and name in every:
         return Meant(every[name], rest)
-    found = suggest(name, every)
+    from handlers import speech  # noqa: PLC0415 - for what is said without a slash, or is no command
+
+    if not is_command(text):
+        return speech.understand(text, assets)
+    found = speech.stands_for(name) or suggest(name, every)
     near = " or ".join(f"/{other}" for other in found)
     meant = f" Did you mean {near}?" if near else ""
     offers = tuple((line, line) for line in (f"/{other} {rest}".strip() for other in found))

@@ -19,7 +19,7 @@ _COUNTED: Final = 1e6  # coins; more of them are a row of digits that tells nobo
 
 def answered(seen: Glance, deps: Deps, first: Figure) -> Reply:
     """Answer with all that a look has brought, beginning with what was asked for."""
-    said = {"price": _price(seen), "funding": _funding(seen), "open interest": _open_interest(seen)}
+    said = {"price": _price(seen, first), "funding": _funding(seen), "open interest": _open_interest(seen)}
     lines = [said.pop(first), *_stated(seen, first), *said.values()]
     values: Mapping[str, object] = {
         "asset": seen.asset,
@@ -60,8 +60,9 @@ def lacking(missed: NoGlance) -> str:
             return f"Too many coins that are not followed were asked for. Try {asset} again in {wait}."
 
 
-def _price(seen: Glance) -> str:
-    return f"${wording.price(seen.price)}."
+def _price(seen: Glance, first: Figure) -> str:
+    """Say the price: as `/price` begins, or by its name where it stands below something else."""
+    return f"{'' if first == 'price' else 'price: '}${wording.price(seen.price)}."
 
 
 def _funding(seen: Glance) -> str:

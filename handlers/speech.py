@@ -86,6 +86,11 @@ def understand(text: str, assets: Collection[str] = ()) -> Meant:
     return replace(meant, spoken=not as_typed)
 
 
+def stands_for(name: str) -> tuple[str, ...]:
+    """Return the commands of which somebody's own name of a command is a word: /stop is /unsub to many bots."""
+    return _phrases().get(name.lower().replace("_", " "), ())[:2]
+
+
 def names_a_command(text: str) -> bool:
     """Tell whether a line has a name or a word of a command in it, and so is no mere value."""
     lower = [word.lower() for word in chunks(text)]

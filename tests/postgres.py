@@ -242,6 +242,22 @@ def _ends_with_us() -> None:
         ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
+def dumpable(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the address of an empty database, and have pg_dump and pg_restore be found that are as new as its server.
+
+    It is not used again, since a restore makes its tables anew.
+    """
+    made, programs = databases(), _programs()
+    if made is None or programs is None:
+        pytest.skip(MISSING)
+    if os.environ.get(NAMED):
+        pytest.skip(
+            "the programs that come with the development requirements may be older than the server that is named"
+        )
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    return made.bare()
+
+
 def lent() -> Iterator[str]:
     """Lend the address of an empty database of the newest schema; the test is skipped where there can be none."""
     found = databases()

@@ -36,7 +36,7 @@ from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
 from storage.alerts import outbox
-from storage.alerts.sending import held, refusals, restored
+from storage.alerts.sending import held, refusals, restored, spreading
 from storage.engine.database import LeaseLost, StoreError
 from storage.people import switches
 
@@ -278,20 +278,24 @@ class Dispatcher:
         """Write in one transaction what has landed, and claim what may leave now.
 
         Return how many were claimed, and those that go on. What a stage holds or drops is settled before anybody could
-        see it as being sent.
+        see it as being sent. Rows that are yet to be made are made before, in transactions of their own.
         """
-        with self._store.write() as work:
-            outbox.sent(work, landed)
-            claims = outbox.claim(
-                work,
-                now=now,
-                process=self.holdings.number,
-                platforms=[platform],
-                limit=limit,
-                resting=resting,
-                together=group,
-            )
-            passing = [_staged(work, claim, now) for claim in claims]
+        while True:
+            with self._store.write() as work:
+                outbox.sent(work, landed)
+                landed = ()
+                if spreading.one(work):
+                    continue
+                return self._claimed(work, platform, limit, resting, now)
+
+    def _claimed(
+        self, work: Work, platform: str, limit: int, resting: set[int], now: datetime
+    ) -> tuple[int, list[Claim]]:
+        process = self.holdings.number
+        claims = outbox.claim(
+            work, now=now, process=process, platform=platform, limit=limit, resting=resting, together=group
+        )
+        passing = [_staged(work, claim, now) for claim in claims]
         return len(claims), [claim for claim in passing if claim.rows]
 
     async def _write_all_landed(self) -> None:
@@ -314,11 +318,19 @@ class Dispatcher:
         with self._store.write() as work:
             outbox.sent(work, landed)
 
+    def _spread(self) -> None:
+        """Make the rows that are yet to be made, a part in a transaction, so that nobody waits long for any."""
+        while True:
+            with self._store.write() as work:
+                if not spreading.one(work):
+                    return
+
     def _tell_waiting(self, now: datetime) -> None:
         """Turn what was held, and what is too old for news, into one message per destination.
 
         Never a flood of old news, never silence. One process does so for all.
         """
+        self._spread()
         if (own := self.holdings.under("send", "late news")) is None:
             return
         with own, self._store.write() as work:  # all or nothing: a row that ended without its line would be lost

@@ -225,7 +225,8 @@ def _keep(
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
             for event, number in compressed(recorded) if _is_news(before) else ():
-                happened = replace(event, offline=event.at < started, within=open_setups.around(key))
+                inside = open_setups.inside(key) if event.kind == "fired" else ()
+                happened = replace(event, offline=event.at < started, within=open_setups.around(key), takes_in=inside)
                 marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
                 told.append(marked)

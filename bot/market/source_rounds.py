@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.market.breath import Breath
     from bot.market.history_planner import Remembered
     from bot.market.source import Found, Source, Topic
+    from storage.sources.source_state import SourceHealth
 
     Take = Callable[[TopicState, Question, Sequence[Found], datetime | None, Round], bool]
 
@@ -179,6 +180,11 @@ class SourceRounds:
             if known is None or (known.wants(self._steady()) and not known.asking and not known.breaker.rests):
                 return True
         return False
+
+    def health(self, now: datetime, assets: Collection[str]) -> list[SourceHealth]:
+        """Say how each topic stands that is asked about any of these assets; of the others another process may know."""
+        own, market = any(name != MARKET for name in assets), MARKET in assets
+        return [row for row in self.state.health(now) if (market if row.topic in OF_MARKET else own)]
 
     def _open(self, made: Round) -> bool:
         """Tell whether anything more may be asked in a round."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # What opens the database, or knows the metrics, is imported when a command runs.
 
+_RANKS_TYPED: Final = {"notice": "everything", "warning": "warnings", "critical": "critical"}
 _RANK: Final = choice(
     "rank",
     {
@@ -22,9 +23,9 @@ _RANK: Final = choice(
         **dict.fromkeys(("critical", "crit"), "critical"),
         **dict.fromkeys(("everything", "all", "any", "notices", "notice", "off", "usual"), "notice"),
     },
+    both=lambda one, other: min(one, other, key=list(_RANKS_TYPED).index),  # warnings and critical: from warnings on
 )
 _RANKS_SAID: Final = {"warning": "warnings and what is critical", "critical": "what is critical"}
-_RANKS_TYPED: Final = {"notice": "everything", "warning": "warnings", "critical": "critical"}
 _SETTINGS: Final = Button("Settings", "/settings")
 _MOST_A_DAY: Final = 500
 

@@ -40,11 +40,15 @@ class Cash:
 
 @dataclass(frozen=True, slots=True, eq=False)  # a kind is itself, however alike its words
 class Kind:
-    """What a field takes. name: as said in an error. words: spellings of fixed values. read: one word to a value."""
+    """What a field takes. name: as said in an error. words: spellings of fixed values. read: one word to a value.
+
+    both: the value that two of them are together; without it two contradict each other.
+    """
 
     name: str
     words: Words | Callable[[], Words] = field(default_factory=dict)
     read: Callable[[str], Any] | None = None
+    both: Callable[[Any, Any], Any] | None = None
 
 
 def _words(text: str) -> frozenset[str]:
@@ -215,9 +219,12 @@ def not_covered(exchange: str) -> Refused:
     return Refused(f"{why} Type one of these exchanges: {', '.join(dict.fromkeys(SPELLINGS.values()))}.")
 
 
-def choice(name: str, words: Words | Callable[[], Words]) -> Kind:
-    """Return a kind that takes one of `words`; a callable is asked once, at the first use of the command."""
-    return Kind(name, words)
+def choice(name: str, words: Words | Callable[[], Words], both: Callable[[Any, Any], Any] | None = None) -> Kind:
+    """Return a kind that takes one of `words`; a callable is asked once, at the first use of the command.
+
+    both: what two of its values are together.
+    """
+    return Kind(name, words, both=both)
 
 
 def argument(

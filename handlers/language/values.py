@@ -35,9 +35,13 @@ class Values:
                 return
             if self.by_field[target.name] == value:
                 return
-        first = self._said[targets[-1].name]
+        last = targets[-1]
+        if kind.both:
+            self.by_field[last.name] = kind.both(self.by_field[last.name], value)
+            return
+        as_what = "" if " or " in last.label else f" as the {last.label}"  # “isolated or cross” is no name
         raise Refused(
-            f"I read both {shown(first)} and {shown(text)} as the {targets[-1].label}. Type only one, {self.example()}."
+            f"I read both {shown(self._said[last.name])} and {shown(text)}{as_what}. Type only one, {self.example()}."
         )
 
     def name(self, read: Instrument, text: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from signals.alerts.event import ANNOUNCEMENT
 from signals.units import HOUR, from_ms, to_ms
 from storage.alerts import outbox
+from storage.alerts.sending import spreading
 from storage.engine import settings
 from storage.engine.sql import queries
 
@@ -102,14 +103,17 @@ def send(store: Store, code: str, *, now: datetime) -> int | None:
             return None
         event = {"event": ANNOUNCEMENT, "text": found.text}
         notice = outbox.Notice("owner", "notice", now, event, rule=ANNOUNCEMENT)
-        count = work.run(
+        number = outbox.write_notice(work, notice)
+        parts = work.run(
             SQL.announce_to_places,
-            notice=outbox.write_notice(work, notice),
+            notice=number,
             muted_too=False,
             priority=outbox.PRIORITY[notice.rank],
             now=to_ms(now),
             expires=to_ms(now + _NEWS_FOR),
+            most=spreading.PART,
         )
+        count = spreading.begin(work, number, parts)
         settings.keep_setting(work, _DRAFT, "")
     return count
 

@@ -12,10 +12,11 @@ import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.units import HOUR, from_ms, in_ms, to_ms
-from storage.alerts.sending import gathering, restored, sender
+from storage.alerts.sending import gathering, restored, sender, spreading
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -39,6 +40,7 @@ AGAIN_IN_DOUBT: Final = HOUR  # what may have arrived, and is told of by nothing
 MOST_IN_DOUBT: Final = 6  # tries of a row that may each have arrived: two, and one for each time a platform was away
 PRIORITY: Final[Mapping[str, int]] = {"critical": 30, "warning": 20, "notice": 10}
 WAITING: Final = "outbox"  # hinted where something was put in
+_SAID: Final = itemgetter("kind", "rank", "at", "payload", "episode", "rule", "asset", "number")  # of a row, its notice
 Kind = Literal[
     "fired", "escalated", "resumed", "changed", "resolved", "source", "position", "late", "held", "digest", "owner",
     "self",
@@ -141,17 +143,21 @@ def announce(
     settled: one message instead of two. also: destinations that are told whatever they asked for.
     """
     number = write_notice(work, notice)
-    count = work.run(
+    if again := notice.episode is not None and work.one(SQL.announced, notice=number) is not None:
+        spreading.of_notice(work, number)  # who has it is not counted twice
+    parts = work.run(
         SQL.announce,
         notice=number,
         priority=PRIORITY[notice.rank],
-        now=to_ms(now),
         due=to_ms(due or now),
         expires=to_ms(expires),
         rule=notice.rule,
         only_asked=only_asked,
         asset=notice.asset,
+        also=json.dumps(list(also)),
+        most=spreading.PART,
     )
+    count = spreading.begin(work, number, parts, at_once=again)
     count += _rows(work, also, notice, number, due or now, expires)
     _overtake(work, notice, number, now)
     return count
@@ -180,6 +186,7 @@ def _rows(work: Work, to: Iterable[int], notice: Notice, number: int, now: datet
 def _overtake(work: Work, notice: Notice, number: int, now: datetime) -> None:
     restored.silence(work, notice, number, now)
     if notice.episode is not None:
+        spreading.of_earlier(work, notice.episode, number)
         work.run(SQL.merge_earlier, episode=notice.episode, notice=number, now=to_ms(now))
 
 
@@ -199,18 +206,18 @@ def claim(
     *,
     now: datetime,
     process: int,
-    platforms: Collection[str],
+    platform: str,
     limit: int,
     resting: Collection[int] = (),
     together: Callable[[OutboxRow, OutboxRow], bool] | None = None,
 ) -> list[Claim]:
     """Take the most urgent rows that are due, one message per destination, as being sent from now on.
 
-    process: who takes them; of the platforms those count to which it is the one that sends. resting: destinations that
-    must not be written to yet. together: tells whether a row is said in the message of another one, about the same
-    asset and close.
+    process: who takes them, nothing where it is not the one that sends to the platform. resting: destinations that must
+    not be written to yet. together: tells whether a row is said in the message of another one, about the same asset and
+    close. The rows of all notices are there by then (sending/spreading.py).
     """
-    if limit <= 0 or not (own := sender.held(work, process, platforms)):
+    if limit <= 0 or not sender.held(work, process, platform):
         return []
     due = _limits(now)
     taken: dict[int, Row] = {}
@@ -220,7 +227,7 @@ def claim(
             SQL.due,
             **due,
             longest_rest=to_ms(now + LONGEST_REST),
-            platforms=json.dumps(own),
+            platform=platform,
             resting=json.dumps(list(resting)),
             taken=json.dumps(list(taken)),
             most=limit,
@@ -235,15 +242,19 @@ def claim(
     switched = [place for place, row in taken.items() if row["switched"]]
     chosen = switches.of(work, switched) if switched else {}
     beside = gathering.due_beside(work, [row for row in taken.values() if row["accompanied"]], due) if together else {}
-    told = gathering.told_beside(work, taken.values())
+    every = [*taken.values(), *(row for rows in beside.values() for row in rows)]
+    goes_on = gathering.taken_in(work, [(row, inside) for row in every if (inside := _takes_in(row))])
+    of_message = {place: goes_on.get(row["id"], row["message"]) for place, row in taken.items()}
+    told = gathering.told_beside(work, [(place, message) for place, message in of_message.items() if message])
     claims = []
     for place, row in taken.items():
-        first = read_row(row)
-        others = [other for other in map(read_row, beside.get(place, ())) if together and together(first, other)]
+        first = read_row(row, goes_on.get(row["id"]))
+        near = [read_row(other, goes_on.get(other["id"])) for other in beside.get(place, ())]
+        others = [other for other in near if together and together(first, other)]
         said = tuple(map(_notice, told.get(place, ())))
-        claims.append(_claimed(row, (first, *others), said, chosen.get(place, ())))
+        claims.append(_claimed(row, (first, *others), said, chosen.get(place, ()), process))
     work.run(SQL.take, epoch=process, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))
-    return [replace(one, process=process) for one in claims]
+    return claims
 
 
 def _limits(now: datetime) -> dict[str, int]:
@@ -254,7 +265,9 @@ def _limits(now: datetime) -> dict[str, int]:
     }
 
 
-def _claimed(row: Row, rows: Iterable[OutboxRow], beside: tuple[Notice, ...], chosen: tuple[Switch, ...]) -> Claim:
+def _claimed(
+    row: Row, rows: tuple[OutboxRow, ...], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
+) -> Claim:
     """Return what is said with a row that leads: the rows that belong into its message, and what that says already."""
     return Claim(
         row["id"],
@@ -269,44 +282,40 @@ def _claimed(row: Row, rows: Iterable[OutboxRow], beside: tuple[Notice, ...], ch
         row["state"] == "uncertain",
         bool(row["plain"]),
         from_ms(max(row["created"], row["held_until"] or 0)),
-        row["message"],
-        tuple(sorted(rows, key=lambda one: one.notice.number)),
+        rows[0].message,
+        rows if len(rows) == 1 else tuple(sorted(rows, key=lambda one: one.notice.number)),
         beside,
         chosen,
         bool(row["barred"]),
+        process,
     )
 
 
-def read_row(row: Row) -> OutboxRow:
-    """Return a row as it was read."""
+def _takes_in(row: Row) -> Collection[int]:
+    """Return the episodes in whose message a row goes on: those that a setup tells as its legs when it begins."""
+    return _notice(row).payload.get("takes_in") or () if row["kind"] == "fired" else ()
+
+
+def read_row(row: Row, goes_on: str | None = None) -> OutboxRow:
+    """Return a row as it was read. goes_on: the message in which it is told, where its episode has none there yet."""
     return OutboxRow(
         row["id"],
         _notice(row),
         row["state"] == "uncertain",
         row["lead"],
-        row["message"],
+        row["message"] or goes_on,
         bool(row["announced"]),
         row["held_for"] == "told",
     )
 
 
-@lru_cache(maxsize=256)  # a broadcast says the same to thousands; nobody changes what was read
-def _payload(text: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(text)
-    return found
-
-
 def _notice(row: Row) -> Notice:
-    return Notice(
-        row["kind"],
-        row["rank"],
-        from_ms(row["at"]),
-        _payload(row["payload"]),
-        row["episode"],
-        row["rule"],
-        row["asset"],
-        row["number"],
-    )
+    return _made(*_SAID(row))
+
+
+@lru_cache(maxsize=256)  # a broadcast says the same to thousands; nobody changes what was read
+def _made(kind: Kind, rank: Rank, at: int, payload: str, *of: Any) -> Notice:
+    return Notice(kind, rank, from_ms(at), json.loads(payload), *of)
 
 
 def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> None:
@@ -392,6 +401,7 @@ def ended(store: Store, claim: Claim, state: Ended, reason: str, *, now: datetim
 
 def clock_set(work: Work, by: timedelta) -> None:
     """Keep every wait and every age as long as it was, since the wall clock was set by so much."""
+    spreading.everything(work)
     work.run(SQL.shift_waits, by=in_ms(by))
     work.run(SQL.shift_rests, by=in_ms(by))
 
@@ -399,6 +409,7 @@ def clock_set(work: Work, by: timedelta) -> None:
 def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
     """Mark a destination as gone and end its rows; return how many. `/start` brings it back."""
     with store.write() as work:
+        spreading.everything(work)
         work.run(SQL.mark_gone, destination=destination, reason=reason, now=to_ms(now))
         return work.run(SQL.end_rows_of, destination=destination, reason=reason, now=to_ms(now))
 
@@ -428,6 +439,7 @@ def expired(work: Work, *, now: datetime) -> dict[int, list[Expired]]:
 
     A digest is not among them: the next one tells of the time since the last that arrived.
     """
+    spreading.everything(work)
     found: dict[int, list[Expired]] = {}
     rows = work.rows(SQL.too_old, now=to_ms(now))
     work.many(SQL.expire, [{"id": row["id"], "now": to_ms(now)} for row in rows])

@@ -180,27 +180,34 @@ SELECT hash, definition FROM definitions WHERE private = 0 ORDER BY since, hash;
 -- --- outbox.py
 
 -- name: known_notice
-SELECT id FROM notices WHERE episode = :episode AND kind = :kind AND at = :at;
+-- Nobody may delete it while rows of it are written.
+SELECT id FROM notices WHERE episode = :episode AND kind = :kind AND at = :at {shared};
 
 -- name: write_notice
 INSERT INTO notices (episode, kind, rule, asset, rank, at, payload)
 VALUES (:episode, :kind, :rule, :asset, :rank, :at, :payload)
 ON CONFLICT DO NOTHING;
 
+-- name: announced
+SELECT 1 AS found WHERE EXISTS (SELECT 1 FROM outbox WHERE notice = :notice)
+    OR EXISTS (SELECT 1 FROM outbox_parts WHERE notice = :notice);
+
 -- name: announce
--- One row for each destination that asked; what is of the market is of every asset. What is due later is new then.
-INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, d.id, {random_hex|d.id}, :priority, :due, :expires, 'queued', :due FROM destinations d
-WHERE d.gone IS NULL AND EXISTS (
-    SELECT 1 FROM subscriptions s WHERE s.destination = d.id
-        AND (s.rule = :rule OR (s.rule = '*' AND :only_asked = 0))
-        AND (s.asset IN ('*', :asset) OR :asset = 'MARKET'))
-ORDER BY d.id {kept}
-ON CONFLICT DO NOTHING;
+-- All who asked, so many in a part; what is of the market is of every asset. What is due later is new then. Of
+-- destinations only those are looked at that are gone: the others are those who asked.
+INSERT INTO outbox_parts (notice, priority, due, expires, places, count)
+SELECT :notice, :priority, :due, :expires, {list|t.destination}, count(*) FROM (
+    SELECT s.destination, (row_number() OVER (ORDER BY s.destination) - 1) / :most AS part FROM (
+        SELECT DISTINCT destination FROM subscriptions
+        WHERE (rule = :rule OR (rule = '*' AND :only_asked = 0)) AND (asset IN ('*', :asset) OR :asset = 'MARKET')
+            AND destination NOT IN (SELECT id FROM destinations WHERE gone IS NOT NULL)
+            AND destination NOT IN ({numbers}(:also))) s) t
+GROUP BY t.part ORDER BY t.part;
 
 -- name: announce_to_one
-INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-VALUES (:notice, :destination, {random_hex|:destination}, :priority, :now, :expires, 'queued', :now)
+INSERT INTO outbox (notice, destination, platform, nonce, priority, not_before, expires, state, created)
+SELECT :notice, d.id, d.platform, {random_hex|d.id}, :priority, :now, :expires, 'queued', :now FROM destinations d
+WHERE d.id = :destination {kept}
 ON CONFLICT DO NOTHING;
 
 -- name: told_places
@@ -228,13 +235,19 @@ WHERE t.topic = '' OR NOT EXISTS (
 SELECT t.platform, count(*) AS count FROM ({told_places}) t GROUP BY t.platform ORDER BY t.platform;
 
 -- name: announce_to_places
-INSERT INTO outbox (notice, destination, nonce, priority, not_before, expires, state, created)
-SELECT :notice, t.id, {random_hex|t.id}, :priority, :now, :expires, 'queued', :now FROM ({told_places}) t ORDER BY t.id;
+INSERT INTO outbox_parts (notice, priority, due, expires, places, count)
+SELECT :notice, :priority, :now, :expires, {list|p.destination}, count(*) FROM (
+    SELECT t.id AS destination, (row_number() OVER (ORDER BY t.id) - 1) / :most AS part FROM ({told_places}) t) p
+GROUP BY p.part ORDER BY p.part;
 
 -- name: last_announcement
-SELECT n.at, n.payload, o.state, count(*) AS count FROM notices n JOIN outbox o ON o.notice = n.id
+SELECT n.at, n.payload, t.state, CAST(sum(t.count) AS BIGINT) AS count FROM notices n CROSS JOIN (
+    SELECT state, count(*) AS count FROM outbox
+    WHERE notice = (SELECT max(id) FROM notices WHERE kind = 'owner') GROUP BY state
+    UNION ALL SELECT 'queued', count FROM outbox_parts
+    WHERE notice = (SELECT max(id) FROM notices WHERE kind = 'owner')) t
 WHERE n.id = (SELECT max(id) FROM notices WHERE kind = 'owner')
-GROUP BY n.at, n.payload, o.state ORDER BY o.state;
+GROUP BY n.at, n.payload, t.state ORDER BY t.state;
 
 -- name: merge_earlier
 -- What still waits of an episode, where a later notice of it goes to the same destination.
@@ -269,8 +282,7 @@ SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.
             AND CASE WHEN n.episode IS NULL THEN m.episode IS NULL AND m.rule = n.rule
                 ELSE m.episode IS NOT NULL AND m.asset = n.asset AND m.at = n.at END) AS accompanied
 FROM outbox o JOIN destinations d ON d.id = o.destination JOIN notices n ON n.id = o.notice
-WHERE o.settled IS NULL AND CASE WHEN o.state <> 'sending' AND d.gone IS NULL
-    AND d.platform IN ({elements}(:platforms))
+WHERE o.settled IS NULL AND o.platform = :platform AND CASE WHEN o.state <> 'sending' AND d.gone IS NULL
     AND (o.not_before <= :now OR o.not_before > :longest_pause)
     AND (o.held_for IS NULL OR o.held_for = 'told')
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
@@ -280,7 +292,7 @@ WHERE o.settled IS NULL AND CASE WHEN o.state <> 'sending' AND d.gone IS NULL
     AND o.destination NOT IN ({numbers}(:resting))
     AND o.destination NOT IN ({numbers}(:taken))
     THEN 1 ELSE 0 END <> 0
-ORDER BY o.priority DESC, o.id LIMIT :most {claimed};
+ORDER BY o.priority DESC, o.notice, o.id LIMIT :most {claimed};
 
 -- name: waiting_beside
 -- Rows for the same destination of the same rule that belong to no episode, also those that wait for others. firsts: of
@@ -315,6 +327,12 @@ WHERE CASE WHEN o.id <> CAST(one.value ->> 1 AS BIGINT) AND o.state IN ('queued'
     AND (o.held_until IS NULL OR o.held_until <= :now OR o.held_until > :longest_hold)
     THEN 1 ELSE 0 END <> 0
 ORDER BY n.id {claimed};
+
+-- name: taken_in
+-- Of rows the newest message that tells of an episode they take in. asked: of each a row, its destination, an episode.
+SELECT CAST(one.value ->> 0 AS BIGINT) AS id, m.message FROM ({items|:asked}) AS one
+    JOIN messages m ON m.destination = CAST(one.value ->> 1 AS BIGINT) AND m.episode = CAST(one.value ->> 2 AS BIGINT)
+ORDER BY m.episode;
 
 -- name: told_beside
 -- What messages say of their episodes: of each the newest notice that it has shown. messages: of each its destination
@@ -373,8 +391,7 @@ WHERE id = :id AND state = 'sending' AND epoch = :process;
 -- name: platform_back
 UPDATE outbox SET held_until = NULL
 WHERE settled IS NULL AND state = 'uncertain' AND held_for IS NULL AND held_until > :now
-    AND attempts < :most
-    AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
+    AND attempts < :most AND platform = :platform;
 
 -- name: write_again
 UPDATE destinations SET gone_reason = NULL, rests_until = NULL
@@ -397,7 +414,8 @@ UPDATE outbox SET state = 'dead', reason = :reason, settled = :now
 WHERE destination = :destination AND settled IS NULL;
 
 -- name: waiting
-SELECT count(*) AS count FROM outbox WHERE settled IS NULL;
+SELECT (SELECT count(*) FROM outbox WHERE settled IS NULL)
+    + (SELECT CAST(coalesce(sum(count), 0) AS BIGINT) FROM outbox_parts) AS count;
 
 -- name: too_old
 -- What is held is told in a line when it is held no longer, and an edit after that line is no news to be told again.
@@ -512,12 +530,48 @@ WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
 -- name: digest_soon
 SELECT min(next) AS next FROM digests WHERE destination = :destination AND next BETWEEN :now AND :latest;
 
+-- --- sending/spreading.py
+
+-- name: next_part
+SELECT id, notice, priority, due, expires, places FROM outbox_parts ORDER BY priority DESC, id LIMIT 1 {locked};
+
+-- name: parts_of_notice
+SELECT id, notice, priority, due, expires, places FROM outbox_parts WHERE notice = :notice
+ORDER BY priority DESC, id {locked};
+
+-- name: parts_of_earlier
+-- Of earlier notices of the same episode.
+SELECT id, notice, priority, due, expires, places FROM outbox_parts
+WHERE notice IN (SELECT id FROM notices WHERE episode = :episode AND id < :notice)
+ORDER BY priority DESC, id {locked};
+
+-- name: count_in_parts
+SELECT coalesce(sum(count), 0) AS count FROM outbox_parts WHERE notice = :notice;
+
+-- name: spread
+-- A place that is being forgotten is waited for, and then left out.
+INSERT INTO outbox (notice, destination, platform, nonce, priority, not_before, expires, state, created)
+SELECT :notice, d.id, d.platform, {random_hex|d.id}, :priority, :due, :expires, 'queued', :due
+FROM ({numbers}(:places)) AS one JOIN destinations d ON d.id = one.value
+ORDER BY d.id {kept}
+ON CONFLICT DO NOTHING;
+
+-- name: merge_earlier_there
+-- What still waits of an episode, where a later notice of it goes to the same destinations: each is looked up.
+UPDATE outbox SET state = 'merged', reason = 'a later notice of the episode says it', settled = :now
+WHERE id IN (SELECT o.id
+    FROM notices n CROSS JOIN notices e CROSS JOIN ({numbers}(:places)) AS one CROSS JOIN outbox o
+    WHERE n.id = :notice AND e.episode = n.episode AND e.id < n.id
+        AND o.notice = e.id AND o.destination = one.value AND o.state = 'queued');
+
+-- name: drop_part
+DELETE FROM outbox_parts WHERE id = :id;
+
 -- --- sending/sender.py
 
 -- name: doubt_earlier
 UPDATE outbox SET state = 'uncertain', reason = 'the program stopped while sending'
-WHERE settled IS NULL AND state = 'sending'
-    AND destination IN (SELECT id FROM destinations WHERE platform = :platform);
+WHERE settled IS NULL AND state = 'sending' AND platform = :platform;
 
 -- --- sending/restored.py
 
@@ -540,19 +594,24 @@ WHERE o.state = 'merged' AND o.reason = :reason AND o.settled >= :since AND d.go
 -- --- sending/counts.py
 
 -- name: waiting_by_state
-SELECT CASE WHEN state = 'queued' AND (held_for IS NOT NULL OR held_until > :now) THEN 'held' ELSE state END AS state,
-    count(*) AS count
-FROM outbox WHERE settled IS NULL GROUP BY 1 ORDER BY 1;
+SELECT state, sum(count) AS count FROM (
+    SELECT CASE WHEN state = 'queued' AND (held_for IS NOT NULL OR held_until > :now) THEN 'held' ELSE state END AS state,
+        1 AS count
+    FROM outbox WHERE settled IS NULL UNION ALL SELECT 'queued', count FROM outbox_parts) t
+GROUP BY state ORDER BY state;
 
 -- name: due_longest
 -- Since when the row waits that has been due the longest; not where its destination rests, and not what is held.
-SELECT d.platform, min(CASE WHEN o.held_until > o.created THEN o.held_until ELSE o.created END) AS since
-FROM outbox o JOIN destinations d ON d.id = o.destination
-WHERE o.settled IS NULL AND d.gone IS NULL
-    AND (o.held_for IS NULL OR o.held_for = 'told')
-    AND CASE WHEN o.held_until > o.created THEN o.held_until ELSE o.created END <= :now
-    AND (d.rests_until IS NULL OR d.rests_until <= :now)
-GROUP BY d.platform ORDER BY d.platform;
+SELECT t.platform, min(t.since) AS since FROM (
+    SELECT d.platform, CASE WHEN o.held_until > o.created THEN o.held_until ELSE o.created END AS since
+    FROM outbox o JOIN destinations d ON d.id = o.destination
+    WHERE o.settled IS NULL AND d.gone IS NULL
+        AND (o.held_for IS NULL OR o.held_for = 'told')
+        AND (d.rests_until IS NULL OR d.rests_until <= :now)
+    UNION ALL SELECT d.platform, p.due FROM (SELECT min(due) AS due FROM outbox_parts) p
+        CROSS JOIN (SELECT DISTINCT platform FROM destinations WHERE gone IS NULL) d) t
+WHERE t.since <= :now
+GROUP BY t.platform ORDER BY t.platform;
 
 -- name: open_episodes
 -- What people watch of their own is counted together, and so is what they wrote.

@@ -282,6 +282,7 @@ WHERE at < :end AND (episode IS NULL OR episode IN (SELECT id FROM episodes WHER
         SELECT 1 FROM outbox
         WHERE notice = notices.id AND (settled IS NULL OR settled >= :end)
     )
+    AND NOT EXISTS (SELECT 1 FROM outbox_parts WHERE notice = notices.id)
 ORDER BY id;
 
 -- name: drop_old_outbox

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from signals.units import from_ms, to_ms
+from storage.alerts.sending import spreading
 from storage.engine.sql import queries
 from storage.people import digests
 from storage.people.bots import platform_of
@@ -156,6 +157,7 @@ def set_venue(store: Store, destination: int, venue: str | None) -> None:
 def moved(store: Store, platform: str, old: str, new: str) -> None:
     """Give a chat its new id (a group that became a supergroup), in one transaction; merge if the new id is known."""
     with store.write() as work:
+        spreading.everything(work)
         work.run(SQL.move_permits, platform=platform_of(platform), old=old, new=new)
         for row in work.rows(SQL.topics_of_chat, platform=platform, chat=old):
             known = work.one(SQL.destination, platform=platform, chat=new, topic=row["topic"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from signals.units import to_ms
 from storage.alerts import own
 from storage.alerts.episodes import PRIVATE
+from storage.alerts.sending import spreading
 from storage.engine.database import Store
 from storage.engine.sql import queries
 from storage.people import destinations
@@ -80,6 +81,7 @@ def _forget(store: Store, bot: str, chat: str, user: str | None) -> Forgotten:
 
 
 def _forget_places(work: Work, places: list[int], platform: str, user: str | None) -> Forgotten:
+    spreading.everything(work)
     mine = {"places": json.dumps(places), "platform": platform, "owner": user}
     _forget_private(work, places, [row["id"] for row in work.rows(SQL.positions_to_forget, **mine)])
     positions = work.run(SQL.forget_positions, **mine)

@@ -41,7 +41,10 @@ Trouble = Literal["lost", "unreached", "status", "flood", "banned", "delay"]
 
 @dataclass
 class Shown:
-    """A message as a channel shows it. edits: what it was before. published: for announcement channels."""
+    """A message as a channel shows it.
+
+    edits: what it was before. published: for announcement channels. bot: its author.
+    """
 
     id: int
     channel: int
@@ -49,6 +52,7 @@ class Shown:
     files: list[str] = field(default_factory=list)
     edits: list[dict[str, Any]] = field(default_factory=list)
     published: bool = False
+    bot: int = BOT
 
     @property
     def embed(self) -> dict[str, Any]:
@@ -83,9 +87,14 @@ class Refusal(Exception):  # noqa: N818 - an answer here, not an error of ours
 
 
 class DiscordWire(Served):
-    """The server. Use `async with DiscordWire() as fake`; a channel takes `fake.base_url` for its base_url."""
+    """The server. Use `async with DiscordWire() as fake`; a channel takes `fake.base_url` for its base_url.
 
-    def __init__(self) -> None:
+    tokens: of the bots that are in the same server; the first is BOT, the next one BOT + 10.
+    """
+
+    def __init__(self, *tokens: str) -> None:
+        self.bots = {token: BOT + 10 * place for place, token in enumerate(tokens or (TOKEN,))}
+        self.refused: set[int] = set()  # bots whose token alone is refused
         self.messages: list[Shown] = []
         self.requests: list[tuple[str, str, dict[str, Any]]] = []  # method, path below the version, payload
         self.commands: list[list[dict[str, Any]]] = []  # what was synced, each time
@@ -94,11 +103,12 @@ class DiscordWire(Served):
         self.permissions = ALL
         self.revoked = False
         self.resumable = True
+        self.heartbeat_ms = 40_000
         self.sessions: list[str] = []  # "identify", "resume", as they came
-        self._nonces: dict[str, Shown] = {}
+        self._nonces: dict[tuple[int, str], Shown] = {}
         self._disturbances: list[Disturbance] = []
         self._ids = itertools.count(1_000)
-        self._sockets: list[web.WebSocketResponse] = []
+        self._sockets: list[tuple[int, web.WebSocketResponse]] = []  # by the bot
         self._sequence = itertools.count(1)
         self.refuses_gateway = False
         self.channels = {CHANNEL, NEWS, HOOK, OWNER + 1}
@@ -160,13 +170,13 @@ class DiscordWire(Served):
     async def drop(self, code: int = 4000) -> None:
         """Close every connection to the gateway."""
         sockets, self._sockets = self._sockets, []
-        for socket in sockets:
+        for _, socket in sockets:
             with contextlib.suppress(ConnectionError):
                 await socket.close(code=code)
 
-    async def emit(self, event: str, data: dict[str, Any]) -> None:
-        """Send an event to whoever is connected."""
-        for socket in self._sockets:
+    async def emit(self, event: str, data: dict[str, Any], bot: int | None = None) -> None:
+        """Send an event to whoever is connected, or to one bot alone."""
+        for socket in [socket for who, socket in self._sockets if bot in (None, who)]:
             with contextlib.suppress(ConnectionError):  # of a program that has ended
                 await socket.send_str(_dumps({"op": 0, "t": event, "s": next(self._sequence), "d": data}))
 
@@ -179,12 +189,13 @@ class DiscordWire(Served):
         channel: int = CHANNEL,
         rights: int = ALL | MANAGE,
         user: int = OWNER,
+        bot: int = BOT,
     ) -> None:
         """Have a member of the server, with such rights there, type or press something."""
         await self.emit(
             "INTERACTION_CREATE",
             {
-                "id": str(next(self._ids)), "application_id": str(APP), "type": kind, "data": data, "token": token,
+                "id": str(next(self._ids)), "application_id": str(bot + 1), "type": kind, "data": data, "token": token,
                 "version": 1, "guild_id": str(GUILD), "channel_id": str(channel), "context": 0,
                 "channel": {"id": str(channel), "type": 0, "name": "alerts", "guild_id": str(GUILD)},
                 "member": _member(_user(user), permissions=str(rights)),
@@ -192,6 +203,7 @@ class DiscordWire(Served):
                 "attachment_size_limit": 10_000_000, "locale": "en-US", "entitlements": [],
                 "authorizing_integration_owners": {"0": str(GUILD)},
             },
+            bot,
         )  # fmt: skip
 
     async def until(self, met: Any, seconds: float = 5.0) -> None:
@@ -224,9 +236,9 @@ class DiscordWire(Served):
                 return _troubled(trouble)
             if trouble and trouble.kind == "delay":
                 await asyncio.sleep(trouble.seconds)
-            self._check_token(request, path)
+            bot = self._bot_of(request, path)
             self._limit()
-            status, body = self._perform(request.method, path, payload, files)
+            status, body = self._perform(bot, request.method, path, payload, files)
         except Refusal as refused:
             return _json(refused.status, refused.body, refused.headers)
         if self._kill(number, "after") or (trouble and trouble.kind == "lost"):
@@ -256,23 +268,29 @@ class DiscordWire(Served):
                 return one
         return None
 
-    def _check_token(self, request: web.Request, path: str) -> None:
+    def _bot_of(self, request: web.Request, path: str) -> int:
         if path.startswith(("webhooks/", "interactions/")):
-            return
-        if self.revoked or request.headers.get("Authorization") != f"Bot {TOKEN}":
+            return BOT
+        bot = self._known(request.headers.get("Authorization", "").removeprefix("Bot "))
+        if bot is None:
             raise Refusal(401, 0, "401: Unauthorized")
+        return bot
+
+    def _known(self, token: str) -> int | None:
+        bot = self.bots.get(token)
+        return None if self.revoked or bot in self.refused else bot
 
     def _perform(  # noqa: C901, PLR0911, PLR0912 - a row per route
-        self, method: str, path: str, payload: dict[str, Any], files: list[str]
+        self, bot: int, method: str, path: str, payload: dict[str, Any], files: list[str]
     ) -> tuple[int, Any]:
         match (method, *path.split("/")):
             case ("GET", "users", "@me"):
-                return 200, _user(BOT, bot=True)
+                return 200, _user(bot, bot=True)
             case ("GET", "oauth2", "applications", "@me"):
-                return 200, _application()
+                return 200, _application(bot + 1)
             case ("PUT", "applications", _, "commands"):
                 self.commands.append(payload)  # type: ignore[arg-type]  # a list here
-                return 200, [one | {"id": "1", "application_id": str(APP), "version": "1"} for one in payload]
+                return 200, [one | {"id": "1", "application_id": str(bot + 1), "version": "1"} for one in payload]
             case ("POST", "users", "@me", "channels"):
                 recipient = int(payload["recipient_id"])
                 direct = {"id": str(recipient + 1), "type": 1, "recipients": [_user(recipient)]}
@@ -282,7 +300,7 @@ class DiscordWire(Served):
                     raise Refusal(404, 10003, "Unknown Channel")
                 return 200, {"id": channel, "type": 1, "recipients": [_user(int(channel) - 1)]}
             case ("POST", "channels", channel, "messages"):
-                return 200, self._post(int(channel), payload, files)
+                return 200, self._post(bot, int(channel), payload, files)
             case ("PATCH", "channels", channel, "messages", number):
                 return 200, self._change(int(channel), int(number), payload, files)
             case ("POST", "channels", channel, "messages", number, "crosspost"):
@@ -300,7 +318,7 @@ class DiscordWire(Served):
                 self.answers.pop(token, None)
                 return 204, None
             case ("POST", "webhooks", hook, token) if (int(hook), token) == (HOOK, HOOK_TOKEN):
-                return 200, self._post(HOOK, payload, files)
+                return 200, self._post(bot, HOOK, payload, files)
             case ("PATCH", "webhooks", hook, token, "messages", number) if (int(hook), token) == (HOOK, HOOK_TOKEN):
                 return 200, self._change(HOOK, int(number), payload, files)
             case ("POST" | "PATCH", "webhooks", *_):
@@ -308,7 +326,7 @@ class DiscordWire(Served):
         self.problems.append(f"nothing is known of {method} {path}")
         raise Refusal(404, 0, "404: Not Found")
 
-    def _post(self, channel: int, payload: dict[str, Any], files: list[str]) -> dict[str, Any]:
+    def _post(self, bot: int, channel: int, payload: dict[str, Any], files: list[str]) -> dict[str, Any]:
         if channel == CHANNEL and not self.permissions & SEND:
             raise Refusal(403, 50013, "Missing Permissions")
         if channel not in self.channels:
@@ -316,12 +334,12 @@ class DiscordWire(Served):
         nonce = payload.get("nonce")
         if nonce and len(str(nonce)) > 25:
             raise Refusal(400, 50035, "Invalid Form Body")
-        if nonce and payload.get("enforce_nonce") and str(nonce) in self._nonces:
-            return _message(self._nonces[str(nonce)])
-        shown = Shown(next(self._ids), channel, _checked(payload), files)
+        if nonce and payload.get("enforce_nonce") and (bot, str(nonce)) in self._nonces:
+            return _message(self._nonces[bot, str(nonce)])
+        shown = Shown(next(self._ids), channel, _checked(payload), files, bot=bot)
         self.messages.append(shown)
         if nonce:
-            self._nonces[str(nonce)] = shown
+            self._nonces[bot, str(nonce)] = shown
         return _message(shown)
 
     def _change(self, channel: int, number: int, payload: dict[str, Any], files: list[str]) -> dict[str, Any]:
@@ -344,7 +362,7 @@ class DiscordWire(Served):
             return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        await socket.send_str(_dumps({"op": 10, "d": {"heartbeat_interval": 40_000}}))
+        await socket.send_str(_dumps({"op": 10, "d": {"heartbeat_interval": self.heartbeat_ms}}))
         async for frame in socket:
             if frame.type != WSMsgType.TEXT:
                 break
@@ -354,33 +372,34 @@ class DiscordWire(Served):
                     await socket.send_str(_dumps({"op": 11}))
                 case 2:
                     self.sessions.append("identify")
-                    if said["d"]["token"] != TOKEN or self.revoked:
+                    bot = self._known(said["d"]["token"])
+                    if bot is None:
                         await socket.close(code=4004)
                         break
-                    self._sockets.append(socket)
-                    await self._ready(socket)
+                    self._sockets.append((bot, socket))
+                    await self._ready(bot, socket)
                 case 6:
                     self.sessions.append("resume")
                     if not self.resumable:
                         await socket.send_str(_dumps({"op": 9, "d": False}))
                         continue
-                    self._sockets.append(socket)
+                    self._sockets.append((self.bots[said["d"]["token"]], socket))
                     await socket.send_str(_dumps({"op": 0, "t": "RESUMED", "s": next(self._sequence), "d": {}}))
         return socket
 
-    async def _ready(self, socket: web.WebSocketResponse) -> None:
+    async def _ready(self, bot: int, socket: web.WebSocketResponse) -> None:
         events = {
             "READY": {
-                "v": 10, "user": _user(BOT, bot=True), "guilds": [{"id": str(GUILD), "unavailable": True}],
+                "v": 10, "user": _user(bot, bot=True), "guilds": [{"id": str(GUILD), "unavailable": True}],
                 "session_id": "session", "resume_gateway_url": f"ws://127.0.0.1:{self.port}/gateway",
-                "application": {"id": str(APP), "flags": 0},
+                "application": {"id": str(bot + 1), "flags": 0},
             },
-            "GUILD_CREATE": self._guild(),
+            "GUILD_CREATE": self._guild(bot),
         }  # fmt: skip
         for name, data in events.items():
             await socket.send_str(_dumps({"op": 0, "t": name, "s": next(self._sequence), "d": data}))
 
-    def _guild(self) -> dict[str, Any]:
+    def _guild(self, bot: int) -> dict[str, Any]:
         channels = [
             {"id": str(number), "type": kind, "name": name, "position": 0, "permission_overwrites": []}
             for number, kind, name in ((CHANNEL, 0, "alerts"), (NEWS, 5, "news"))
@@ -389,7 +408,7 @@ class DiscordWire(Served):
         role = everyone | {"color": 0, "hoist": False, "managed": False, "mentionable": False}
         return {
             "id": str(GUILD), "name": "Desk", "owner_id": str(OWNER), "roles": [role], "channels": channels,
-            "members": [_member(_user(BOT, bot=True))], "emojis": [], "stickers": [], "features": [], "threads": [],
+            "members": [_member(_user(bot, bot=True))], "emojis": [], "stickers": [], "features": [], "threads": [],
             "voice_states": [], "presences": [], "stage_instances": [], "guild_scheduled_events": [],
             "soundboard_sounds": [], "member_count": 2, "verification_level": 0, "default_message_notifications": 0,
             "explicit_content_filter": 0, "mfa_level": 0, "nsfw_level": 0, "premium_tier": 0, "system_channel_flags": 0,
@@ -476,16 +495,16 @@ def _member(user: dict[str, Any], **more: Any) -> dict[str, Any]:
     } | more
 
 
-def _application() -> dict[str, Any]:
+def _application(number: int) -> dict[str, Any]:
     return {
-        "id": str(APP), "name": "perpulse", "icon": None, "description": "", "bot_public": True, "flags": 0,
+        "id": str(number), "name": "perpulse", "icon": None, "description": "", "bot_public": True, "flags": 0,
         "bot_require_code_grant": False, "verify_key": "k", "owner": _user(OWNER), "team": None, "rpc_origins": [],
     }  # fmt: skip
 
 
 def _message(shown: Shown) -> dict[str, Any]:
     return {
-        "id": str(shown.id), "channel_id": str(shown.channel), "author": _user(BOT, bot=True), "type": 0,
+        "id": str(shown.id), "channel_id": str(shown.channel), "author": _user(shown.bot, bot=True), "type": 0,
         "content": shown.payload.get("content") or "", "embeds": shown.payload.get("embeds") or [],
         "timestamp": "2026-01-15T12:00:00+00:00", "edited_timestamp": None, "tts": False, "mention_everyone": False,
         "mentions": [], "mention_roles": [], "attachments": [], "pinned": False, "components": [],

@@ -47,6 +47,10 @@ async def blocks(
         pytest.param("  /  ", "Type a command, for example /oi btc. Type /help to see all commands.", id="a slash"),
         pytest.param("/oi " + "x" * 600, "That is 604 characters long; a command has at most 500.", id="too long"),
         pytest.param("/fundin", "There is no command “fundin”. Did you mean /funding?", id="misspelt"),
+        pytest.param(
+            "/stop", "There is no command “stop”. Did you mean /unsub?", id="a word of a command, not a letter"
+        ),
+        pytest.param("/Liquidations btc", "There is no command “liquidations”. Did you mean /liqs?", id="another name"),
         pytest.param("/qqqqq", "There is no command “qqqqq”. Type /help to see all commands.", id="nothing near"),
         pytest.param("/fng junk", "I do not understand “junk”. Type it like /fng.", id="an argument too many"),
         pytest.param("/oi 25x 3 %", "I do not understand", id="numbers where none belong"),

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
+from bot.watch.backups import lacking
 from handlers.channels.config import place_of, sections
 from handlers.words import wording
 from handlers.words.delivery import of_bot
@@ -35,6 +36,11 @@ def database(store: Store, settings: Config) -> Iterator[Examined]:
         yield Examined("database", "mend", str(error))
         return
     yield Examined("database", "good", f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}")
+    if lack := lacking(store, settings.backup):
+        said = f"no backups are made in {settings.backup.folder}: {lack}"
+        yield Examined(
+            "backup", "mend", said, "Install it, or leave backup.folder out and back the server up elsewhere."
+        )
     for chat in resting[:_NAMED]:
         where = f"{of_bot(chat.platform)} chat {chat.chat}" + (f" ({chat.title})" if chat.title else "")
         yield Examined("rights", "mend", f"{where} gets nothing: {chat.reason}", "Give the bot that right there.")

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.units import from_ms, to_ms
+from storage.alerts.sending import spreading
 from storage.engine import settings
 from storage.engine.backup.reading import BACKED_UP, backed_up
 from storage.engine.sql import queries
@@ -66,6 +67,7 @@ def read(work: Work) -> Restored | None:
 def mark(store: Store, backup: datetime, *, now: datetime) -> int:
     """Make a copy that is about to be put back send nothing that was sent; return how many rows waited in it."""
     with store.write() as work:
+        spreading.everything(work)
         waited = work.run(SQL.settle_waiting, reason=REASON, now=to_ms(now))
         for ordered in digests.every(store):
             if ordered.due <= now:
@@ -93,6 +95,7 @@ def silence(work: Work, notice: Notice, number: int, now: datetime) -> None:
     """Settle what was just written of a notice that is of the time before a restore, or found out right after it."""
     found = read(work)
     if found and notice.kind not in _TOLD_ALL_THE_SAME and (not found.told or notice.at < found.at):
+        spreading.of_notice(work, number)
         work.run(SQL.settle_notice, notice=number, reason=REASON, now=to_ms(now))
 
 

@@ -8,8 +8,6 @@ from storage.engine.sharing import leases
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from storage.engine.work import Work
 
 SQL: Final = queries("storage.alerts")
@@ -25,7 +23,6 @@ def taken_over(work: Work, platform: str) -> None:
     work.run(SQL.doubt_earlier, platform=platform)
 
 
-def held(work: Work, process: int, platforms: Collection[str]) -> list[str]:
-    """Return the platforms to which a process may send until the transaction that is about to claim ends."""
-    own = leases.held(work, process, [lease_of(platform) for platform in platforms])
-    return [platform for platform in platforms if lease_of(platform) in own]
+def held(work: Work, process: int, platform: str) -> bool:
+    """Tell whether a process may send to a platform until the transaction that is about to claim ends."""
+    return bool(leases.held(work, process, [lease_of(platform)]))

@@ -27,6 +27,7 @@ WORDS: Final[Mapping[str, str]] = {
     # The limit is none: it has plans be made for ten rows, and not for the hundred that a function is taken to return,
     # for which whole tables would be read.
     "items": "SELECT value FROM json_array_elements(*) LIMIT (SELECT json_array_length(*))",
+    "list": "CAST(json_agg(*) AS TEXT)",
     "least": "least",
     "greatest": "greatest",
     "locked": "FOR UPDATE",
@@ -82,9 +83,26 @@ NUMBERED: Final = (
 )
 LAST_NUMBER: Final = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {numbers}"
 GO_ON_AFTER: Final = "SELECT setval(%(numbers)s, %(number)s)"
+# What is put back comes into an empty schema: pg_restore --clean cannot drop the keys that parts of tables inherit.
+EMPTY: Final = """DO $$
+DECLARE
+    ours record;
+BEGIN
+    FOR ours IN SELECT c.oid::regclass AS name FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace
+        AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    LOOP
+        EXECUTE format('DROP TABLE %s CASCADE', ours.name);
+    END LOOP;
+    FOR ours IN SELECT p.oid::regprocedure AS name FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
+        AND p.prorettype = 'trigger'::regtype AND NOT EXISTS (
+            SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+    LOOP
+        EXECUTE format('DROP FUNCTION %s CASCADE', ours.name);
+    END LOOP;
+END $$"""
 VACUUM: Final = (
     "VACUUM destinations, subscriptions, switches, digests, positions, followed, own_rules, tried, shared_rules, "
-    "permits, outbox, notices, messages, episodes"
+    "permits, outbox, outbox_parts, notices, messages, episodes"
 )
 
 _PART: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")

@@ -69,6 +69,7 @@ SQLITE: Final = Dialect(
         "numbers": "SELECT value FROM json_each",  # as above, of numbers
         "among": "IN (SELECT value FROM json_each(*))",  # x {among|:list}: one of the texts in a JSON list
         "items": "SELECT value FROM json_each(*)",  # {items|:list}: as above, of lists; `value ->> 0` is their first
+        "list": "json_group_array(*)",  # {list|x}: the x of a group as a JSON list
         "least": "min",
         "greatest": "max",
         "locked": "",  # whoever writes is alone: a row that was read cannot change before it is written

@@ -763,6 +763,26 @@ def m024_outbox_waits(db: Any) -> None:
     db.execute("CREATE INDEX outbox_waiting ON outbox (destination) WHERE settled IS NULL")
 
 
+def m025_outbox_parts(db: Any) -> None:
+    """Let a notice for very many be kept with those it goes to, a part of them in a row, until their rows are made.
+
+    `places` is a JSON list of destinations, `count` how many they are. A row of the outbox names the platform of its
+    destination, which never becomes another, and is found by it: what waits for one platform is not gone through for
+    another. Those of one urgency come in the order of their notices, whenever their rows are made.
+    """
+    db.execute(
+        "CREATE TABLE outbox_parts (id INTEGER PRIMARY KEY, notice INTEGER NOT NULL REFERENCES notices, "
+        "priority INTEGER NOT NULL, due INTEGER NOT NULL, expires INTEGER NOT NULL, places TEXT NOT NULL, "
+        "count INTEGER NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX outbox_parts_of ON outbox_parts (notice)")
+    db.execute("ALTER TABLE outbox ADD COLUMN platform TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE outbox SET platform = (SELECT d.platform FROM destinations d WHERE d.id = outbox.destination)")
+    db.execute("DROP INDEX outbox_live")
+    db.execute("CREATE INDEX outbox_live ON outbox (platform, priority DESC, notice, id) WHERE settled IS NULL")
+    db.execute("CREATE INDEX destinations_gone ON destinations (id) WHERE gone IS NOT NULL")
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.cli import backup
+from storage.alerts import outbox
 from storage.engine.database import Store
+from storage.engine.sharing import leases
+from storage.people import destinations
+from tests import postgres
 from tests.bot.commandline import GOOD, HEADER, written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.bot.commandline import Perpulse
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -69,3 +78,32 @@ def test_a_database_in_use_is_not_replaced(perpulse: Perpulse, filled: Path) -> 
     assert "is in use. Stop perpulse" in perpulse("restore", "one.db.gz").refusal
     store.close()
     assert perpulse("restore", "one.db.gz").code == 0
+
+
+def test_a_server_is_backed_up_and_put_back(
+    perpulse: Perpulse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgres.dumpable(monkeypatch)
+    (tmp_path / "config.toml").write_text(f'database = "{url}"\n[backup]\nfolder = "there"\n')
+    store = Store(url)
+    place = destinations.ensure(store, "telegram", "1", None, kind="private", title=None, now=NOW)
+    notice = outbox.Notice("late", "notice", NOW, {})
+    with store.write() as work:
+        outbox.announce_to(work, place.id, notice, now=NOW, expires=NOW)
+    ended = perpulse("backup", "one.dump")
+    assert (ended.code, "read again and sound. To put it back: perpulse restore one.dump" in ended.out) == (0, True)
+    assert perpulse("backup").code == 0
+    assert len(list((tmp_path / "there").glob("perpulse_test_*.dump"))) == 1
+    number = leases.begin(store, "0123456789ab 1 1", ["send"], NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "sleep", lambda _: leases.beat(store, number))  # it lives
+        assert "is in use: stop perpulse" in perpulse("restore", "one.dump").refusal
+    destinations.set_zone(store, place.id, "Europe/Berlin", NOW)
+    store.close()
+    monkeypatch.setattr(backup, "_BEATS", 0)
+    ended = perpulse("restore", "one.dump")
+    assert (ended.code, "1 message waited in it" in ended.out) == (0, True)
+    store = Store(url)
+    assert [one.zone for one in destinations.everyone(store)] == ["UTC"]
+    assert outbox.waiting(store) == 0, "what may have been sent after the backup is not sent again"
+    store.close()

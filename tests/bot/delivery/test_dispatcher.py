@@ -30,6 +30,7 @@ from handlers.channels.failure import (
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
+from storage.alerts.sending import spreading
 from storage.engine.database import Store
 from storage.engine.sqlite import file
 from storage.people import destinations, switches
@@ -97,6 +98,20 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     dispatcher.start()
     yield Bench(store, clock, channel, dispatcher)
     store.close()
+
+
+async def test_what_goes_to_many_is_made_in_parts_before_anything_is_claimed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what is more urgent, or belongs into the same message, would not be there yet."""
+    monkeypatch.setattr(spreading, "PART", 2)
+    for chat in range(11, 18):
+        bench.place(str(chat))
+    bench.tell("later")
+    bench.tell("urgent", rank="critical")
+    await bench.turns(30)
+    assert bench.states() == ["sent"] * 14
+    assert [text.partition(" ")[0] for text in bench.texts] == ["urgent"] * 7 + ["later"] * 7
 
 
 # -- one error, one action --------------------------------------------------------------------------------------------

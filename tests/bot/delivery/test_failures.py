@@ -72,9 +72,7 @@ class Counter:
 
     def claim(self) -> Claim:
         process = senders.take(self.store, "any")
-        (claim,) = claim_from(
-            self.store, now=self.clock.now(), process=process, platforms=["any"], limit=1, resting=set()
-        )
+        (claim,) = claim_from(self.store, now=self.clock.now(), process=process, platform="any", limit=1, resting=set())
         return claim
 
     def fails(self, failed: SendFailed) -> None:

@@ -104,8 +104,8 @@ def test_base_values_are_named(long: Desk) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "/base funding_stretch btc", "/base btc funding_stretch", "/base longs pay unusually much",
-    "/base Longs pay unusually much btc", "/base funding stretch",
+    "/base funding_stretch btc", "/base btc funding_stretch", "/base longs pay much",
+    "/base Longs pay much btc", "/base funding stretch",
 ])  # fmt: skip
 def test_an_alarm_is_named_by_its_id_or_its_title(long: Desk, line: str) -> None:
     assert long.ask(line).values["rule"] == "funding_stretch"

@@ -309,6 +309,7 @@ def test_a_watched_position_is_muted_by_itself(room: Room) -> None:
         pytest.param(["/quiet 23-7", "/quiet off"], None, "/quiet 23:00-07:00", id="quiet off"),
         pytest.param(["/only warnings"], "warning", "/only everything", id="only"),
         pytest.param(["/only critical", "/only warning"], "warning", "/only critical", id="only, after another"),
+        pytest.param(["/only critical and warnings"], "warning", "/only everything", id="only, both"),
         pytest.param(["/only warnings", "/only everything"], None, "/only warnings", id="everything"),
         pytest.param(["/budget 20"], "20", "/budget 12", id="budget"),
         pytest.param(["/budget off"], "off", "/budget 12", id="no budget"),

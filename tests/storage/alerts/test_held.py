@@ -40,7 +40,7 @@ def tell(store: Store, to: int, kind: str = "fired", number: int | None = None, 
 
 
 def take(store: Store, now: datetime = NOW) -> list[Claim]:
-    return claim_from(store, now=now, process=senders.take(store), platforms=["telegram"], limit=8)
+    return claim_from(store, now=now, process=senders.take(store), platform="telegram", limit=8)
 
 
 def send(store: Store, message: str, now: datetime = NOW) -> None:

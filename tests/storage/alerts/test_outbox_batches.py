@@ -64,7 +64,7 @@ def rounds(store: Store, process: int, *, limit: int) -> list[list[Claim]]:
     """Claim and settle until nothing is due: so many at a time, each round settled at once."""
     found = []
     while claims := claim_from(
-        store, now=NOW, process=process, platforms=["telegram"], limit=limit, together=lambda _, other: other.id % 3 > 0
+        store, now=NOW, process=process, platform="telegram", limit=limit, together=lambda _, other: other.id % 3 > 0
     ):
         found.append(claims)
         with store.write() as work:
@@ -132,7 +132,7 @@ def test_what_is_settled_at_once_is_as_if_settled_one_by_one(module_stores: Stor
     with module_stores.one() as many, module_stores.one() as single:
         for store in (many, single):
             process = fill(store, told)
-            claims = claim_from(store, now=NOW, process=process, platforms=["telegram"], limit=9, together=_all)
+            claims = claim_from(store, now=NOW, process=process, platform="telegram", limit=9, together=_all)
             landed = [(one, None if one.id % 4 == 0 else f"message {one.id}", NOW + SECOND * one.id) for one in claims]
             if store is many:
                 with store.write() as work:
@@ -157,7 +157,7 @@ def _all(_: OutboxRow, __: OutboxRow) -> bool:
 @pytest.mark.parametrize("message", ["7", '"; DROP TABLE outbox', "zwölf 🟢", "{}", "1e3", "null"])
 def test_a_message_is_kept_as_its_platform_named_it(store: Store, message: str) -> None:
     process = fill(store, [("oi_drawdown", True, "BTC", "notice", {0})])
-    (claim,) = claim_from(store, now=NOW, process=process, platforms=["telegram"], limit=8)
+    (claim,) = claim_from(store, now=NOW, process=process, platform="telegram", limit=8)
     sent_from(store, claim, message, now=NOW)
     outcome, kept, _ = left(store)
     assert [row[3] for row in outcome] == [message]
@@ -170,7 +170,7 @@ def test_two_messages_of_an_episode_in_a_chat_that_was_merged_leave_the_newer_on
     with store.write() as work:
         told = Notice("escalated", "notice", NOW, {}, 1, "oi_drawdown", "BTC")
         outbox.announce_among(work, [3], told, now=NOW, expires=NOW + SECOND)
-    claims = claim_from(store, now=NOW, process=process, platforms=["telegram"], limit=8)
+    claims = claim_from(store, now=NOW, process=process, platform="telegram", limit=8)
     destinations.moved(store, "telegram", "13", "12")
     with store.write() as work:
         outbox.sent(work, [(one, f"message {one.id}", NOW) for one in claims])

@@ -7,6 +7,7 @@ again only with a mark.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -25,6 +26,7 @@ from hypothesis.stateful import (
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Claim, Notice
+from storage.alerts.sending import spreading
 from storage.people import destinations
 from tests.examples import examples
 from tests.fakes.notices import claim_from, sent_from
@@ -70,29 +72,38 @@ class Life(RuleBasedStateMachine):
         one = destinations.ensure(self.store, "telegram", chat, None, kind="group", title=None, now=self.now)
         destinations.subscribe(self.store, one.id, "*", "*")
 
-    @rule(rank=st.sampled_from(["notice", "critical"]))
-    def fire(self, rank: str) -> None:
+    @rule(rank=st.sampled_from(["notice", "critical"]), twice=st.booleans())
+    def fire(self, rank: str, twice: bool = True) -> None:
         with self.store.write() as connection:
             fired = Transition("fired", self.now, self.now, "notice", {})
             number = episodes.record(connection, ("rule", "BTC"), fired, None)
-            self.announce(connection, "fired", rank, number)
+            self.announce(connection, "fired", rank, number, twice)
 
-    @rule(which=pick, kind=st.sampled_from(["escalated", "resolved"]))
-    def go_on(self, which: int, kind: str) -> None:
+    @rule(which=pick, kind=st.sampled_from(["escalated", "resolved"]), twice=st.booleans())
+    def go_on(self, which: int, kind: str, twice: bool) -> None:
         known = beside.rows(self.store, "SELECT id FROM episodes ORDER BY id DESC LIMIT 6")
         if known:
             with self.store.write() as connection:
-                self.announce(connection, kind, "warning", known[which % len(known)]["id"])
+                self.announce(connection, kind, "warning", known[which % len(known)]["id"], twice)
 
-    def announce(self, connection, kind: str, rank: str, episode: int) -> None:
+    def announce(self, connection, kind: str, rank: str, episode: int, twice: bool) -> None:
         notice = Notice(kind, rank, self.now, {}, episode, "rule", "BTC")  # type: ignore[arg-type]
         self.model.rows += outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE)
-        assert outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE) == 0
+        if twice:
+            assert outbox.announce(connection, notice, now=self.now, expires=self.now + LIFE) == 0
+
+    @rule()
+    def spread(self) -> None:
+        """Rows of a part are made, and the process dies before the next one."""
+        with self.store.write() as work:
+            spreading.one(work)
 
     @rule(limit=st.integers(1, 4), resting=st.sets(st.integers(1, 3), max_size=2))
     def claim(self, limit: int, resting: set[int]) -> None:
+        with self.store.write() as work:
+            spreading.everything(work)
         taken = claim_from(
-            self.store, now=self.now, process=self.process, platforms=["telegram"], limit=limit, resting=resting
+            self.store, now=self.now, process=self.process, platform="telegram", limit=limit, resting=resting
         )
         assert len(taken) <= limit
         assert not resting & {claim.destination for claim in taken}
@@ -132,7 +143,7 @@ class Life(RuleBasedStateMachine):
         self.model.in_doubt |= {row.id for row in self.model.under_way}
         self.model.under_way.clear()
         old, self.process = self.process, senders.take(self.store)
-        assert claim_from(self.store, now=self.now, process=old, platforms=["telegram"], limit=9) == []
+        assert claim_from(self.store, now=self.now, process=old, platform="telegram", limit=9) == []
 
     @rule(minutes=st.sampled_from([1, 10, 61]))
     def pass_time(self, minutes: int) -> None:
@@ -167,6 +178,8 @@ class Life(RuleBasedStateMachine):
         if known:
             self.start(new)
             self.fire("notice")
+            with self.store.write() as work:
+                spreading.everything(work)
             doubles = beside.one(
                 self.store,
                 "SELECT count(*) AS n FROM outbox WHERE destination = ? AND notice IN (SELECT notice FROM outbox "
@@ -183,7 +196,10 @@ class Life(RuleBasedStateMachine):
         if not hasattr(self, "store"):
             return
         rows = beside.rows(self.store, "SELECT id, state, reason, settled, destination FROM outbox")
-        assert len(rows) == self.model.rows
+        parts = beside.rows(self.store, "SELECT places, count FROM outbox_parts")
+        assert all(len(json.loads(part["places"])) == part["count"] <= spreading.PART for part in parts)
+        yet = sum(part["count"] for part in parts)
+        assert len(rows) + yet == self.model.rows
         sending = [row["id"] for row in rows if row["state"] == "sending"]
         assert sorted(sending) == sorted(row.id for row in self.model.under_way)
         places = [row["destination"] for row in rows if row["state"] == "sending"]
@@ -197,7 +213,7 @@ class Life(RuleBasedStateMachine):
             assert before in (None, row["state"])  # an end is final
             if ended:
                 self.model.settled[row["id"]] = row["state"]
-        assert outbox.waiting(self.store) == sum(row["settled"] is None for row in rows)
+        assert outbox.waiting(self.store) == sum(row["settled"] is None for row in rows) + yet
 
     @invariant()
     def nothing_waits_for_nobody(self) -> None:
@@ -212,6 +228,8 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_life(stores: Stores) -> None:
+@pytest.mark.parametrize("most", [pytest.param(5_000, id="at once"), pytest.param(1, id="in parts")])
+def test_life(stores: Stores, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(spreading, "PART", most)
     Life.stores = stores
     run_state_machine_as_test(Life, settings=examples(60, stateful_step_count=50))

@@ -50,6 +50,7 @@ SHIPPED = {
     "m021_own_states": "bf02291da2f3ca8c",
     "m022_processes": "f3cc256f7f339e3d",
     "m024_outbox_waits": "e1738d99bba18c52",
+    "m025_outbox_parts": "591d6a0ceaf3d9f3",
 }
 
 

@@ -95,7 +95,7 @@ def test_each_bot_claims_what_goes_to_its_own_chats(peopled: Store) -> None:
         outbox.announce(work, notice, now=NOW, expires=NOW + timedelta(hours=6))
     process = senders.take(peopled, *dict.fromkeys(place[0] for place in PLACES))
     for bot in dict.fromkeys(place[0] for place in PLACES):
-        claims = claim_from(peopled, now=NOW, process=process, platforms=[bot], limit=100)
+        claims = claim_from(peopled, now=NOW, process=process, platform=bot, limit=100)
         expected = sorted((bot, chat, topic or "") for one, chat, topic, *_ in PLACES if one == bot)
         assert sorted((claim.platform, claim.chat, claim.topic) for claim in claims) == expected
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from discord.gateway import DiscordWebSocket
 
 from bot.delivery.dispatcher import Dispatcher
 from storage.engine.database import Store
@@ -162,3 +164,14 @@ async def test_a_revoked_token_ends_sending_there_alone_and_is_told_on_the_other
         await discord.stop()
         await telegram.stop()
     store.close()
+
+
+async def test_a_connection_to_the_gateway_that_is_over_is_let_go(desk: Desk) -> None:
+    said: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: said.append(str(about["message"])))
+    for _ in range(3):  # as the library does where nobody says hello: it forgets the socket, and connects again
+        await desk.discord.client.http.ws_connect(str(DiscordWebSocket.DEFAULT_GATEWAY))
+    await desk.discord.stop()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert said == [], "the libraries would call it unclosed, as an error"

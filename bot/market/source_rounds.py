@@ -239,6 +239,7 @@ class SourceRounds:
 
         Whoever that does not tell of stays in it: asked for alone, they are judged and blamed as everywhere.
         """
+        await self._breath.take()  # the first answer has just been parsed and read
         waiting = {question.name: question for question in queue if self._asks_now(topic, question, made)}
         names = list(waiting)
         try:
@@ -247,6 +248,7 @@ class SourceRounds:
                     if not self._open(made):
                         break
                     snapshot = await source.fetch_all(topic.topic, names[first : first + _TOGETHER], made.now)
+                    await self._breath.take()
                     if snapshot is not None:
                         for odd in self.answers.take_all(topic, snapshot, made):
                             self._take(topic, waiting[odd.asset], [odd], None, made)

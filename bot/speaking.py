@@ -15,10 +15,11 @@ from handlers.channels.channel import Outside
 from handlers.channels.failure import TokenRefused
 from handlers.charts.pictures import Pictures
 from handlers.command import Deps, nobody
-from signals.units import MINUTE
+from signals.units import MINUTE, SECOND
 from storage.alerts import outbox
 from storage.alerts.sending import rests
 from storage.engine import settings
+from storage.engine.database import StoreError
 from storage.people import access, destinations
 from storage.people.bots import platform_of
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+NOTED_EVERY: Final = 10 * SECOND  # tries to write what became of a chat, where the database could not take it
+NOTED_FOR: Final = 360  # tries: an hour
 AGAIN: Final = MINUTE  # before a token that was refused at the start is tried again
 
 
@@ -59,14 +62,14 @@ def channels_of(
         deps = replace(deps, usual_zone=config.time_zone)
         return await asyncio.to_thread(completion.offers, deps, command, field, typed)
 
-    pictures = Pictures(store, renderer)
+    pictures, noting = Pictures(store, renderer), Noting()
 
     def outside(platform: str) -> Outside:
         return Outside(
             draw=pictures.draw,
-            moved=lambda old, new: asyncio.to_thread(destinations.moved, store, platform, old, new),
-            gone=lambda chat, reason: asyncio.to_thread(_gone, store, clock, platform, chat, reason),
-            allowed=lambda chat: asyncio.to_thread(_allowed, store, platform, chat),
+            moved=lambda old, new: noting.note(destinations.moved, store, platform, old, new),
+            gone=lambda chat, reason: noting.note(_gone, store, clock, platform, chat, reason),
+            allowed=lambda chat: noting.note(_allowed, store, platform, chat),
             leave=stopping.set,
             recall=lambda name: asyncio.to_thread(settings.setting, store, f"{platform}.{name}"),
             remember=lambda name, value: asyncio.to_thread(_remember, store, f"{platform}.{name}", value),
@@ -74,7 +77,7 @@ def channels_of(
             now=clock.now,
             pace=lambda: paces.answer(platform),
             unmet=lambda: asyncio.to_thread(destinations.unmet, store, platform),
-            met=lambda chat, person: asyncio.to_thread(_met, store, clock, platform, chat, person),
+            met=lambda chat, person: noting.note(_met, store, clock, platform, chat, person),
         )
 
     return [channel.make(outside(channel.word)) for channel in config.speaking()]
@@ -112,6 +115,31 @@ async def _begin_later(channels: Sequence[Channel], answer: Answerer) -> None:
                 await channel.start(answer)
                 left.remove(channel)
                 log.info("the token is accepted, commands are read", platform=channel.platform)
+
+
+class Noting:
+    """Writes what a platform tells of a chat once, also where the database cannot take it at that moment."""
+
+    def __init__(self) -> None:
+        self._later: set[asyncio.Task[None]] = set()
+
+    async def note(self, write: Callable[..., object], *what: object) -> None:
+        """Write it now, or else in a while, in the background: nobody waits for it."""
+        try:
+            await asyncio.to_thread(write, *what)
+        except StoreError as error:
+            log.error("what became of a chat is noted later", reason=str(error))  # noqa: TRY400 - it says what to do
+            task = asyncio.create_task(self._note_later(write, *what))
+            self._later.add(task)
+            task.add_done_callback(self._later.discard)
+
+    async def _note_later(self, write: Callable[..., object], *what: object) -> None:
+        for _ in range(NOTED_FOR):
+            await asyncio.sleep(NOTED_EVERY.total_seconds())
+            with contextlib.suppress(StoreError):
+                await asyncio.to_thread(write, *what)
+                return
+        log.error("what became of a chat was not noted; the next message there tells the same")
 
 
 def _remember(store: Store, name: str, value: str) -> None:

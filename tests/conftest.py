@@ -17,6 +17,8 @@ from hypothesis import Phase, settings
 
 from storage.engine.sqlite import file, migrations
 from storage.engine.sqlite.dialect import SQLITE
+from tests import quick
+from tests.examples import FEW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 # that a push is judged by itself; `make test` and `make fuzz` look for new ones.
 # None explains: before Python 3.12 that traces every line, and a failure becomes a time-out that shows nothing.
 _PHASES = tuple(phase for phase in Phase if phase is not Phase.explain)
-settings.register_profile("quick", deadline=None, print_blob=True, phases=_PHASES, max_examples=5)
+settings.register_profile("quick", deadline=None, print_blob=True, phases=_PHASES, max_examples=FEW)
 settings.register_profile("fast", deadline=None, print_blob=True, phases=_PHASES, max_examples=30)
 settings.register_profile("whole", deadline=None, print_blob=True, phases=_PHASES, max_examples=100, derandomize=True)
 settings.register_profile("fuzz", deadline=None, print_blob=True, phases=_PHASES, max_examples=5000)
@@ -43,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take fewer examples where it has to be quick; a profile that was named on the command line wins."""
     if config.getoption("--quick") and not config.getoption("--hypothesis-profile", None):
         settings.load_profile("quick")
+    config.pluginmanager.register(quick.Watch())
 
 
 _TESTS = Path(__file__).parent
@@ -58,12 +61,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what starts programs or plays hours of market (`slow`) out of a quick run, and say that it was."""
-    if not config.getoption("--quick"):
-        return
-    slow = [item for item in items if item.get_closest_marker("slow") is not None]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item.get_closest_marker("slow") is None]
+    """Leave what is slow out of a quick run."""
+    if config.getoption("--quick"):
+        quick.leave_out(config, items)
 
 
 def pytest_collection_finish() -> None:

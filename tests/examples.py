@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import settings
 
-USUAL = 100  # examples of the whole profile; `fast` has 30, `quick` 8, `fuzz` 5000
+USUAL = 100  # examples of the whole profile; `fast` has 30, `fuzz` 5000
+FEW = 5  # of the profile `quick`
 
 
 def examples(whole: int, **others: Any) -> settings:

@@ -186,6 +186,7 @@ def copy(tmp_path: Path) -> Path:
     for name in (
         "pyproject.toml",
         "tests/conftest.py",
+        "tests/quick.py",
         "tests/examples.py",
         "tests/signals/test_metrics.py",
         "tests/signals/winter.py",

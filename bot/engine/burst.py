@@ -88,10 +88,10 @@ class Bursts:
 
     def _judge(self, asset: str, series: Sequence[StoredSeries], known: RuleState | None, now: datetime) -> int:
         calm = known is None or known.state.rank == 0
-        if calm and self._calm(asset, series, _UNUSUAL, now):
+        if calm and self._calm(asset, series, _UNUSUAL):
             return 0
         usual = self._usual_of(asset, now)
-        if calm and self._calm(asset, series, usual, now):
+        if calm and self._calm(asset, series, usual):
             return 0
         last = self._last_episode(asset, known)
         running = Running.of_values(last.last_values) if last and last.ended is None else None
@@ -130,11 +130,16 @@ class Bursts:
         said = self._said(asset, kind, reached, stands, prices[-1], venue, beside.coins) if kind else None
         return Judged(stands, prices[-1], reached, said)
 
-    def _calm(self, asset: str, series: Sequence[StoredSeries], usual: UsualHour, now: datetime) -> bool:
-        """Tell whether the prices of no venue can hold a move: true of most, and found in a moment."""
-        first = to_ms(now - LOOKED_BACK)
-        tails = (self._prices.of(asset, one.venue).since(first) for one in series)
-        return all(burst.calm(values, usual) for values in tails if values)
+    def _calm(self, asset: str, series: Sequence[StoredSeries], usual: UsualHour) -> bool:
+        """Tell whether the prices of no venue can hold a move: true of most, and found in a moment.
+
+        All that is remembered is looked at, also what is older than an hour: a bound that is wider does no harm.
+        """
+        for one in series:
+            values = self._prices.of(asset, one.venue).values
+            if values and not burst.calm(values, usual):
+                return False
+        return True
 
     def _last_episode(self, asset: str, known: RuleState | None) -> Episode | None:
         if known is None or known.episode is None:

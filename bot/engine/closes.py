@@ -157,7 +157,7 @@ def _by_asset(
     found: dict[str, list[Judgeable]] = {}
     rowless.look()
     for group in rule_groups():
-        waiting = _waiting(group, assets, states, now)
+        waiting = rowless.waiting(group, assets, states, now)
         new = [asset for asset, judged in waiting.items() if not judged]
         without = rowless.of(group, new, now) if new else set()
         for asset, judged in waiting.items():
@@ -202,6 +202,17 @@ class _Rowless:
         self._began = self._begins.read()
         self._found: dict[tuple[str, ...], tuple[object, datetime, dict[str, bool]]] = {}
         self._spoken: dict[tuple[str, str], tuple[object, datetime]] = {}
+        self._waiting: dict[str, tuple[object, Sequence[str], datetime, Mapping[str, list[datetime]]]] = {}
+
+    def waiting(
+        self, group: RuleGroup, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime
+    ) -> Mapping[str, list[datetime]]:
+        """Return what `_waiting` does, found once for each close while all rules stand where they did."""
+        close, first = _last_close(group, now), group.rules[0].id
+        known = self._waiting.get(first)
+        if known is None or known[0] is not states or known[1] != assets or known[2] != close:
+            known = self._waiting[first] = states, assets, close, _waiting(group, assets, states, close)
+        return known[3]
 
     def look(self) -> None:
         """Take in what has begun since the last time."""
@@ -239,11 +250,11 @@ class _Rowless:
 
 
 def _waiting(
-    group: RuleGroup, assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime
+    group: RuleGroup, assets: Sequence[str], states: Mapping[Key, RuleState], close: datetime
 ) -> dict[str, list[datetime]]:
     """Return the assets for which a close has come since they were judged, in most turns none, and when that was."""
     found: dict[str, list[datetime]] = {}
-    close, ids = _last_close(group, now), [rule.id for rule in group.rules]
+    ids = [rule.id for rule in group.rules]
     for asset in group.judged_of(assets):
         judged = [at for rule in ids if (one := states.get((rule, asset))) and (at := one.state.at)]
         if not judged or min(judged) < close:

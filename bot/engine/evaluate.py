@@ -211,6 +211,7 @@ def _keep(
     for evaluation in evaluations:
         by_key.setdefault(evaluation.key, []).append(evaluation)
     told: list[Event] = []
+    saved = []
     proved = proofs(store, (one.event for one in evaluations if one.event and _is_news(states.get(one.key))))
     open_setups = OpenSetups.of(states)
     with store.write() as work:
@@ -224,13 +225,15 @@ def _keep(
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
             for event, number in compressed(recorded) if _is_news(before) else ():
-                happened = replace(event, offline=event.at < started, within=open_setups.around(key))
+                inside = open_setups.inside(key) if event.kind == "fired" else ()
+                happened = replace(event, offline=event.at < started, within=open_setups.around(key), takes_in=inside)
                 marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
                 told.append(marked)
             after = replace(every[-1].state, silent=False)
-            episodes.save(work, key, after, episode)
+            saved.append(episodes.save(work, key, after, episode))
             open_setups.stands(key, after, episode)
+    episodes.wrote(store, saved)
     return told
 
 

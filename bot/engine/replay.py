@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from bot.engine.around import OpenSetups
 from bot.engine.burst import Bursts
 from bot.engine.closes import EVER
 from bot.engine.evaluate import announce, history, with_story
@@ -121,15 +122,18 @@ def _prices_told(
 async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher, clock: ReplayClock) -> None:
     """Send the events of each close at its own time through episodes, outbox and channel, as a running bot does."""
     last: dict[Key, int] = {}
+    around = OpenSetups()
     for at, of_close in groupby((one for one in told if one.event), key=_when):
         clock.move(max(at, clock.now()))
         every = [(one.key, one.state, one.event) for one in of_close if one.event]
         prices = [price_of(store, event) for _, _, event in every]
         with store.write() as work:
             for (key, state, found), price in zip(every, prices, strict=True):
-                event = with_story(work, found, last.get(key))
+                inside = around.inside(key) if found.kind == "fired" else ()
+                event = with_story(work, replace(found, takes_in=inside), last.get(key))
                 episode = last[key] = episodes.record(work, key, event, last.get(key))
                 episodes.save(work, key, state, episode)
+                around.stands(key, state, episode)
                 if event.kind == "fired":
                     freeze(work, event, episode, price, clock.now())
                 if not event.within:

@@ -105,12 +105,15 @@ class Answers:
             if good.times[place] != at:  # often one time for all of them
                 at = good.times[place]
                 newest = from_ms(at)
-            asset.breaker.worked(made.now)
+            if (breaker := asset.breaker).failures or breaker.since is None or breaker.state != "ok":
+                breaker.worked(made.now)  # else it changes nothing, for hundreds a round
             asset.asked, asset.due, asset.step = made.began, due, timedelta(0)
             if asset.newest is None or asset.newest < newest:
                 asset.newest = newest
         for name, hours in zip(good.assets, good.columns.get("funding_interval_hours", ()), strict=False):
-            self._interval(topic.assets[name], name, hours, made)
+            asset = topic.assets[name]
+            if asset.hours != hours or name in self.gone:
+                self._interval(asset, name, hours, made)
         return others
 
     def _admit(self, topic: TopicState, answer: Sequence[Found]) -> tuple[list[Found], Rejected | None]:

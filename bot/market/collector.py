@@ -106,7 +106,7 @@ class Collector:
             for source in sources
         }
         self._sources = sources
-        self._left_out: list[Mapping[str, str]] = []
+        self._left_out: list[Mapping[str, str]] | None = None
         self._glances = Glances(self._rounds.values(), clock=clock, steady=steady, told=self._told_glance)
         self._asked: dict[str, _UnderWay] = {}
         self._others: set[asyncio.Task[bool]] = set()
@@ -115,7 +115,6 @@ class Collector:
         self._first = {name: asyncio.Event() for name in self._rounds}
         self._again = {name: asyncio.Event() for name in (*self._rounds, STREAMS)}
         self._log = structlog.get_logger("market")
-        self._note()
 
     # --- rounds
 
@@ -133,8 +132,8 @@ class Collector:
         made = await asyncio.gather(*(rounds.round(wanted, now) for rounds in asked))
         for rounds, one in zip(asked, made, strict=True):
             await self._breath.take()
-            found.add(self._sifted(rounds, one))
-        if self._streams and (not sources or STREAMS in sources):
+            found.add(self._sifted(rounds, one, wanted))
+        if self._streams and self._streams.heard and (not sources or STREAMS in sources):
             found.points.extend(self._admitted(await self._streams.collect(now)))
             found.events.extend(self._streams.events())
             found.health.extend(self._streams.health())
@@ -208,8 +207,11 @@ class Collector:
         """Do a round of one source over what is ours now; of what is new, first learn what another has stored."""
         if gained := frozenset(share) - self._shared:
             await self._take_from_others(gained)
+        if self._keeper and (lost := self._shared - frozenset(share)):
+            self._keeper.leave(lost)
         self._shared = frozenset(share)
-        if share:
+        # The streams are one process's, which need not be one that collects any asset.
+        if self._streams.heard if self._streams and name == STREAMS else share:
             # MARKET is among them where it is ours.
             await self._told(self._kept(share, [name], market=False), [name])
 
@@ -218,6 +220,8 @@ class Collector:
         for rounds in self._rounds.values():
             rounds.forget(assets)
         self._border.forget(assets)
+        if self._keeper:
+            self._keeper.anew()
         await self._take_over()
 
     async def _kept(self, assets: Sequence[str], sources: Collection[str], *, market: bool = True) -> bool:
@@ -296,7 +300,7 @@ class Collector:
         for present in (True, False):
             made = await rounds.round([asset], self._clock(), asked_for=self._running, present=present)
             try:
-                stored |= await self._store(self._sifted(rounds, made))
+                stored |= await self._store(self._sifted(rounds, made, [asset]))
             except StoreError as error:
                 self._log.error(str(error))
         return stored
@@ -314,9 +318,11 @@ class Collector:
         return sum(rounds.planner.count(assets) for rounds in self._rounds.values())
 
     def health(self) -> list[SourceHealth]:
-        """Say how every source stands with every topic, trouble of its host included."""
-        now = self._clock()
-        return [row for rounds in self._rounds.values() for row in rounds.state.health(now)]
+        """Say how every source stands with every topic that is asked here, trouble of its host included."""
+        now, every = self._clock(), list(self._rounds.values())
+        if not self._running:
+            return [row for rounds in every for row in rounds.state.health(now)]
+        return [row for rounds in every for row in rounds.health(now, self._shared)]
 
     def notes(self) -> list[Note]:
         """Say of each source what its provider asks us to say, and what must be said with its figures."""
@@ -369,8 +375,11 @@ class Collector:
                 elif source == venue and kind == "contradicts":
                     self._checks.standing[venue, asset] = Contradiction(venue, asset, "mark_price")
 
-    def _sifted(self, rounds: SourceRounds, made: Round) -> Collected:
-        """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name."""
+    def _sifted(self, rounds: SourceRounds, made: Round, asked: Collection[str]) -> Collected:
+        """Keep a venue out of an asset whose price or open interest contradicts the others, and say so by name.
+
+        asked: the assets of the round. A topic that is asked about none of them is another process's to speak of.
+        """
         found = Collected(owed=made.ledger.changed, reaches=made.ledger.reaches)
         points = [given for given in made.found if not isinstance(given, Chain)]
         found.chains.extend(given for given in made.found if isinstance(given, Chain))
@@ -391,7 +400,7 @@ class Collector:
             rounds.state.topics[0].reject(out.count(), _reason(standing[out.venue, out.asset]))
         if event_ := rounds.state.change(made.now):
             found.events.append(event_)
-        found.health.extend(rounds.state.health(made.now))
+        found.health.extend(rounds.health(made.now, asked))
         self._note()
         return found
 

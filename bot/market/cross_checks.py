@@ -6,7 +6,6 @@ coins, a renamed asset, dollars where coins were. What shows it is the other ven
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import repeat
 from statistics import median
@@ -70,8 +69,12 @@ class CrossChecks:
         for venue, asset, at, (mark,) in _newest(every, wide, ("mark_price",)):
             self._learn(venue, asset, at, mark, now_ms)
             fresh.add(asset)
+        oldest = now_ms - self._lasting_ms
         for asset in sorted(fresh):
-            for odd in self._odd(asset, now_ms):
+            marks = [value for at, value in self._marks.get(asset, {}).values() if at >= oldest]
+            if len(marks) < 2 or max(marks) < min(marks) * (1 + PRICE):
+                continue  # whichever of them the others are held against
+            for odd in self._odd(asset, oldest):
                 self.standing[odd.venue, odd.asset] = odd
         for venue, asset, at, (coins, usd) in _newest(every, wide, OPEN_INTEREST):
             self._multiply(venue, asset, at, coins, usd)
@@ -90,13 +93,14 @@ class CrossChecks:
 
     def _settle(self, venue: str, asset: str, name: str) -> None:
         """Forget a contradiction in one input, because it is judged anew."""
-        standing = self.standing.get((venue, asset)) if self.standing else None
+        standing = self.standing.get((venue, asset))
         if standing is not None and standing.name == name:
             del self.standing[venue, asset]
 
     def _learn(self, venue: str, asset: str, at: int, mark: float, now_ms: int) -> None:
         """Remember the newest price of a venue, by which it is judged anew."""
-        self._settle(venue, asset, "mark_price")
+        if self.standing:
+            self._settle(venue, asset, "mark_price")
         if mark > 0 and now_ms - at <= self._lasting_ms:
             self._marks.setdefault(asset, {})[venue] = at, mark
 
@@ -106,21 +110,17 @@ class CrossChecks:
         if mark is None or not coins or abs(at - mark[0]) > _SAME_TIME_MS:
             return
         ratio = float(usd / (coins * mark[1]))
-        if math.isnan(ratio):
+        if ratio != ratio:  # noqa: PLR0124 - the plain test for NaN
             return
-        self._settle(venue, asset, "open_interest_usd")
+        if self.standing:
+            self._settle(venue, asset, "open_interest_usd")
         if abs(ratio - 1) > PRODUCT:
             wrong = Contradiction(venue, asset, "open_interest_usd", ratio)
             self.standing.setdefault((venue, asset), wrong)
 
-    def _odd(self, asset: str, now_ms: int) -> list[Contradiction]:
+    def _odd(self, asset: str, oldest: int) -> list[Contradiction]:
         """Compare the venues' prices: by their middle where there are three, else with the one named first."""
-        known, oldest = self._marks.get(asset, {}), now_ms - self._lasting_ms
-        if len(known) < 2:
-            return []
-        marks = {venue: value for venue, (at, value) in known.items() if at >= oldest}
-        if len(marks) < 2 or max(marks.values()) < min(marks.values()) * (1 + PRICE):
-            return []  # whichever of them the others are held against
+        marks = {venue: value for venue, (at, value) in self._marks[asset].items() if at >= oldest}
         first = min(marks, key=lambda venue: self._order.get(venue, len(self._order)))
         usual = median(marks.values()) if len(marks) > 2 else marks[first]
         return [

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
+from signals.units import DAY, HOUR
 from storage.market import options, points
 from storage.sources import coverage, source_events, source_state
 from storage.sources.source_events import SourceEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from signals.options import Chain
     from storage.engine.database import Store
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     from storage.sources.source_events import AssetEvent
     from storage.sources.source_state import Note, SourceHealth
 
-    Announce = Callable[[Work, SourceEvent | AssetEvent, datetime], None]
+    Change = SourceEvent | AssetEvent
+    Announce = Callable[[Work, Change, datetime], None]
+
+OVER: Final = frozenset({"ok", "agrees", "listed", "joined"})  # the states that end a trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,72 @@ class Collected:
         self.health.extend(other.health)
 
 
-def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | None = None) -> int:
+@dataclass(slots=True)
+class Comings:
+    """What came and went of late, so that whoever is in trouble each minute is told of once and not each time.
+
+    The first end within a day is told at once. Who is in trouble again by then has to be well for an hour before that
+    is told, and twice as long each further time, up to a day; of what comes back meanwhile nobody is told, as nobody
+    was told that it was over. Price: a true end is told so much later then. It is kept in memory: a process that
+    begins anew tells a first end at once.
+
+    begun: when troubles were told, by what they are of. over: ends that wait, and until when.
+    """
+
+    begun: dict[str, deque[datetime]] = field(default_factory=dict)
+    over: dict[str, tuple[Change, datetime]] = field(default_factory=dict)
+
+    def copy(self) -> Comings:
+        """Return one that may be changed in a transaction which may fail."""
+        return Comings({about: times.copy() for about, times in self.begun.items()}, dict(self.over))
+
+    def came(self, about: str, event: Change, now: datetime) -> Change:
+        """Note that a trouble is told; return it with what is to be said of its end."""
+        times = self.begun.setdefault(about, deque())
+        times.append(now)
+        calm = self._calm(about, now)
+        return replace(event, calm_hours=calm / HOUR) if calm else event
+
+    def waits(self, about: str, event: Change, now: datetime) -> bool:
+        """Tell whether the end of a trouble is not told yet; then it is once its time has come."""
+        calm = self._calm(about, now)
+        if calm:
+            self.over[about] = event, now + calm
+        return bool(calm)
+
+    def ended(self, now: datetime) -> list[Change]:
+        """Take out the ends whose time has come. One that lies further off than any wait: the clock was set back."""
+        due = [about for about, (_, at) in self.over.items() if not timedelta(0) < at - now <= DAY]
+        return [self.over.pop(about)[0] for about in due]
+
+    def leave(self, assets: Collection[str]) -> None:
+        """Leave the ends of some assets to the process that has them now."""
+        self.over = {
+            about: (event, at)
+            for about, (event, at) in self.over.items()
+            if isinstance(event, SourceEvent) or event.asset not in assets
+        }
+
+    def _calm(self, about: str, now: datetime) -> timedelta:
+        times = self.begun.get(about, deque())
+        while times and now - times[0] >= DAY:
+            times.popleft()
+        return timedelta(0) if len(times) < 2 else min(HOUR * 2 ** (len(times) - 2), DAY)
+
+
+def keep(
+    store: Store,
+    found: Collected,
+    now: datetime,
+    *,
+    announce: Announce | None = None,
+    comings: Comings | None = None,
+) -> int:
     """Write what a round brought and what follows from it, all or nothing; return how many values were given.
 
     A gap that was answered is one no more. An event is remembered as told with the notice that tells it: what a kill in
-    between left out would never be told. announce: puts the notice where it is waited for.
+    between left out would never be told. announce: puts the notice where it is waited for. comings: what came and went
+    before.
     """
     with store.write() as work:
         some = found.points or found.snapshots
@@ -93,30 +159,39 @@ def keep(store: Store, found: Collected, now: datetime, *, announce: Announce | 
             coverage.heal(store, asset, venue)
         if found.health:
             source_state.save(store, found.health)
-        for told in _untold(store, work, found):
+        for told in _untold(store, work, found, comings or Comings(), now):
             if announce:
                 announce(work, told, now)
     return count
 
 
-def _untold(store: Store, work: Work, found: Collected) -> Iterator[SourceEvent | AssetEvent]:
+def _untold(store: Store, work: Work, found: Collected, comings: Comings, now: datetime) -> Iterator[Change]:
     """Yield what nobody has told yet, and remember it as told: of two who collect both see that a source is down."""
-    if not (found.events or found.assets):
+    ended = comings.ended(now)
+    if not (found.events or found.assets or ended):
         return
     work.alone("told of sources")
     known = source_state.told(store)
-    every: list[SourceEvent | AssetEvent] = [*found.events, *found.assets]
-    for event in every:
-        if isinstance(event, SourceEvent):
-            about, state = event.source, event.state
-        else:
-            about, state = source_events.about(event), str(event.kind)
+    for event in (*ended, *found.events, *found.assets):
+        about, state = _told_as(event)
         if state == "interval":  # it is stored with its rate
             yield event
-        elif known.get(about) != state:
+            continue
+        if state not in OVER:
+            comings.over.pop(about, None)
+        elif known.get(about, "ok") not in OVER and event not in ended and comings.waits(about, event, now):
+            continue
+        if known.get(about) != state:
             known[about] = state
             source_state.remember_told(store, about, state)
-            yield event
+            yield event if state in OVER else comings.came(about, event, now)
+
+
+def _told_as(event: Change) -> tuple[str, str]:
+    """Return what an event is of and what it makes of it, as it is remembered."""
+    if isinstance(event, SourceEvent):
+        return event.source, event.state
+    return source_events.about(event), str(event.kind)
 
 
 class Keeper:
@@ -139,10 +214,20 @@ class Keeper:
         self._writing: asyncio.Task[None] | None = None
         self._health: dict[tuple[str, str], SourceHealth] = {}
         self._notes: Sequence[Note] = ()
+        self._comings = Comings()
+        self._left: set[str] = set()
 
     def recall(self) -> Recalled:
         """Read what an earlier process has left."""
         return recall(self._store)
+
+    def anew(self) -> None:
+        """Write how sources stand with the next round even where that is as before: another has written it since."""
+        self._health = {}
+
+    def leave(self, assets: Collection[str]) -> None:
+        """Tell no end of a trouble of these assets any more: another process has them."""
+        self._left |= set(assets)
 
     def note(self, notes: Sequence[Note]) -> None:
         """Have what is to be said of the sources written with the next round."""
@@ -187,12 +272,15 @@ class Keeper:
         news = {(row.source, row.topic): row for row in whole.health}
         changed = {key: row for key, row in news.items() if self._health.get(key) != row}
         whole.health[:] = changed.values()
-        notes, now = self._notes, self._clock()
+        notes, now, comings = self._notes, self._clock(), self._comings.copy()
+        left, self._left = self._left, set()
+        comings.leave(left)
         with self._store.write():
-            keep(self._store, whole, now, announce=self._announce)
+            keep(self._store, whole, now, announce=self._announce, comings=comings)
             if notes:
                 source_state.save_notes(self._store, notes)
         self._health |= changed
+        self._comings = comings
         if notes is self._notes:
             self._notes = ()
         return counts

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bot.market.breath import Breath
     from bot.market.history_planner import Remembered
     from bot.market.source import Found, Source, Topic
+    from storage.sources.source_state import SourceHealth
 
     Take = Callable[[TopicState, Question, Sequence[Found], datetime | None, Round], bool]
 
@@ -180,6 +181,11 @@ class SourceRounds:
                 return True
         return False
 
+    def health(self, now: datetime, assets: Collection[str]) -> list[SourceHealth]:
+        """Say how each topic stands that is asked about any of these assets; of the others another process may know."""
+        own, market = any(name != MARKET for name in assets), MARKET in assets
+        return [row for row in self.state.health(now) if (market if row.topic in OF_MARKET else own)]
+
     def _open(self, made: Round) -> bool:
         """Tell whether anything more may be asked in a round."""
         return not self.state.host.rests and asyncio.get_running_loop().time() < made.end
@@ -190,19 +196,21 @@ class SourceRounds:
             return []
         free: list[str] = []
         due: list[str] = []
+        orders: set[float | None] = set()
         began, known = made.began, topic.assets
         for name in names[: WIDEST.get(topic.topic)]:
             asset = known.get(name) or self._asset(topic, name)
-            if asset.breaker.rests:
+            if asset.breaker.state != "ok" and asset.breaker.rests:  # nearly all of hundreds are well
                 continue
             free.append(name)
             if asset.wants(began):
                 due.append(name)
+                orders.add(asset.asked)
         if topic.breaker.failures and free:
             first = topic.turn % len(free)
             topic.turn += 1
             due = free[first:] + free[:first]
-        else:
+        elif len(orders) > 1:
             due.sort(key=lambda name: known[name].asked or -math.inf)  # whom the last round did not reach
         return self.planner.plan(
             self.name, topic, due, free, made.now, self._barred(), made.ledger, present_only=present

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from bot.processes.roles import assets_in
 from signals.units import MINUTE
 from storage.alerts import itself
 from storage.alerts.sending import counts
@@ -112,8 +113,8 @@ class Vitals:
         """Return why a turn that went well is no sign that all is well; None where it is one."""
         if self.dispatcher.holdings.stands_by:
             return "it stands by"
-        if "collect" not in self.dispatcher.holdings.roles:
-            return None  # whether figures come in is seen by who collects
+        if not assets_in(self.dispatcher.holdings.share("collect")):
+            return None  # whether figures come in is seen by who collects; of the market as a whole there is one a day
         newest = _newest(self.health())
         return "no figures come in" if newest is None or self.clock.now() - newest >= NO_DATA else None
 

@@ -26,6 +26,7 @@ from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.units import DAY, MINUTE
 from signals.venues import venue_credit
+from storage.queries.market.charts import PRICE_OF_THE_MARKET
 from storage.queries.market.readings import times_ago
 
 if TYPE_CHECKING:
@@ -85,8 +86,9 @@ def tell(event: Event, zone: str = "UTC") -> Message:
 
 def _proof(event: Event) -> list[Line]:
     """Say what followed before, and what the rule has said before, as it was known when it fired."""
-    odds = [odds_line(Odds.from_json(event.evidence))] if event.evidence else []
-    past = [record_line(PastWords.from_json(event.record))] if event.record else []
+    price_of = PRICE_OF_THE_MARKET if event.asset == MARKET else ""
+    odds = [odds_line(Odds.from_json(event.evidence), price_of)] if event.evidence else []
+    past = [record_line(PastWords.from_json(event.record), price_of)] if event.record else []
     return [Line(text, "evidence") for text in (*odds, *past)]
 
 
@@ -101,12 +103,17 @@ def _why(event: Event, rule: AlertRule) -> tuple[Button, ...]:
 def _reply(event: Event, head: str, legs: list[str]) -> str | None:
     """Return the line that answers the message of an episode: an edit makes no sound, and nobody scrolls up.
 
+    What begins is told in such a line where it goes on in the message of its alarms; else its own message says it.
     An end says that it is one; what was and what is now stand in the message, which it quotes. A restart that is no
     more than a notice goes on in its message and says nothing beside it.
     """
     if event.kind == "resolved":
         return head
-    if event.kind == "escalated" or (event.kind == "resumed" and event.rank != "notice"):
+    if (
+        event.kind == "escalated"
+        or (event.kind == "fired" and event.takes_in)
+        or (event.kind == "resumed" and event.rank != "notice")
+    ):
         return " ".join([head, *(_capital(leg) for leg in legs[:1])])
     return None
 
@@ -178,7 +185,7 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
             change = f"now {_RANK_WORDS[event.rank]}" if event.kind == "escalated" else "again"
             whose = f"{event.asset}: "
             if not sentence.startswith(whose):
-                return f"{change}: {sentence}"
+                return f"{change}: {wording.small(sentence)}"
             return f"{event.asset}, {change}: {sentence.removeprefix(whose)}"
         case "resolved":
             over = wording.duration(event.at - event.since)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.sources.source_state import SourceHealth
 
 _OF_PLATFORMS: Final = frozenset({"refused", "accepted"})
+_A_SLIP: Final = 1.5  # times; a unit slips by ten or more, a contract by two or more
 SHOWN: Final = 12  # changes that are told one by one; the files hold them all
 
 
@@ -31,7 +32,8 @@ def sentence(event: SourceEvent | AssetEvent, zone: str = "UTC") -> str:
     """Say what became of a source or of an asset there, with its times in a zone."""
     if isinstance(event, SourceEvent) and event.state in _OF_PLATFORMS:
         return token_told(event.source, event.since, event.reason, zone, accepted=event.state == "accepted")
-    return _source(event, zone) if isinstance(event, SourceEvent) else _asset(event)
+    said = _source(event, zone) if isinstance(event, SourceEvent) else _asset(event)
+    return said if event.calm_hours is None else f"{said} {_again(event.calm_hours)}"
 
 
 def sentences(events: Sequence[SourceEvent | AssetEvent], zone: str = "UTC") -> list[str]:
@@ -57,6 +59,10 @@ def beginning(health: Iterable[SourceHealth]) -> str | None:
     return (
         f"{wording.listing([*silent])} {'has' if len(silent) == 1 else 'have'} not answered yet; perpulse keeps asking."
     )
+
+
+def _again(hours: float) -> str:
+    return f"It comes and goes; that it is over is told once it has been well for {wording.count(int(hours), 'hour')}."
 
 
 def _cause(event: SourceEvent) -> str:
@@ -116,7 +122,8 @@ def _asset(event: AssetEvent) -> str:
         case "interval":
             return f"{name} now settles funding of {asset} every {event.hours:g} h instead of {event.hours_before:g} h."
         case "contradicts":
-            return f"{name} is left out of {asset}: {_contradiction(event)}. A unit or a contract has changed there."
+            left = f"{name} is left out of {asset}: {_contradiction(event)}."
+            return f"{left} A unit or a contract has changed there." if _slipped(event.times) else left
         case "apart" | "joined":
             return _past(event)
         case "tiers":
@@ -136,10 +143,18 @@ def _past(event: AssetEvent) -> str:
     )
 
 
+def _slipped(times: float | None) -> bool:
+    """Tell whether figures lie so far apart that it is no price which moves faster at one venue."""
+    return times is None or not 1 / _A_SLIP < times < _A_SLIP
+
+
 def _contradiction(event: AssetEvent) -> str:
+    off = wording.times(event.times)
+    if event.times is not None and not _slipped(event.times):
+        off = f"{wording.percent(abs(event.times - 1) * 100, 0, plus=False)} {'above' if event.times > 1 else 'below'}"
     if event.name == "open_interest_usd":
-        return f"its open interest of {event.asset} in dollars is {wording.times(event.times)} coins times price"
-    return f"its price of {event.asset} is {wording.times(event.times)} that of the other venues"
+        return f"its open interest of {event.asset} in dollars is {off} coins times price"
+    return f"its price of {event.asset} is {off} that of the other venues"
 
 
 # --- tier tables ------------------------------------------------------------------------------------------------------

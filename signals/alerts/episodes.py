@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from signals.alerts.condition import AT_ONCE, RANKS, held
 
@@ -187,16 +187,18 @@ def _padded(counts: tuple[int, ...], length: int) -> list[int]:
     return [*counts, *[0] * (length - len(counts))][:length]
 
 
+_NAMES: Final = tuple(field.name for field in fields(State))  # thousands of states are read and written at once
+
+
 def to_json(state: State) -> dict[str, Any]:
     """Return the state as plain data that `from_json` reads back equal."""
-    values = ((field.name, getattr(state, field.name)) for field in fields(State))
+    values = ((name, getattr(state, name)) for name in _NAMES)
     return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
 
 
 def from_json(data: Mapping[str, Any]) -> State:
     """Read a state back; fields this version does not know are left out, missing ones take their default."""
-    known = {field.name for field in fields(State)}
-    values: dict[str, Any] = {name: value for name, value in data.items() if name in known}
+    values: dict[str, Any] = {name: value for name, value in data.items() if name in _NAMES}
     for name in ("since", "pending", "at", "first", "ended", "past"):
         if values.get(name) is not None:
             values[name] = datetime.fromisoformat(values[name])

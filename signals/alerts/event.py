@@ -43,9 +43,11 @@ class Event:
     numbers come from. silent: venues that another one speaks for. derived: inputs that were computed from others.
     coverage: of open interest, where there are several venues. note: said in every stamp. offline: it happened
     while perpulse was not running. came_and_went: it fired and ended while nobody could be told. within: the open
-    episodes of setups that tell this alarm as a leg, each with its rank. lacking: of a setup the legs that are not
-    known, each with the day from which its data are (ISO), "" where there are none. evidence: the odds as they were
-    known then (signals/evidence.py), record: what the rule had said before (signals/alerts/record.py), as plain data.
+    episodes of setups that tell this alarm as a leg, each with its rank. takes_in: of a setup that begins the open
+    episodes of alarms that it tells as its legs: it goes on in their message where they have one. lacking: of a setup
+    the legs that are not known, each with the day from which its data are (ISO), "" where there are none. evidence:
+    the odds as they were known then (signals/evidence.py), record: what the rule had said before
+    (signals/alerts/record.py), as plain data.
     """
 
     kind: Kind
@@ -65,6 +67,7 @@ class Event:
     came_and_went: bool = False
     told: Mapping[str, float] = field(default_factory=dict)
     within: tuple[tuple[int, Rank], ...] = ()
+    takes_in: tuple[int, ...] = ()
     lacking: Mapping[str, str] = field(default_factory=dict)
     evidence: Mapping[str, Any] | None = None
     record: Mapping[str, Any] | None = None
@@ -91,6 +94,7 @@ class Event:
             "came_and_went": self.came_and_went,
             "told": {name: value for name, value in self.told.items() if math.isfinite(value)},
             "within": [list(one) for one in self.within],
+            "takes_in": list(self.takes_in),
             "lacking": dict(self.lacking),
             "evidence": self.evidence,
             "record": self.record,
@@ -118,6 +122,7 @@ class Event:
             came_and_went=bool(data.get("came_and_went")),
             told={name: float(value) for name, value in data.get("told", {}).items()},
             within=tuple((int(episode), rank) for episode, rank in data.get("within", ())),
+            takes_in=tuple(map(int, data.get("takes_in", ()))),
             lacking=dict(data.get("lacking", {})),
             evidence=data.get("evidence"),
             record=data.get("record"),

@@ -58,8 +58,8 @@ class Leg:
 class Stage:
     """A rank of a setup: how many legs it takes, which conditions beside them, and by what it is left.
 
-    leave: of the first stage what ends the setup; of a higher one what ends that rank alone. hold, hold_leave: as of a
-    level.
+    leave: of the first stage what ends the setup; of a higher one what ends that rank alone. hold, hold_leave, at_once:
+    as of a level.
     """
 
     rank: Rank
@@ -68,6 +68,7 @@ class Stage:
     also: tuple[Condition, ...] = ()
     hold: timedelta = AT_ONCE
     hold_leave: timedelta = AT_ONCE
+    at_once: Groups = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +168,7 @@ class Setup:
                 stage.leave,
                 stage.hold,
                 stage.hold_leave,
+                stage.at_once,
             )
             for stage in self.stages
         )
@@ -193,7 +195,9 @@ class Setup:
 
     def _metrics(self) -> tuple[str, ...]:
         named = [name for leg in self.legs for name in leg.names()]
-        conditions = [one for stage in self.stages for group in (*stage.leave, stage.also) for one in group]
+        conditions = [
+            one for stage in self.stages for group in (*stage.leave, *stage.at_once, stage.also) for one in group
+        ]
         conditions += [one for variant in self.variants for group in variant.holds for one in group]
         named += [name for condition in conditions for name in condition.names()]
         texts = [self.headline, self.counter, self.resolved]

@@ -4,9 +4,10 @@
     stretched: FU-2's own lines, funding beyond +30 or −10 % a year, or among the 5 % furthest out and not neutral
     value = 0 neither, 1 large and balanced, 2 large and longs pay, 3 large and shorts pay, 4 and 5 as these, not large
 
-C in coins, one-sided; funding as a simple yearly rate r · 8760 / h, both by day. After "OI guide" (Leverage.Trading,
-2026): high open interest with mild funding is much leverage in balance, with stretched funding one side carries the
-risk "with every settlement" (signals.md FU-4 and FU-2, 2026). The two tables are crossed here and nowhere else.
+C in coins, one-sided, of all venues; funding as a simple yearly rate r · 8760 / h of the leading venue, since a place
+in a year asks for one that has told it for a year, and says so; both by day. After "OI guide" (Leverage.Trading, 2026):
+high open interest with mild funding is much leverage in balance, with stretched funding one side carries the risk "with
+every settlement" (signals.md FU-4 and FU-2, 2026). The two tables are crossed here and nowhere else.
 
 NaN handling: no value while under 2/3 of the year of coins is known. Without a year of funding its plain lines decide.
 """
@@ -76,7 +77,7 @@ METRIC = Metric(
     window=WINDOW,
     says=(
         "Open interest of {coins:coins {asset}} is at or above {coins_pct:part} of the days of a year. "
-        "Funding is {funding:yearly}, above {funding_pct:rank} of them."
+        "Funding of the leading venue is {funding:yearly}, above {funding_pct:rank} of them."
     ),
     chart=Chart(
         title="Open interest in coins, its place in a year",
@@ -99,8 +100,8 @@ METRIC = Metric(
             ),
         ),
         "coins_pct": Value("rank", "rank of open interest in coins in a year", "days with as many or fewer"),
-        "funding": Value("apr", "daily funding", "a simple yearly rate"),
-        "funding_pct": Value("rank", "rank of daily funding in a year", "mid-rank"),
+        "funding": Value("apr", "daily funding of the leading venue", "a simple yearly rate"),
+        "funding_pct": Value("rank", "rank of daily funding of the leading venue in a year", "mid-rank"),
         "coins": Value("coins", "daily open interest in coins"),
     },
     running=True,

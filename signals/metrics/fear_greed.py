@@ -70,6 +70,6 @@ RULES = (
         headline="The market is in extreme fear.",
         legs=("Fear & Greed index {value:number} of 100, {change_7d:points} points in 7 days.",),
         counter="It is wrong to read this as a turning point: fear has stayed this deep for weeks before.",
-        resolved="The extreme fear is over after {duration:duration}: Fear & Greed index {value:number} of 100.",
+        resolved="Fear & Greed index {value:number} of 100.",
     ),
 )

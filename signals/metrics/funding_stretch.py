@@ -96,7 +96,7 @@ METRIC = Metric(
 RULES = (
     AlertRule(
         id="funding_stretch",
-        title="Longs pay unusually much",
+        title="Longs pay much",
         levels=(
             level(
                 "notice",
@@ -123,7 +123,7 @@ RULES = (
                 at_once=[*SHORTS_PAY],
             ),
         ),
-        headline="{asset}: longs are paying unusually much to stay.",
+        headline="{asset}: longs are paying much to stay.",
         legs=(
             (
                 "Funding {value:yearly} (it rests near 11 %): {rate:rate}, every {interval_hours:number} h. "
@@ -132,11 +132,11 @@ RULES = (
             "A $100k long pays {paid_per_100k_day:usd} a day.",
         ),
         counter="It is wrong if spot leads: a rising trend can carry this funding for weeks.",
-        resolved="{asset}: longs no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
+        resolved="{asset}: funding {value:yearly} (it rests near 11 %).",
     ),
     AlertRule(
         id="funding_stretch_low",
-        title="Shorts pay unusually much",
+        title="Shorts pay much",
         levels=(
             level(
                 "notice",
@@ -163,7 +163,7 @@ RULES = (
                 at_once=[*LONGS_PAY],
             ),
         ),
-        headline="{asset}: shorts are paying unusually much to stay.",
+        headline="{asset}: shorts are paying much to stay.",
         legs=(
             (
                 "Funding {value:yearly} (it rests near +11 %): {rate:rate}, every {interval_hours:number} h. "
@@ -172,6 +172,6 @@ RULES = (
             "A $100k short pays {paid_per_100k_day:usd} a day.",
         ),
         counter="It is wrong if these shorts are hedges: hedgers pay and are not forced out.",
-        resolved="{asset}: shorts no longer pay unusually much, funding {value:yearly} after {duration:duration}.",
+        resolved="{asset}: funding {value:yearly} (it rests near +11 %).",
     ),
 )

@@ -94,6 +94,6 @@ RULES = (
             "Last 24 h: {buy_share:part} of taker volume is buys.",
         ),
         counter="It is wrong if the mean falls back under {flip_exit:usd} a day: then this was noise around zero.",
-        resolved="{asset}: sellers lead again, 30-day mean {value:usd} a day; the turn lasted {duration:duration}.",
+        resolved="{asset}: sellers lead again, 30-day mean {value:usd} a day.",
     ),
 )

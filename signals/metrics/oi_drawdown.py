@@ -121,12 +121,9 @@ RULES = (
             ),
         ),
         counter=(
-            "This is not a bottom call. It is wrong if open interest in coins makes a new low: "
+            "This is not a bottom call. It is wrong if open interest in coins keeps falling from here: "
             "then positions are still being closed."
         ),
-        resolved=(
-            "{asset}: open interest is back to {usd:usd}, {value:change0} from its 365-day peak; "
-            "the deep cut lasted {duration:duration}."
-        ),
+        resolved=("{asset}: open interest is back to {usd:usd}, {value:change0} from its 365-day peak."),
     ),
 )

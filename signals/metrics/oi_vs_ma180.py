@@ -103,7 +103,10 @@ RULES = (
         ),
         headline="{asset}: open interest has fallen below its 180-day average, in dollars and in coins.",
         legs=(
-            "Open interest {usd:usd}, average {average:usd}: {value:change0} in dollars, on 2 daily closes.",
+            (
+                "Open interest {usd:usd}, average {average:usd}: {value:change0} in dollars, "
+                "below it for {days_below:count day}."
+            ),
             "In coins {coins:change0} against their own 180-day average: that part is not price.",
         ),
         counter=(
@@ -111,8 +114,8 @@ RULES = (
             "The average lags by weeks."
         ),
         resolved=(
-            "{asset}: open interest is no longer below its 180-day average in dollars and in coins: "
-            "{value:change0} and {coins:change0}; it was for {duration:duration}."
+            "{asset}: against its 180-day average open interest is {value:change0} in dollars, "
+            "{coins:change0} in coins."
         ),
     ),
 )

@@ -108,9 +108,6 @@ RULES = (
         counter=(
             "It is wrong if open interest rises again while price holds: then the closed positions were replaced."
         ),
-        resolved=(
-            "{asset}: positions are no longer closed unusually fast, {value:zscore} against 30 days; "
-            "it lasted {duration:duration}."
-        ),
+        resolved=("{asset}: open interest {coins:change} in coins in 24 h, {value:zscore} against 30 days."),
     ),
 )

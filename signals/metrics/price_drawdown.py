@@ -105,6 +105,6 @@ RULES = (
             "Against 16 days ago: {change:change}. Unusual here is {line:change0} and below.",
         ),
         counter="It is wrong to read a cause out of this: it measures the size of a fall and nothing else.",
-        resolved="{asset}: price is {price:price}, {value:under} its 16-day high, after {duration:duration}.",
+        resolved="{asset}: price is {price:price}, {value:under} its 16-day high.",
     ),
 )

@@ -112,7 +112,7 @@ RULES = (
             "Net {net:usd} of {volume:usd} traded.",
         ),
         counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
-        resolved="{asset}: sellers are in no hurry now, ratio {value:ratio} in 24 h, after {duration:duration}.",
+        resolved="{asset}: sellers are in no hurry now, ratio {value:ratio} in 24 h.",
         only_asked=True,  # taker_zscore tells the same fact, judged against what is usual here
     ),
 )

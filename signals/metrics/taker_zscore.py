@@ -103,6 +103,6 @@ RULES = (
             ),
         ),
         counter="It is wrong if the ratio is back above 1 within a day: then the flush was the end of the move.",
-        resolved="{asset}: selling is as usual again, {value:zscore} against 30 days, after {duration:duration}.",
+        resolved="{asset}: {buy_share:part1} of taker volume is buys in 24 h, {value:zscore} against 30 days.",
     ),
 )

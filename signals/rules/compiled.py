@@ -78,7 +78,7 @@ def rule_from(meaning: Meaning) -> AlertRule:
         headline=f"{{asset}}: {title}.",
         legs=tuple(dict.fromkeys(_leg(term) for term in entered)),
         counter=_counter(every),
-        resolved=f"{{asset}}: over after {{duration:duration}}: {figures}.",
+        resolved=f"{{asset}}: {figures}.",
         metrics=every,
         required=None if required == every else required,
         derived=tuple(dict.fromkeys(one for term in terms if (one := derived_of(term)))),
@@ -299,6 +299,6 @@ def _of_position(meaning: Meaning, name: str) -> AlertRule:
         headline=f"{{asset}}: price is within {words} of the liquidation of a position.",
         legs=(f"Distance to liquidation {{{DISTANCE}:part1}} (line at most {words}).",),
         counter="It does not tell whether price gets there: the distance is computed from what was entered.",
-        resolved=f"{{asset}}: liquidation is {{{DISTANCE}:part1}} away again, after {{duration:duration}}.",
+        resolved=f"{{asset}}: liquidation is {{{DISTANCE}:part1}} away again.",
         metrics=("price_move",),
     )

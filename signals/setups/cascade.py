@@ -73,8 +73,5 @@ SETUP = Setup(
         Variant(holds=((_PACE, _LONGS),), headline="{asset}: longs are being forced out in a chain."),
         Variant(holds=((_PACE, _SHORTS),), headline="{asset}: shorts are being forced out in a chain."),
     ),
-    resolved=(
-        "{asset}: the chain has stopped, open interest {oi_coins.change_24h:change} in coins in 24 h, "
-        "after {duration:duration}."
-    ),
+    resolved=("{asset}: open interest {oi_coins.change_24h:change} in coins in 24 h."),
 )

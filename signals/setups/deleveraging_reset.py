@@ -84,11 +84,11 @@ SETUP = Setup(
     ),
     headline="{asset}: futures positions have been cut, in coins as well as in dollars.",
     counter=(
-        "This is not a bottom call. It is wrong if open interest in coins makes a new low: "
+        "This is not a bottom call. It is wrong if open interest in coins keeps falling from here: "
         "then positions are still being closed."
     ),
     resolved=(
         "{asset}: open interest is {oi_drawdown.usd:usd}, {oi_drawdown.value:change0} from its peak in dollars and "
-        "{oi_drawdown.coins:change0} in coins; the cut lasted {duration:duration}."
+        "{oi_drawdown.coins:change0} in coins."
     ),
 )

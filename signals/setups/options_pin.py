@@ -59,5 +59,7 @@ SETUP = Setup(
     only_asked=True,
     headline="{asset}: price sits beside a large option strike, and the expiry is near.",
     counter="It is wrong if price closes outside the strikes: hedges and stops then push the same way.",
-    resolved="{asset}: price no longer sits beside a large strike of a near expiry, after {duration:duration}.",
+    resolved=(
+        "{asset}: price {price_move.price:price}, the next expiry is {options_walls.days_to_expiry:number1} days away."
+    ),
 )

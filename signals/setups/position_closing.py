@@ -67,8 +67,5 @@ SETUP = Setup(
             counter="It is wrong if open interest rises again while price holds: then new buyers took over.",
         ),
     ),
-    resolved=(
-        "{asset}: positions are no longer being closed fast, {oi_coins.change_24h:change} in coins in 24 h, "
-        "after {duration:duration}."
-    ),
+    resolved=("{asset}: open interest {oi_coins.change_24h:change} in coins in 24 h."),
 )

@@ -56,7 +56,5 @@ SETUP = Setup(
     counter=(
         "It is wrong if the mean falls back under {net_taker_30d.flip_exit:usd} a day: then this was noise around zero."
     ),
-    resolved=(
-        "{asset}: sellers lead again, 30-day mean {net_taker_30d.value:usd} a day; the turn lasted {duration:duration}."
-    ),
+    resolved=("{asset}: sellers lead again, 30-day mean {net_taker_30d.value:usd} a day."),
 )

@@ -98,5 +98,5 @@ SETUP = Setup(
             headline="{asset}: sellers hit a thin book while positions are forced out.",
         ),
     ),
-    resolved="{asset}: the selling wave is over, taker ratio {taker_zscore.ratio:ratio}, after {duration:duration}.",
+    resolved="{asset}: taker ratio {taker_zscore.ratio:ratio}.",
 )

@@ -80,5 +80,8 @@ SETUP = Setup(
         "It is wrong if open interest falls while price does not rise: then the fuel left without burning. "
         "A map shows where positions may sit, not where price goes."
     ),
-    resolved=("{asset}: shorts above no longer outweigh the longs below; the imbalance lasted {duration:duration}."),
+    resolved=(
+        "{asset}: modelled within 10 % {liq_map.shorts_above_usd:usd} of shorts above, "
+        "{liq_map.longs_below_usd:usd} of longs below."
+    ),
 )

@@ -24,8 +24,8 @@ SETUP = Setup(
             holds=((at_most(1 / 3, "liq_map.value"), at_least(LEAST_PLACED, "liq_map.placed")),),
             must=True,
             says=(
-                "Modelled within 10 %: {liq_map.shorts_above_usd:usd} of shorts above, "
-                "{liq_map.longs_below_usd:usd} of longs below. Per 1 % of price that is "
+                "Modelled within 10 %: {liq_map.longs_below_usd:usd} of longs below, "
+                "{liq_map.shorts_above_usd:usd} of shorts above. Per 1 % of price that is "
                 "{liq_map.longs_per_1:usd} to {liq_map.shorts_per_1:usd}."
             ),
         ),
@@ -77,5 +77,8 @@ SETUP = Setup(
         "It is wrong if open interest falls while price does not fall: then the fuel left without burning. "
         "A map shows where positions may sit, not where price goes."
     ),
-    resolved=("{asset}: longs below no longer outweigh the shorts above; the imbalance lasted {duration:duration}."),
+    resolved=(
+        "{asset}: modelled within 10 % {liq_map.longs_below_usd:usd} of longs below, "
+        "{liq_map.shorts_above_usd:usd} of shorts above."
+    ),
 )

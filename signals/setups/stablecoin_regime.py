@@ -51,7 +51,5 @@ SETUP = Setup(
         "out of risk."
     ),
     variants=(Variant(holds=((at_least(0.0, "stable_supply.value"),),), headline="Dollar stablecoins are growing."),),
-    resolved=(
-        "Dollar stablecoins neither grow nor drain, {stable_supply.value:change} in 30 days, after {duration:duration}."
-    ),
+    resolved=("Supply {stable_supply.value:change} in 30 days."),
 )

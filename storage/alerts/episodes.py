@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from signals.alerts.episodes import State, from_json, to_json
 from signals.alerts.rule import OWN
@@ -13,7 +13,7 @@ from signals.units import from_ms, to_ms
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from signals.alerts.episodes import Transition
@@ -49,10 +49,9 @@ class Episode:
     last_values: dict[str, float]
 
 
-def rule_states(store: Store) -> dict[Key, RuleState]:
-    """Return where every rule stands."""
-    rows, known = store.read_plain(SQL.rule_states), store.beside(_Standings)
-    return {(rule, asset): known.read((rule, asset), text, episode) for rule, asset, text, episode in rows}
+def rule_states(store: Store) -> Mapping[Key, RuleState]:
+    """Return where every rule stands: the same object as long as all of them stand where they did."""
+    return store.beside(_Standings).every(store.read_plain(SQL.rule_states))
 
 
 def states_of(store: Store, rule: str) -> dict[str, RuleState]:
@@ -70,6 +69,22 @@ class _Standings:
 
     def __init__(self, _: Store) -> None:
         self._last: dict[Key, tuple[str, RuleState]] = {}
+        self._seen: tuple[Sequence[Any], Mapping[Key, RuleState]] = (), {}  # all rows of the last time
+
+    def every(self, rows: Sequence[tuple[str, str, str, int | None]]) -> Mapping[Key, RuleState]:
+        """Return where all rules stand, of all rows: rule, asset, state, episode."""
+        seen, standing = self._seen
+        if rows != seen:
+            standing = {(rule, asset): self.read((rule, asset), text, episode) for rule, asset, text, episode in rows}
+            self._seen = rows, standing
+        return standing
+
+    def wrote(self, saved: Iterable[tuple[Key, str, RuleState]]) -> None:
+        """Take in what this process has written itself: reading thousands back costs more than judging them did.
+
+        A text stands for one state, so that what was undone after all does no harm: it is not what is read.
+        """
+        self._last.update((key, (text, state)) for key, text, state in saved)
 
     def read(self, key: Key, text: str, episode: int | None) -> RuleState:
         last = self._last.get(key)
@@ -78,10 +93,17 @@ class _Standings:
         return last[1]
 
 
-def save(work: Work, key: Key, state: State, episode: int | None) -> None:
-    """Keep a state, inside the transaction that also keeps what it causes."""
+def save(work: Work, key: Key, state: State, episode: int | None) -> tuple[Key, str, RuleState]:
+    """Keep a state, inside the transaction that also keeps what it causes; return what `wrote` takes after it."""
     rule, asset = key
-    work.run(SQL.save_rule_state, rule=rule, asset=asset, state=json.dumps(to_json(state)), episode=episode)
+    text = json.dumps(to_json(state))
+    work.run(SQL.save_rule_state, rule=rule, asset=asset, state=text, episode=episode)
+    return key, text, RuleState(state, episode)
+
+
+def wrote(store: Store, saved: Iterable[tuple[Key, str, RuleState]]) -> None:
+    """Note what has been saved, so that it is not read back."""
+    store.beside(_Standings).wrote(saved)
 
 
 def record(work: Work, key: Key, change: Event | Transition, episode: int | None) -> int:

@@ -242,11 +242,15 @@ def claim(
     switched = [place for place, row in taken.items() if row["switched"]]
     chosen = switches.of(work, switched) if switched else {}
     beside = gathering.due_beside(work, [row for row in taken.values() if row["accompanied"]], due) if together else {}
-    told = gathering.told_beside(work, taken.values())
+    every = [*taken.values(), *(row for rows in beside.values() for row in rows)]
+    goes_on = gathering.taken_in(work, [(row, inside) for row in every if (inside := _takes_in(row))])
+    of_message = {place: goes_on.get(row["id"], row["message"]) for place, row in taken.items()}
+    told = gathering.told_beside(work, [(place, message) for place, message in of_message.items() if message])
     claims = []
     for place, row in taken.items():
-        first = read_row(row)
-        others = [other for other in map(read_row, beside.get(place, ())) if together and together(first, other)]
+        first = read_row(row, goes_on.get(row["id"]))
+        near = [read_row(other, goes_on.get(other["id"])) for other in beside.get(place, ())]
+        others = [other for other in near if together and together(first, other)]
         said = tuple(map(_notice, told.get(place, ())))
         claims.append(_claimed(row, (first, *others), said, chosen.get(place, ()), process))
     work.run(SQL.take, epoch=process, taken=json.dumps([(row.id, one.id) for one in claims for row in one.rows]))
@@ -278,7 +282,7 @@ def _claimed(
         row["state"] == "uncertain",
         bool(row["plain"]),
         from_ms(max(row["created"], row["held_until"] or 0)),
-        row["message"],
+        rows[0].message,
         rows if len(rows) == 1 else tuple(sorted(rows, key=lambda one: one.notice.number)),
         beside,
         chosen,
@@ -287,14 +291,19 @@ def _claimed(
     )
 
 
-def read_row(row: Row) -> OutboxRow:
-    """Return a row as it was read."""
+def _takes_in(row: Row) -> Collection[int]:
+    """Return the episodes in whose message a row goes on: those that a setup tells as its legs when it begins."""
+    return _notice(row).payload.get("takes_in") or () if row["kind"] == "fired" else ()
+
+
+def read_row(row: Row, goes_on: str | None = None) -> OutboxRow:
+    """Return a row as it was read. goes_on: the message in which it is told, where its episode has none there yet."""
     return OutboxRow(
         row["id"],
         _notice(row),
         row["state"] == "uncertain",
         row["lead"],
-        row["message"],
+        row["message"] or goes_on,
         bool(row["announced"]),
         row["held_for"] == "told",
     )

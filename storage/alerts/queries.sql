@@ -328,6 +328,12 @@ WHERE CASE WHEN o.id <> CAST(one.value ->> 1 AS BIGINT) AND o.state IN ('queued'
     THEN 1 ELSE 0 END <> 0
 ORDER BY n.id {claimed};
 
+-- name: taken_in
+-- Of rows the newest message that tells of an episode they take in. asked: of each a row, its destination, an episode.
+SELECT CAST(one.value ->> 0 AS BIGINT) AS id, m.message FROM ({items|:asked}) AS one
+    JOIN messages m ON m.destination = CAST(one.value ->> 1 AS BIGINT) AND m.episode = CAST(one.value ->> 2 AS BIGINT)
+ORDER BY m.episode;
+
 -- name: told_beside
 -- What messages say of their episodes: of each the newest notice that it has shown. messages: of each its destination
 -- and itself.

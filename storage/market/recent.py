@@ -39,10 +39,6 @@ class Tail:
         self.times.append(at)
         self.values.append(value)
 
-    def since(self, first: int) -> array[float]:
-        """Return the values from a time on."""
-        return self.values[bisect_left(self.times, first) :]
-
     def within(self, first: int, end: int) -> list[tuple[int, float]]:
         """Return times and values in [first, end)."""
         places = slice(bisect_left(self.times, first), bisect_left(self.times, end))
@@ -94,7 +90,7 @@ class RecentValues:
         self._heed(anew=first < self._first)  # a clock that was set back asks for what has been dropped
         self._first = first
         self.series = points.stored_anywhere(self._store, self._name)
-        new: list[Tail] = []
+        after = EVER_MS
         for asset, every in self.series.items():
             for series in every:
                 if series.step or series.last < first:
@@ -102,10 +98,10 @@ class RecentValues:
                 tail = self._tails.get((asset, series.venue))
                 if tail is None:
                     self._tails[asset, series.venue] = self._whole(asset, series.venue)
-                elif tail.last < series.last:
-                    new.append(tail)
-        if new:
-            self._add(after=min(tail.last for tail in new))
+                elif (known := tail.last) < series.last:
+                    after = min(known, after)
+        if after < EVER_MS:
+            self._add(after)
 
     def _heed(self, *, anew: bool) -> None:
         """Drop what has been rewritten since the last time."""
@@ -132,9 +128,14 @@ class RecentValues:
         query = SQL.levels_after.filled(input=self._name)
         for asset, venue, at, value in self._store.read_plain(query, input=self._name, after=max(after, self._first)):
             tail = self._tails.get((asset, venue))
-            if tail is not None and at > tail.last:
-                tail.forget(self._first)
-                tail.add(at, value)
+            if tail is None:
+                continue
+            times = tail.times
+            if not times or at > times[-1]:
+                if times and times[0] < self._first:
+                    tail.forget(self._first)
+                times.append(at)
+                tail.values.append(value)
 
     def of(self, asset: str, venue: str) -> Tail:
         """Return the newest values of a series; none where it has none."""

@@ -41,19 +41,23 @@ def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot]
     A round brings thousands of single rows, a backfill a few tables of thousands. The former are put together, those
     with the same columns into one statement, since a statement each costs many times what a row does.
     """
-    parts, settled, count = _parts(batches, snapshots)  # before anybody waits for the writer
+    batches = list(batches)
+    alone, others = _alone(snapshots, batches)  # before anybody waits for the writer
+    parts, settled, count = _parts(batches, others)
+    count += sum(len(snapshot.columns) * len(snapshot) for snapshot in alone)
     spans: _Spans = {}
     with store.write() as work:
         for block in settled:
             settlements.write(work, block.asset, block.venue, block.settlements())
             block.widen(spans)
+        _write_alone(work, alone)
         for part in parts:  # in their order: what comes later wins
             if isinstance(part, _Block):
                 work.many(_upsert(part.step, part.names), part.rows())
                 part.widen(spans)
             else:
                 _write_rows(work, part, spans)
-        _move_ends(work, spans)
+        _move_ends(work, spans, alone)
     return count
 
 
@@ -65,7 +69,8 @@ def _parts(batches: Iterable[Points], snapshots: Iterable[Snapshot]) -> tuple[li
     last: _Block | None = None  # while nothing small has come after it
     count = 0
     for snapshot in snapshots:
-        count += _put_all(rows, snapshot)
+        _put_all(rows, snapshot)
+        count += len(snapshot.columns) * len(snapshot)
     for points in batches:
         if not points.settled and len(points.times) < _MANY:
             count += _put_together(rows, points)
@@ -100,12 +105,49 @@ def _put_together(rows: _Rows, points: Points) -> int:
     return count
 
 
-def _put_all(rows: _Rows, snapshot: Snapshot) -> int:
-    """Put a snapshot among the rows that are written together; return how many values it is."""
+def _put_all(rows: _Rows, snapshot: Snapshot) -> None:
+    """Put a snapshot among the rows that are written together."""
     venue, names = snapshot.venue, tuple(snapshot.columns)
     for asset, at, *row in zip(snapshot.assets, snapshot.times, *snapshot.columns.values(), strict=True):
         _put(rows, (asset, venue, 0, at), zip(names, row, strict=True))
-    return len(names) * len(snapshot)
+
+
+def _alone(snapshots: Iterable[Snapshot], batches: Iterable[Points]) -> tuple[list[Snapshot], list[Snapshot]]:
+    """Part snapshots by whether an input of one of their assets comes from elsewhere as well; most do not.
+
+    Those are written as they are: their rows need not be put together, nor their ends be compared with others.
+    """
+    given = list(snapshots)
+    taken: dict[tuple[str, str], set[str]] = {}
+    shared: set[tuple[str, str]] = set()
+    for points in batches:
+        if points.step is None:
+            for name in points.columns:
+                taken.setdefault((points.venue, name), set()).add(points.asset)
+    for snapshot in given:
+        for name in snapshot.columns:
+            of = taken.setdefault((snapshot.venue, name), set())
+            if not of.isdisjoint(snapshot.assets):
+                shared.add((snapshot.venue, name))
+            of.update(snapshot.assets)
+    alone: list[Snapshot] = []
+    others: list[Snapshot] = []
+    for snapshot in given:
+        free = snapshot.columns and not any((snapshot.venue, name) in shared for name in snapshot.columns)
+        (alone if free else others).append(snapshot)
+    return alone, others
+
+
+def _write_alone(work: Work, snapshots: Sequence[Snapshot]) -> None:
+    """Write snapshots that share nothing, those with the same inputs in one go."""
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for snapshot in snapshots:
+        names, venues = tuple(snapshot.columns), [snapshot.venue] * len(snapshot)
+        heads = ("asset", "venue", "at", *names)
+        rows = zip(snapshot.assets, venues, snapshot.times, *snapshot.columns.values(), strict=True)
+        alike.setdefault(names, []).extend([dict(zip(heads, row, strict=True)) for row in rows])
+    for names, same in alike.items():
+        work.many(_upsert(0, names), same)
 
 
 def _put(rows: _Rows, key: tuple[str, str, int, int], values: Iterable[tuple[str, float]]) -> None:
@@ -245,16 +287,21 @@ def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> 
     of[name] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
 
 
-def _move_ends(work: Work, spans: _Spans) -> None:
+def _move_ends(work: Work, spans: _Spans, alone: Iterable[Snapshot]) -> None:
     """Tell the directory how far the series go now, and note which of them have been written into their past.
 
     What is live goes on from one time to one time, often that of an answer for all assets: a statement for all series
     of a venue with the same times, and one for each only where one of them is new or goes as far already.
     """
     alike: dict[tuple[str, int, int, int, tuple[str, ...]], list[str]] = {}
+    for snapshot in alone:
+        names = tuple(snapshot.columns)
+        for asset, at in zip(snapshot.assets, snapshot.times, strict=True):
+            alike.setdefault((snapshot.venue, 0, at, at, names), []).append(asset)
     for (asset, venue, step), ends in spans.items():
-        for first, last in set(ends.values()):
-            names = tuple(name for name, end in ends.items() if end == (first, last))
+        every = set(ends.values())
+        for first, last in every:
+            names = tuple(ends) if len(every) == 1 else tuple(n for n, end in ends.items() if end == (first, last))
             alike.setdefault((venue, step, first, last, names), []).append(asset)
     others: list[dict[str, Any]] = []
     for (venue, step, first, last, names), assets in alike.items():

@@ -17,7 +17,8 @@ class SourceEvent:
     """A source went down or is blocked, and later is back (`ok`).
 
     Or a platform that messages go to: it refuses the bot's token (`refused`), and takes it again (`accepted`). topics:
-    those it concerns. reason: what the source said. since: begin of the state.
+    those it concerns. reason: what the source said. since: begin of the state. calm_hours: it comes and goes, so its
+    end is told once it has been well for so many hours.
     """
 
     source: str
@@ -25,6 +26,7 @@ class SourceEvent:
     state: str
     reason: str
     since: datetime
+    calm_hours: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class AssetEvent:
     instead of every `hours_before`. contradicts and agrees: its `name` (an input) is so many `times` what the others,
     or its own price, make of it; and it is no more. apart and joined: the past that it gives of a topic, which is the
     reason, is so many `times` what it says live, first seen of this asset; and it is no more. tiers: its tier table has
-    moved, so; earlier versions stored words as the reason instead.
+    moved, so; earlier versions stored words as the reason instead. calm_hours: as of a SourceEvent.
     """
 
     source: str
@@ -48,6 +50,7 @@ class AssetEvent:
     name: str = ""
     times: float | None = None
     tiers: TierMove | None = None
+    calm_hours: float | None = None
 
 
 def about(event: AssetEvent) -> str:

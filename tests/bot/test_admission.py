@@ -49,6 +49,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "perpulse.db")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asker", [ANN, ANN_HERE, ANONYMOUS], ids=["in private", "in a group", "anonymous admin"])
 async def test_a_flood_gets_its_burst_and_two_lines_a_minute(store: Store, asker: Asker) -> None:
     place = Place(store)

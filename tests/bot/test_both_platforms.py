@@ -119,6 +119,7 @@ async def test_an_owner_announces_to_both_platforms_and_a_restart_sends_it_once(
     assert sum("Back at 18:00" in text for text in both.telegram.texts(BEN)) == 1
 
 
+@pytest.mark.slow
 async def test_whose_old_direct_chats_are_is_learnt_at_the_start(start: Callable[[], Any]) -> None:
     """A chat that was stored before that was kept would be sent alerts after /deny of its person."""
     both: Both
@@ -144,6 +145,7 @@ def _place(app: App, chat: str) -> None:
     destinations.ensure(app.store, "discord", chat, None, kind="private", title=None, now=app.clock.now())
 
 
+@pytest.mark.slow
 async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:
@@ -190,6 +192,7 @@ async def test_the_buttons_of_settings_work_after_a_restart_and_rights_are_check
         assert "Quiet: 23:00–07:00 · /quiet" in (await both.says(BEN, "/settings")).text
 
 
+@pytest.mark.slow
 async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(start: Callable[[], Any]) -> None:
     """In Telegram by a message, in Discord by a direct one: the whole way in, through the gate."""
     both: Both
@@ -205,6 +208,7 @@ async def test_a_missing_value_is_asked_for_and_the_next_message_completes_it(st
         assert "95,131" in told
 
 
+@pytest.mark.slow
 async def test_an_edited_message_edits_its_answer_on_both_platforms(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:
@@ -221,6 +225,7 @@ async def test_an_edited_message_edits_its_answer_on_both_platforms(start: Calla
     assert len(both.discord.messages) == len(both.telegram.texts(BEN)) == 1
 
 
+@pytest.mark.slow
 async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_same(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:
@@ -233,6 +238,7 @@ async def test_who_types_on_and_on_is_offered_nothing_more_and_answered_all_the_
         assert "embeds" in await both.slash("about")
 
 
+@pytest.mark.slow
 async def test_who_floods_a_server_gets_two_lines_and_costs_the_others_nothing(start: Callable[[], Any]) -> None:
     both: Both
     async with start() as both:

@@ -151,6 +151,7 @@ def start(tmp_path: Path, bots: tuple[BotApi, BotApi], monkeypatch: pytest.Monke
     return started
 
 
+@pytest.mark.slow
 async def test_a_chat_of_two_bots_is_two_chats_and_each_is_told_once_by_its_own(start: Start) -> None:
     async with start() as here:
         first, alpha = here.first, here.alpha
@@ -176,6 +177,7 @@ async def test_a_chat_of_two_bots_is_two_chats_and_each_is_told_once_by_its_own(
     assert len(first.accepted) + len(alpha.accepted) == sent + 3, "a restart repeats nothing"
 
 
+@pytest.mark.slow
 async def test_a_person_is_the_same_one_to_both_bots(start: Start) -> None:
     async with start() as here:
         first, alpha = here.first, here.alpha
@@ -200,6 +202,7 @@ async def test_a_person_is_the_same_one_to_both_bots(start: Start) -> None:
         assert not [place for place in destinations.everyone(here.app.store) if place.chat == str(BEN)]
 
 
+@pytest.mark.slow
 async def test_what_befalls_a_chat_of_one_bot_is_nothing_to_the_other(start: Start) -> None:
     async with start() as here:
         first, alpha = here.first, here.alpha
@@ -220,6 +223,7 @@ async def test_what_befalls_a_chat_of_one_bot_is_nothing_to_the_other(start: Sta
         assert here.closed(BEN) == {"telegram@alpha"}, "of whom it is found out late whose chat it is"
 
 
+@pytest.mark.slow
 async def test_a_revoked_token_stops_its_bot_alone_and_another_one_tells_the_owner(start: Start) -> None:
     async with start() as here:
         first, alpha = here.first, here.alpha
@@ -248,6 +252,7 @@ async def test_a_revoked_token_stops_its_bot_alone_and_another_one_tells_the_own
     assert [sum("while one is revoked" in text for text in bot.texts(BEN)) for bot in (first, alpha)] == [1, 1]
 
 
+@pytest.mark.slow
 async def test_a_token_that_is_refused_at_the_start_ends_no_other_bot_and_begins_when_it_is_taken(
     start: Start, bots: tuple[BotApi, BotApi]
 ) -> None:
@@ -269,6 +274,7 @@ async def test_where_every_token_is_refused_the_start_ends(start: Start, bots: t
             pass
 
 
+@pytest.mark.slow
 async def test_the_first_owner_is_one_for_every_bot(start: Start) -> None:
     async with start(owned_by=AccessSection()) as here:
         assert here.app.access.code
@@ -280,6 +286,7 @@ async def test_the_first_owner_is_one_for_every_bot(start: Start) -> None:
         assert known.platform == "telegram@alpha", "where they have written"
 
 
+@pytest.mark.slow
 async def test_whoever_is_in_a_group_with_any_of_the_bots_is_let_in(start: Start, bots: tuple[BotApi, BotApi]) -> None:
     first, alpha = bots
     del first.chats[GROUP]
@@ -291,6 +298,7 @@ async def test_whoever_is_in_a_group_with_any_of_the_bots_is_let_in(start: Start
         assert "telegram:99" in await here.says(alpha, 99, "/tz")
 
 
+@pytest.mark.slow
 async def test_an_announcement_reaches_the_chats_of_three_bots_each_by_its_own(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

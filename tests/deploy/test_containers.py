@@ -53,6 +53,7 @@ def checked(*files: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_compose_files_are_what_compose_reads(tmp_path: Path) -> None:
     done = checked(*(DEPLOY / name for name in COMPOSE))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -110,6 +111,7 @@ class Health(Served):
         return [web.get("/healthz", answer)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "said", "code"),
     [

@@ -43,6 +43,7 @@ WHY_NOT = may_confine()
 needs_namespaces = [pytest.mark.slow, pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "it can")]
 
 
+@pytest.mark.slow
 @needs_analyze
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     text = UNIT.read_text(encoding="utf-8").replace("/opt/perpulse/bin/perpulse", "/bin/true")  # it has to be there

@@ -103,6 +103,7 @@ class DiscordWire(Served):
         self.permissions = ALL
         self.revoked = False
         self.resumable = True
+        self.heartbeat_ms = 40_000
         self.sessions: list[str] = []  # "identify", "resume", as they came
         self._nonces: dict[tuple[int, str], Shown] = {}
         self._disturbances: list[Disturbance] = []
@@ -361,7 +362,7 @@ class DiscordWire(Served):
             return web.Response(status=503)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        await socket.send_str(_dumps({"op": 10, "d": {"heartbeat_interval": 40_000}}))
+        await socket.send_str(_dumps({"op": 10, "d": {"heartbeat_interval": self.heartbeat_ms}}))
         async for frame in socket:
             if frame.type != WSMsgType.TEXT:
                 break

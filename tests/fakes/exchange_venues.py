@@ -782,8 +782,7 @@ def _kucoin(data: Any) -> Any:
 
 
 def _kucoin_contracts(q: Question) -> Any:
-    return _kucoin(
-        [
+    rows: list[dict[str, Any]] = [
             {
                 "symbol": contract.name, "rootSymbol": "USDT", "type": "FFWCSX", "firstOpenDate": 1585555200000,
                 "expireDate": None, "settleDate": None, "baseCurrency": contract.name.removesuffix("USDTM"),
@@ -795,8 +794,16 @@ def _kucoin_contracts(q: Question) -> Any:
                 "lastTradePrice": 1.0, "nextFundingRateTime": 5846496, "maxLeverage": 125, "isQuanto": False,
             }
             for contract in q.listed(KUCOIN)
-        ]
-    )  # fmt: skip
+    ]  # fmt: skip
+    every = [
+        row | {
+            "symbol": f"{row['baseCurrency']}M{number}", "type": "FFICSX", "expireDate": q.now + days * 24 * HOUR,
+            "quoteCurrency": "USD", "settleCurrency": row["baseCurrency"], "isInverse": True,
+            "markPrice": row["markPrice"] and str(float(row["markPrice"]) * 1.01),
+        }
+        for row in rows for number, days in enumerate((3, 80))
+    ]  # fmt: skip
+    return _kucoin([*rows, *every])
 
 
 def _kucoin_klines(q: Question) -> Any:

@@ -115,6 +115,7 @@ async def test_edits_only_what_changes_and_by_the_right_method(fake: BotApi) -> 
     assert "no text in the message" in no_text["description"]
 
 
+@pytest.mark.slow
 async def test_keeps_the_three_limits() -> None:
     now = 0.0
     async with BotApi(speed=10) as fake:  # a second of Telegram is 0.1 s here, a minute 6 s

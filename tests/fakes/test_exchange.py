@@ -6,9 +6,12 @@ import sys
 import urllib.request
 from datetime import UTC, datetime
 
+import pytest
+
 from tests.fakes.exchange import HOUR, Clock, FakeExchange
 
 
+@pytest.mark.slow
 def test_serves_a_subprocess_from_its_thread() -> None:
     with FakeExchange().in_thread() as exchange:
         asked = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"

@@ -300,7 +300,7 @@ async def refused(scale: Scale) -> Mapping[str, Counts]:
             await it.go(150 * MINUTE)
             asked = it.now.exchange.asked["bybit"] - asked
             it.now.exchange.faults.clear()
-            await it.go(2 * HOUR)
+            await it.go(3 * HOUR)  # it is asked each hour; the end of a second refusal within a day waits for one
             for platform, counts in it.count(r"Bybit refuses this server", r"Bybit answers again").items():
                 counts.hold(asked <= 3 * 2, f"{asked} questions")  # a list of markets is two that leave together
                 counts.noted.append(f"{fault}: {asked} requests in 2½ h")

@@ -34,9 +34,11 @@ HOUR = timedelta(hours=1)
         pytest.param(lambda n: {"memory_mb": 200.0 + 30 * min(n, SETTLED)}, "", id="it grows before it counts"),
         pytest.param(lambda n: {"memory_mb": 250.0 + n}, "memory rises by 1.00 MB a day", id="a leak"),
         pytest.param(lambda n: {"objects": 400_000 + 1_000 * n}, "objects grew", id="objects that stay"),
-        pytest.param(lambda n: {"tasks": 20 + n // 2}, "22 tasks became 35", id="tasks that never end"),
+        pytest.param(lambda n: {"tasks": 20 + n // 2}, "24 tasks became 33", id="tasks that never end"),
         pytest.param(lambda n: {"threads": 8 + n}, "threads became", id="threads"),
         pytest.param(lambda n: {"descriptors": 50 + n}, "descriptors became", id="files that stay open"),
+        pytest.param(lambda n: {"descriptors": 50 + n // 5}, "51 descriptors became 55", id="one file a week"),
+        pytest.param(lambda n: {"descriptors": 50 + (20 if n % 3 else 0)}, "", id="connections that come and go"),
         pytest.param(lambda n: {"files": 5 + n}, "files became", id="files that are never removed"),
         pytest.param(lambda n: {"database_mb": 4.0 + n}, "bytes a row became", id="room that is never used again"),
         pytest.param(lambda n: {"database_mb": 4.0 + n, "rows": 40_000 + 10_000 * n}, "", id="rows that are kept"),
@@ -77,6 +79,8 @@ def people_of(*shown: tuple[float, str], told: int = 0) -> People:
     return people
 
 
+DOUBTED = "1 message could not be delivered in time:\n1 November 02:00 CET: news 1 (notice) (may have arrived)"
+BESIDE = f"{DOUBTED.removesuffix(' (may have arrived)')}\n1 November 02:30 CET: ETH: funding is high (may have arrived)"
 FELL = "BTC: price down 12 % or more in 24 h.\n\nIt does not tell why."
 LATE = "A quiet day: BTC 90,000.\n\nDue 09:00, told 09:44. Since 1 November 09:00 CET."
 DIGEST = "A quiet day: BTC 90,000.\n\nSince 1 November 09:00 CET."
@@ -91,6 +95,8 @@ DIGEST = "A quiet day: BTC 90,000.\n\nSince 1 November 09:00 CET."
         pytest.param([(2, "news 1 (notice)"), (32, DIGEST)], 1, 0, 0, id="a fall that was never told"),
         pytest.param([(2, "news 1 (notice)"), (12, FELL)], 1, 0, 0, id="no digest"),
         pytest.param([(2, "news 1"), (3, "news 1"), (12, FELL), (32, DIGEST)], 0, 1, 0, id="a news twice"),
+        pytest.param([(2, "news 1"), (14, DOUBTED), (12, FELL), (32, DIGEST)], 0, 0, 0, id="twice, its line marked"),
+        pytest.param([(2, "news 1"), (14, BESIDE), (12, FELL), (32, DIGEST)], 0, 1, 0, id="twice, another one marked"),
         pytest.param([(2, "news 1"), (3, f"{MARK}\nnews 1"), (12, FELL), (32, DIGEST)], 0, 0, 0, id="twice, marked"),
         pytest.param([(2, "news 1"), (12, FELL), (13, FELL), (32, DIGEST)], 0, 1, 0, id="a fall twice"),
         pytest.param([(2, "news 1"), (12, FELL), (32, DIGEST), (33, DIGEST)], 0, 1, 0, id="a digest twice"),

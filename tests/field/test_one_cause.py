@@ -112,6 +112,23 @@ def test_what_comes_after_the_wait_is_a_message_of_its_own(store: Store) -> None
             ["OKX does not answer (bars and funding) since 20 November 12:02 UTC: OKX cannot be reached."],
             id="and one venue says what",
         ),
+        pytest.param(
+            [
+                AssetEvent("bybit", "SOL", "contradicts", NOW, name="mark_price", times=1.07, calm_hours=2.0),
+                AssetEvent("okx", "SOL", "contradicts", NOW, name="mark_price", times=10.0),
+            ],
+            [
+                (
+                    "Bybit is left out of SOL: its price of SOL is 7 % above that of the other venues. "
+                    "It comes and goes; that it is over is told once it has been well for 2 hours."
+                ),
+                (
+                    "OKX is left out of SOL: its price of SOL is 10 times that of the other venues. "
+                    "A unit or a contract has changed there."
+                ),
+            ],
+            id="what leaps, and what slipped",
+        ),
         pytest.param([gone("okx"), gone("okx")], [sentences([gone("okx")])[0]], id="twice is once"),
     ],
 )

@@ -1,7 +1,13 @@
-"""One story an event, and rarely: the falls of 2022 to 2026 in a few new messages each, a month in two at most."""
+"""One story an event, and rarely: the falls of 2022 to 2026 in a few new messages each, a month in two at most.
+
+`python -m tests.field.test_one_story` writes golden/winter.txt anew, the messages of the falls of 2025-26 as a chat
+gets them; read it aloud before it is committed.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,8 +15,11 @@ import pytest
 from bot.archive.importing import read_file
 from bot.archive.importing.tables import keep
 from bot.engine.replay import evaluations, notices
+from handlers.reply import Line
+from handlers.words.alerts import tell
 from signals.alerts.rule import rules
 from signals.alerts.setup import setups
+from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from tests.field.world import DATA, DAY, days_of, listener, recorded, settled, utc, with_data
@@ -20,11 +29,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.alerts.event import Event
-    from storage.engine.database import Store
 
 MOST_A_MONTH = 2.0
 MOST_AN_EVENT = 3
 BEGINS = frozenset({"fired", "resumed"})
+GOLDEN = Path(__file__).parent / "golden" / "winter.txt"
+FALLS = (("2025-10-10", "2025-10-14"), ("2025-11-18", "2025-11-24"), ("2026-01-31", "2026-02-08"))
 MOOD = "sentiment/alternative-me-fear-greed.json"
 
 
@@ -46,8 +56,20 @@ def told_by_years(store: Store) -> list[Event]:
 
 
 def new_messages(told: Sequence[Event]) -> set[tuple[str, datetime]]:
-    """Return what comes as a message of its own: what begins of one asset at one close is one."""
-    return {(event.asset, event.at) for event in told if event.kind in BEGINS}
+    """Return what comes as a message of its own: what begins of one asset at one close is one.
+
+    Not a setup that begins while one of its alarms is told: it goes on in that message.
+    """
+    return {(event.asset, event.at) for event in told if event.kind in BEGINS and not event.takes_in}
+
+
+def as_written(told: Sequence[Event]) -> str:
+    """Return the messages of the falls of the winter, one below the other."""
+    parts = []
+    for event in (event for first, last in FALLS for event in told if utc(first) <= event.at <= utc(last)):
+        lines = [block.text for block in tell(event).blocks if isinstance(block, Line)]
+        parts.append("\n".join((f"# {event.at:%Y-%m-%d %H:%M} {event.kind} {event.rank}", *lines)))
+    return "\n\n".join(parts) + "\n"
 
 
 def between(told: Sequence[Event], first: str, last: str) -> list[Event]:
@@ -60,6 +82,7 @@ def test_a_winter_with_open_interest_is_told_in_two_messages_a_month(store: Stor
     told = told_by_winter(store)
     assert len(new_messages(told)) / 13.5 < MOST_A_MONTH
     assert sum(event.kind != "resolved" for event in told) / 13.5 < 2.5, "with each that got worse"
+    assert as_written(told) == GOLDEN.read_text(encoding="utf-8"), "as it was read, word for word"
     for first, last in (
         ("2025-10-10", "2025-10-14"),
         ("2025-11-20", "2025-11-24"),
@@ -109,3 +132,8 @@ def test_what_is_told_to_all_waits_for_no_name() -> None:
         "squeeze_fuel",
         "squeeze_fuel_longs",
     }
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        GOLDEN.write_text(as_written(told_by_winter(Store(Path(folder) / "winter.db"))), encoding="utf-8")

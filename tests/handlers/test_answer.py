@@ -79,6 +79,7 @@ async def test_a_member_of_a_group_cannot_change_it(empty: Any, line: str) -> No
     assert not empty.store.exists
 
 
+@pytest.mark.slow
 async def test_a_member_of_a_group_may_ask(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     here.asker = MEMBER
@@ -151,6 +152,7 @@ async def never() -> bool:
     raise AssertionError("nobody sets it")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", commands())
 async def test_every_command_answers_while_the_venues_hang(desk: Callable[..., Any], name: str) -> None:
     """Whoever is asked never answers: a command that waited for it would wait here for ever."""
@@ -168,6 +170,7 @@ async def test_every_command_answers_while_the_venues_hang(desk: Callable[..., A
     assert ("Asking Binance and Bybit …" in plain_text(given.blocks)) == bool(begun)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ASKED)
 async def test_who_is_asked_stands_under_the_stamp(desk: Callable[..., Any], line: str) -> None:
     here = desk("bundled", "2026-01-16").later(timedelta(days=3))
@@ -328,6 +331,7 @@ def test_an_empty_store_says_where_data_comes_from(empty: Any, line: str) -> Non
     assert not empty.store.exists, "asking writes nothing"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [line for line in ASKED if line != "/fng"])
 def test_what_is_old_says_so_at_once(desk: Callable[..., Any], line: str) -> None:
     here = desk("bundled", "2026-01-16").later(timedelta(days=235))
@@ -349,6 +353,7 @@ def test_a_command_introduces_itself(command: Any) -> None:
 NOT_BUNDLED = {"liqs", "basis", "depth", "stables", "options"}
 
 
+@pytest.mark.slow
 def test_examples_are_answered(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     for command in commands().values():

@@ -259,6 +259,7 @@ def test_what_nobody_sees_before_the_slash_is_nothing(mark: str) -> None:
     assert (meant.line, meant.spoken) == ("/oi btc", False)
 
 
+@pytest.mark.slow
 def test_an_answer_says_how_it_was_read(store: Store) -> None:
     room = Room(store)
     room.mark(95_000)
@@ -290,6 +291,7 @@ WORDS = sorted({word for said in (*SAID, *OFFERED) for word in said.split()})
 ODD = ("é", "🐋", "0x1", "-5", "'", "//", "1e9")
 
 
+@pytest.mark.slow
 @examples(300)
 @given(st.one_of(st.text(max_size=500), st.lists(st.sampled_from((*WORDS, *ODD)), max_size=60).map(" ".join)))
 def test_whatever_is_said_is_read_or_refused(text: str) -> None:

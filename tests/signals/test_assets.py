@@ -313,6 +313,7 @@ def _listed() -> Iterator[tuple[str, str | None, str | None]]:
         yield from ((row["instId"], row["instId"].split("-")[0], None) for row in _answer(f"okx/{name}")["data"])
 
 
+@pytest.mark.slow
 def test_every_recorded_symbol_is_read_as_its_venue_means_it_or_refused() -> None:
     if not RECORDED.is_dir():
         pytest.skip(f"the recordings are not beside this checkout ({RECORDED})")

@@ -170,6 +170,7 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
     return Panel(step, at, ("BTC", "ETH"), values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("metric", "step"), EVERY_STEP)
 @examples(3)
 @given(data=st.data())

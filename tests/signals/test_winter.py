@@ -206,6 +206,7 @@ def test_single_settlements_of_funding_are_no_crowd() -> None:
     assert told("funding_stretch", hours(1)) == []
 
 
+@pytest.mark.slow
 def test_resting_funding_is_not_stretched_although_nothing_was_higher() -> None:
     rates = computed("funding_stretch", hours(8))
     at_rest = rates[np.isclose(rates["rate"], 0.0001)].dropna()

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest) -> str:
-    """The kind of database: a test that asks for it, or for a store, runs once on each."""
+    """The kind of database: a test that asks for it, or for a store, runs once on each.
+
+    A quick run asks the file alone: it would start a server in each of its workers.
+    """
     if request.param == "postgres" and postgres.databases() is None:
         pytest.skip(postgres.MISSING)
     return request.param

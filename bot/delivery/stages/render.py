@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers.words.message import together
 from handlers.words.notices import late_together, message_of, sources_together, with_mute
+from signals.alerts.condition import RANKS
 from signals.alerts.event import LATE, SOURCE
+from signals.alerts.setup import setups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,11 +45,27 @@ class Renderer:
 def _rendered(
     notices: Sequence[Notice], answered: Sequence[int], zone: str
 ) -> tuple[tuple[Block, ...], tuple[str, ...]]:
+    said_of = _without_legs(notices)
     messages = {notice.number: message_of(notice.payload, zone) for notice in notices}
     for event, joined in ((SOURCE, sources_together), (LATE, late_together)):
         payloads = [notice.payload for notice in notices if notice.payload.get("event") == event]
         if len(payloads) == len(messages) > 1:
             return joined(payloads, zone).blocks, ()
     replies = (messages[number].reply for number in answered)
-    said = together(tuple(messages.values()))
-    return with_mute(said, notices).blocks, tuple(reply for reply in replies if reply)
+    said = together(tuple(messages[notice.number] for notice in said_of))
+    return with_mute(said, said_of).blocks, tuple(reply for reply in replies if reply)
+
+
+def _without_legs(notices: Sequence[Notice]) -> list[Notice]:
+    """Leave out the alarms that an open setup of the message tells as its legs; one more urgent stays beside it."""
+    open_setups = [notice for notice in notices if notice.kind != "resolved" and notice.rule in setups()]
+    return [
+        notice
+        for notice in notices
+        if not any(
+            notice.rule in setups()[one.rule or ""].alarms
+            and notice.asset == one.asset
+            and (notice.kind == "resolved" or RANKS.index(one.rank) >= RANKS.index(notice.rank))
+            for one in open_setups
+        )
+    ]

@@ -17,7 +17,7 @@ from signals.alerts.rule import OWN, rule_of, rules
 from signals.evidence import horizon_of
 from signals.inputs import MARKET
 from signals.metric import metrics
-from signals.units import DAY, floor
+from signals.units import DAY, floor, to_ms
 from storage.alerts import record
 from storage.engine.database import StoreError
 from storage.queries.evidence import past as evidence
@@ -115,7 +115,8 @@ def freeze(work: Work, event: Event, episode: int, price: Newest | None, now: da
 def replayed(store: Store, events: Sequence[Event], end: datetime, *, start: datetime) -> list[Event]:
     """Return the events of a replay after `start` as they would have been told: each with what was known then.
 
-    events: in the order of time. The record is that of a bot that began to run with the first of them.
+    events: in the order of time. The record is that of a bot that began to run with the first of them, or with the
+    first price: what fired before, of which nobody can say what followed, is no part of it.
     """
     past = store.beside(PastFires)
     fired: dict[Key, list[datetime]] = {}
@@ -132,6 +133,8 @@ def replayed(store: Store, events: Sequence[Event], end: datetime, *, start: dat
 def _replayed(store: Store, past: PastFires, event: Event, before: Sequence[datetime], end: datetime) -> Event:
     past.of(event.rule, event.asset, end)  # once for the whole replay
     closes, days = past.closes(priced(event.asset), end)[0], _horizon(event.rule)
+    first = closes.first
+    before = [at for at in before if first is not None and to_ms(at) >= first]
     words = past_words(len(before), days, outcomes(before, closes.until(event.at), days))
     return replace(event, evidence=odds_of(store, event), record=words.to_json())
 

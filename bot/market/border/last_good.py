@@ -82,8 +82,11 @@ def learn(
     """Remember figures that were found usual."""
     if name in FREE:
         return
+    funding = name == FUNDING
     for asset, at, value in zip(assets, times, values, strict=True):
         known = known_of[asset]
-        if name == FUNDING:
+        if funding:
             value = max(abs(value), known.peak(at))  # noqa: PLW2901 - what is measured against is the highest of late
-        known.before, known.good, known.at = known.good, float(value), max(at, known.at)
+        known.before, known.good = known.good, float(value)
+        if at > known.at:  # noqa: PLR1730 - a call for each of thousands of figures
+            known.at = at

@@ -73,14 +73,17 @@ class Overlap:
             if name not in COMPARED and name != FUNDING:
                 continue
             newest, firsts_of = self._newest[snapshot.venue, name], self._first[snapshot.venue, name]
+            hour = then = -1
             for asset, at, value in zip(snapshot.assets, snapshot.times, column, strict=True):
                 if now - at > _FRESH_MS or value != value:  # noqa: PLR0124 - the plain test for NaN
                     continue
+                if at != then:  # often one time for all of them
+                    then, hour = at, at // HOUR_MS
                 newest[asset] = figure = (at, float(value))
                 firsts = firsts_of.get(asset)
                 if firsts is None:
                     firsts_of[asset] = deque([figure], maxlen=_HOURS)
-                elif firsts[-1][0] // HOUR_MS < at // HOUR_MS:
+                elif firsts[-1][0] // HOUR_MS < hour:
                     firsts.append(figure)
 
     def apart(self, points: Points) -> dict[str, Apart]:

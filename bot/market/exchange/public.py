@@ -60,14 +60,15 @@ class PublicEndpoints:
         self._endpoints[method] = found
         return found
 
-    def _sign(self, method: str, *params: tuple[str, Any]) -> tuple[yarl.URL, Mapping[str, str]]:
+    def _sign(self, method: str, *params: tuple[str, Any]) -> tuple[str, yarl.URL, Mapping[str, str]]:
         """Have ccxt write an address and headers. A question for the present is the same in each round."""
         endpoint = self._endpoints[method]
         signed = self._exchange.sign(endpoint.path, endpoint.api, endpoint.verb, dict(params))
-        return yarl.URL(signed["url"], encoded=True), self._exchange.prepare_request_headers(signed["headers"])
+        said, headers = signed["url"], self._exchange.prepare_request_headers(signed["headers"])
+        return said, yarl.URL(said, encoded=True), headers
 
-    async def _get(self, url: yarl.URL, headers: Mapping[str, str]) -> tuple[Any, Mapping[str, str]]:
-        """Ask, and have the answer judged as ccxt would."""
+    async def _get(self, said: str, url: yarl.URL, headers: Mapping[str, str]) -> tuple[Any, Mapping[str, str]]:
+        """Ask, and have the answer judged as ccxt would. said: the address as ccxt wrote it."""
         exchange = self._exchange
         if exchange.session is None:
             exchange.open(True)  # noqa: FBT003 -- ccxt's own signature: lazily, so not after it was closed
@@ -81,9 +82,9 @@ class PublicEndpoints:
         except aiohttp.ClientError as error:
             raise _refused(exchange.id) from error
         answer, status = exchange.parse_json(text), response.status
-        self._guard.judged(status, response.reason, str(url), "GET", response.headers, text, answer, headers, None)
+        self._guard.judged(status, response.reason, said, "GET", response.headers, text, answer, headers, None)
         if status != 200:
-            exchange.handle_http_status_code(status, response.reason, str(url), "GET", text)
+            exchange.handle_http_status_code(status, response.reason, said, "GET", text)
         return answer, response.headers
 
 

@@ -83,13 +83,18 @@ class Stream:
         proxy: str | None = None,
         wrap: Wrap | None = None,
     ) -> None:
+        self._talk, self._clock, self._wait, self._look_s = talk, clock, wait, look_s
+        self._chance = chance
         self.breaker = Breaker(clock.monotonic, chance)
         self.newest: datetime | None = None
         self.opened = self.unreadable = 0
-        self._talk, self._clock, self._wait, self._look_s = talk, clock, wait, look_s
         self._timeout_s, self._proxy, self._wrap = timeout_s, proxy, wrap
         self._limit = max(2 * talk.gap, LEAST_SILENCE)
         self._log = structlog.get_logger("streams")
+
+    def forget(self) -> None:
+        """Know nothing of how it stood when it was open before: another process may have had it since."""
+        self.breaker = Breaker(self._clock.monotonic, self._chance)
 
     async def run(self) -> None:
         """Keep the stream open until cancelled; nothing that the other side does ends it."""

@@ -9,7 +9,7 @@ import asyncio
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import structlog
 
@@ -23,6 +23,7 @@ from signals.units import DAY, HOUR, to_ms
 from storage.engine.database import StoreError
 from storage.market import liquidations, points
 from storage.market.points import Points
+from storage.sources import source_state
 from storage.sources.source_events import SourceEvent
 from storage.sources.source_state import SourceHealth
 
@@ -134,6 +135,11 @@ class LiquidationStreams:
         if tasks:
             await self._keep()
 
+    @property
+    def heard(self) -> bool:
+        """Tell whether this process is the one that hears them: of what another one hears nothing is known here."""
+        return bool(self._tasks)
+
     async def collect(self, now: datetime) -> list[Points]:
         """Return the hours that have been closed whole, as bars. An hour that was not heard whole is not among them."""
         closed = [line.talk.bars.close(to_ms(now)) for line in self._lines]
@@ -197,9 +203,13 @@ class LiquidationStreams:
             self._log.error(str(error))
 
     def _restore(self) -> None:
+        """Take up what another run, or another process, has heard and told: an end of trouble that it told is news."""
         kept = liquidations.load(self._store, since=self._clock.now() - liquidations.RECENT)
+        told = source_state.told(self._store)
         for line in self._lines:
             line.talk.bars.restore(hour for hour in kept if hour.venue == line.talk.dialect.venue)
+            line.stream.forget()
+            line.told = cast("State", told.get(_name(line.talk.venue), "ok"))
 
 
 class _Listed:
@@ -244,7 +254,7 @@ def _health(talk: LiquidationTalk, stream: Stream, now: datetime) -> SourceHealt
     breaker = stream.breaker
     rejected = f"Last rejected: {talk.last_rejected}." if talk.last_rejected else None
     return SourceHealth(
-        source=f"{talk.venue} liquidations",
+        source=_name(talk.venue),
         topic=TOPIC,
         state=breaker.state,
         since=breaker.since or now,
@@ -260,10 +270,15 @@ def _change(line: _VenueLine, now: datetime) -> SourceEvent | None:
     breaker = line.stream.breaker
     state: State = line.told
     if breaker.state == "ok":
-        state = "ok"
+        state = line.told if breaker.since is None else "ok"  # nothing is known before it has opened
     elif breaker.state == "blocked" or breaker.failures >= TOLD_AFTER:
         state = breaker.state
     if state == line.told:
         return None
     line.told = state
-    return SourceEvent(f"{line.talk.dialect.venue} liquidations", (TOPIC,), state, breaker.reason, breaker.since or now)
+    return SourceEvent(_name(line.talk.venue), (TOPIC,), state, breaker.reason, breaker.since or now)
+
+
+def _name(venue: str) -> str:
+    """Return the name under which a venue's stream is known as a source."""
+    return f"{venue} liquidations"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.dated import Dated, dated
 from bot.market.exchange.recipe import (
     LONGEST_INTERVAL,
     OPEN,
@@ -29,7 +30,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, OUR_TIME, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, OUR_TIME, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _BARS: Final = 200
 _STATS: Final = 200
+_DATED: Final = "FFICSX"  # the type of a contract; a perpetual that is delisted has an expiry as well
 _NANOSECONDS: Final = 1_000_000  # in a millisecond
 
 
@@ -144,6 +146,21 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     return [depth(contract, at, pairs(found["bids"]), pairs(found["asks"]))]
 
 
+async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the dated future that is nearest to a quarter away (XBTMZ26, settled in coins), from the list of contracts.
+
+    NotOffered for a coin that has none, as all but bitcoin.
+    """
+    rows = await _listed(ask_raw)
+    coin = row_of(rows, contract)["baseCurrency"]
+    every = (
+        Dated(int(number(row["expireDate"])), number(row["markPrice"]), number(row["indexPrice"]))
+        for row in rows.values()
+        if row["type"] == _DATED and row["baseCurrency"] == coin and row["status"] == "Open"
+    )
+    return [dated(contract, to_ms(ask.now), every)]
+
+
 async def _listed(ask_raw: Raw) -> Mapping[str, Any]:
     found: Mapping[str, Any] = await ask_raw("futuresPublicGetContractsActive", {}, shared=True, digest=_BY_SYMBOL)
     return found
@@ -165,6 +182,7 @@ RECIPE: Final = VenueRecipe(
         "open_interest": Offer(open_interest_hours, MINUTE, OUR_TIME, PresentOfAll(OPEN, open_interest_now)),
         "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
         "depth": Offer(book, BOOK_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY, OUR_TIME),
     },
     tiers=BySymbol(
         "KuCoin /api/v1/contracts/risk-limit",

@@ -358,6 +358,31 @@ class _Client(Client):
             enable_debug_events=False,
         )
         self._place = place
+        self._gateway: aiohttp.ClientWebSocketResponse | None = None
+        self._open_gateway, self.http.ws_connect = self.http.ws_connect, self._connected  # type: ignore[method-assign]
+
+    async def close(self) -> None:
+        """Close every connection, one that broke off too."""
+        try:
+            await super().close()
+        finally:
+            self._let_go()
+
+    async def _connected(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
+        """Connect to the gateway, and let go of the connection that was before."""
+        self._let_go()
+        self._gateway = await self._open_gateway(url, compress=compress)
+        return self._gateway
+
+    def _let_go(self) -> None:
+        """Release a connection to the gateway that is over.
+
+        One that broke off, or on which nobody said hello, the libraries only forget: it is held until it is collected
+        as garbage, and then named in the log as an error.
+        """
+        if self._gateway is not None:
+            self._gateway._response.close()  # noqa: SLF001 - close() does nothing where it is called closed
+            self._gateway = None
 
     async def _asked(self, _: object, __: object, asked: aiohttp.TraceRequestEndParams) -> None:
         """Say in the debug log what was asked: the address without its tokens; and note a pause of the whole bot.

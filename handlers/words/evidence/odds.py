@@ -25,20 +25,23 @@ def line(rate: BaseRate, horizon: int) -> str:
     return odds_line(rate.odds[horizon])
 
 
-def odds_line(odds: Odds) -> str:
-    """Say the same of odds: how many cases, what followed, what any day has, and what that makes of it."""
-    said = [cases(odds), verdict(odds)] if odds.cases else [cases(odds)]
+def odds_line(odds: Odds, price_of: str = "") -> str:
+    """Say the same of odds: how many cases, what followed, what any day has, and what that makes of it.
+
+    price_of: the asset whose price followed, where the sentence above it names none.
+    """
+    said = [cases(odds, price_of), verdict(odds)] if odds.cases else [cases(odds)]
     return f"Before{_where(odds)}: {' '.join([*said, *_lacking(odds)])}"
 
 
-def cases(odds: Odds) -> str:
+def cases(odds: Odds, price_of: str = "") -> str:
     """Say the figures: as many as the cases bear."""
     since = f" since {odds.since:%b %Y}" if odds.since else ""
     if not odds.cases:
         return f"no case{since}."
     if odds.n < TOO_FEW:
         return f"{wording.count(odds.cases, 'case')}{since}."
-    return f"{wording.count(odds.n, 'case')}; {later(odds.days)} {_figures(odds)}."
+    return f"{wording.count(odds.n, 'case')}; {_of(price_of)}{later(odds.days)} {_figures(odds)}."
 
 
 def horizon_line(odds: Odds) -> str:
@@ -71,18 +74,23 @@ def verdict(odds: Odds) -> str:
             return f"{few}, but up less often than on any other day." if few else "Up less often than on any other day."
 
 
-def record_line(past: PastWords) -> str:
+def record_line(past: PastWords, price_of: str = "") -> str:
     """Say what the rule has said before and what became of it: told in advance, so it is no part of the odds."""
+    after = f"{_of(price_of)}{later(past.days)}"
     if not past.fired:
         return "This rule: first time fired."
     fired = "once" if past.fired == 1 else f"{past.fired} times"
     if not past.judged:
         return f"This rule: fired {fired} before, not judged yet."
     if past.judged > len(past.changes):
-        return f"This rule: fired {fired}, up {later(past.days)} in {past.up} of {past.judged}."
+        return f"This rule: fired {fired}, {_of(price_of)}up {later(past.days)} in {past.up} of {past.judged}."
     open_ = past.fired - past.judged
     rest = f"; {open_} not judged yet" if open_ else ""
-    return f"This rule: fired {fired}, {later(past.days)} {changes(past.changes)}{rest}."
+    return f"This rule: fired {fired}, {after} {changes(past.changes)}{rest}."
+
+
+def _of(price_of: str) -> str:
+    return f"{price_of} " if price_of else ""
 
 
 def changes(every: Sequence[float]) -> str:

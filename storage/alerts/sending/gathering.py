@@ -36,10 +36,21 @@ def due_beside(work: Work, firsts: Collection[Row], due: Mapping[str, int]) -> d
     return _by_destination(found)
 
 
-def told_beside(work: Work, firsts: Iterable[Row]) -> dict[int, list[Row]]:
-    """Return, by destination, the notices that the message says already in which a row is told, where there is one."""
-    messages = [(row["destination"], row["message"]) for row in firsts if row["message"] is not None]
+def told_beside(work: Work, messages: Collection[tuple[int, str]]) -> dict[int, list[Row]]:
+    """Return, by destination, the notices that its message says already. messages: each with its destination."""
     return _by_destination(work.rows(SQL.told_beside, messages=json.dumps(messages))) if messages else {}
+
+
+def taken_in(work: Work, rows: Iterable[tuple[Row, Collection[int]]]) -> dict[int, str]:
+    """Return, by row, the message in which it goes on: the newest one that tells of an episode that it takes in there.
+
+    rows: each with the episodes that it takes in. A row that has a message of its own, or takes in what was never told
+    there, is not among them.
+    """
+    asked = [
+        (row["id"], row["destination"], episode) for row, inside in rows if row["message"] is None for episode in inside
+    ]
+    return {row["id"]: row["message"] for row in work.rows(SQL.taken_in, asked=json.dumps(asked))} if asked else {}
 
 
 def _by_destination(rows: Iterable[Row]) -> dict[int, list[Row]]:

@@ -98,6 +98,7 @@ def lines(file: Path) -> list[str]:
 # --- out and in -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @PACKED
 def test_what_goes_out_comes_in_again(here: Path, store: Store, export: Export, kind: str) -> None:
     points.write(store, [bars(close=range(1, 49), volume_usd=range(48)), levels(funding_rate=[1 / 300] * 10)])
@@ -166,6 +167,7 @@ def anything(draw: st.DrawFn) -> list[Points]:
     return found
 
 
+@pytest.mark.slow
 @given(anything())
 @examples(40)
 def test_any_table_comes_back_the_same(batches: list[Points]) -> None:

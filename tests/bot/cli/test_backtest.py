@@ -23,6 +23,7 @@ def winter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_prints_one_object_an_asset(winter: Path, capsys: pytest.CaptureFixture[str]) -> None:
     backtest("price down 5% in 24h", None, None, None, winter, as_json=True)
     (line,) = capsys.readouterr().out.splitlines()
@@ -34,6 +35,7 @@ def test_it_prints_one_object_an_asset(winter: Path, capsys: pytest.CaptureFixtu
     assert set(found["cases"][0]["changes"]) == {"1d", "7d", "30d"}
 
 
+@pytest.mark.slow
 def test_a_first_day_leaves_earlier_cases_out(winter: Path, capsys: pytest.CaptureFixture[str]) -> None:
     backtest("btc price down 5% in 24h", "2026-01-01", None, None, winter, as_json=True)
     found = json.loads(capsys.readouterr().out)

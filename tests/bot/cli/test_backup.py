@@ -31,6 +31,7 @@ def filled(perpulse: Perpulse, tmp_path: Path) -> Path:
     return tmp_path / "data" / "perpulse.db"
 
 
+@pytest.mark.slow
 def test_a_backup_is_made_and_put_back(perpulse: Perpulse, filled: Path, tmp_path: Path) -> None:
     ended = perpulse("backup", "one.db.gz")
     assert ended.code == 0
@@ -68,6 +69,7 @@ def test_what_goes_wrong_is_one_line(perpulse: Perpulse, filled: Path, args: tup
     assert says in perpulse(*args).refusal
 
 
+@pytest.mark.slow
 def test_a_database_in_use_is_not_replaced(perpulse: Perpulse, filled: Path) -> None:
     assert perpulse("backup", "one.db.gz").code == 0
     store = Store(filled)

@@ -56,7 +56,10 @@ def test_the_demo_sends_one_message_an_episode_edits_it_and_closes_it(demo: subp
     replies = [(title.removeprefix("reply to "), text) for title, text in parts(demo.stdout) if "reply to" in title]
     closed = [message for message, _ in replies]
     assert sent == [f"message {n}" for n in range(1, len(sent) + 1)]
-    assert 8 <= len(sent) <= 20  # a winter, and no hail
+    assert 5 <= len(sent) <= 15  # a winter, and no hail
+    story = "BTC: futures positions have been cut, in coins as well as in dollars."
+    told = [title for title, text in parts(demo.stdout) if text.startswith(story)]
+    assert told[:2] == ["message 2, edited", "reply to message 2"], "a story goes on in the message of its alarm"
     assert len(set(replies)) == len(replies), "an episode is closed once"
     for message in closed:
         assert titles.index(message) < titles.index(f"{message}, edited") < titles.index(f"reply to {message}")

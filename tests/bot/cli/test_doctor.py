@@ -125,6 +125,7 @@ MENDED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("befall", "check", "said", "todo"), MENDED)
 def test_what_is_wrong_is_found_and_nothing_else(
     house: House,
@@ -151,6 +152,7 @@ def test_all_is_well(house: House) -> None:
     assert found["chats"].state == "open"
 
 
+@pytest.mark.slow
 def test_each_bot_has_its_own_line(house: House, perpulse: Perpulse) -> None:
     with BotApi(SECOND, username="alpha_bot").in_thread() as alpha:
         assert isinstance(alpha, BotApi)
@@ -168,6 +170,7 @@ def test_each_bot_has_its_own_line(house: House, perpulse: Perpulse) -> None:
         assert "MARKER" not in perpulse("doctor", "--config", str(house.config)).out
 
 
+@pytest.mark.slow
 def test_chats_of_a_bot_that_is_not_set_any_more_are_told_of(house: House) -> None:
     store = Store(house.database)
     for bot in ("telegram", "telegram@old", "telegram@old", "discord", "terminal"):
@@ -188,6 +191,7 @@ def test_chats_of_a_bot_that_is_not_set_any_more_are_told_of(house: House) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:
     async def drawn(_: object) -> Examined:
         return machine.Examined("pictures", "good", "pictures are drawn")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.bot.commandline import Perpulse
 
+pytestmark = pytest.mark.slow  # a server has to be started
+
 SECRET = "s3cret"
 
 

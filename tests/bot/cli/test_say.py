@@ -92,6 +92,7 @@ def test_an_error_as_json_is_an_object_too(perpulse: Perpulse) -> None:
     assert strict(ended.out) == {"command": "/nonsense", "error": ended.err.strip()}
 
 
+@pytest.mark.slow
 def test_what_is_not_known_is_null_in_json(perpulse: Perpulse, tmp_path: Path, offline: Path) -> None:
     # Two closes: a price there is, and nothing that needs a window.
     assert perpulse("import", written(tmp_path, HEADER + GOOD)).code == 0
@@ -120,6 +121,7 @@ def test_say_needs_no_network_for_a_calculator(tmp_path: Path) -> None:
     assert "91,566.27" in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_dead_network_leaves_the_stored_figures_with_their_age(
     perpulse: Perpulse, tmp_path: Path, offline: Path
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_dead_network_leaves_the_stored_figures_with_their_age(
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.slow
 def test_an_exchange_that_was_just_down_is_not_asked_again(perpulse: Perpulse, tmp_path: Path) -> None:
     with FakeExchange().in_thread() as exchange:
         write_config(tmp_path, exchange=exchange.base_url, fear_greed=exchange.base_url)

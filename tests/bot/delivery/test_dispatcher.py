@@ -117,6 +117,7 @@ async def test_what_goes_to_many_is_made_in_parts_before_anything_is_claimed(
 # -- one error, one action --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "state", "attempts", "again_after"),
     [
@@ -161,6 +162,7 @@ async def test_what_becomes_of_a_row(
     assert bench.states() == ["sent"]
 
 
+@pytest.mark.slow
 async def test_a_repeat_is_marked_and_carries_the_same_nonce(bench: Bench) -> None:
     bench.place()
     bench.tell()
@@ -188,6 +190,7 @@ async def test_refused_markup_is_sent_plain_once_and_then_given_up(bench: Bench)
     assert bench.rows() == [("dead", 1, "can't parse")]
 
 
+@pytest.mark.slow
 async def test_what_is_refused_for_a_day_is_told_as_late_and_never_lost(bench: Bench) -> None:
     bench.place()
     bench.tell(life=6 * HOUR)
@@ -250,6 +253,7 @@ async def test_a_refused_token_stops_everything_and_keeps_everything(bench: Benc
 # -- pauses and pace --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_pause_of_one_chat_is_not_one_of_the_others(bench: Bench) -> None:
     slow = bench.place("11")
     for n in range(5):
@@ -266,6 +270,7 @@ async def test_a_pause_of_one_chat_is_not_one_of_the_others(bench: Bench) -> Non
     assert slow
 
 
+@pytest.mark.slow
 async def test_a_pause_survives_a_restart(bench: Bench) -> None:
     bench.place()
     bench.tell()
@@ -339,6 +344,7 @@ async def test_the_pace(bench: Bench, kind: str, chats_: int, messages: int, win
         assert sum(first <= moment < first + window - 1e-9 for moment in at) <= most
 
 
+@pytest.mark.slow
 async def test_a_terminal_prints_all_at_once(bench: Bench) -> None:
     inf = float("inf")
     screen = FakeChannel(Limits(10**6, 10**6, inf, inf, inf), "terminal")
@@ -351,6 +357,7 @@ async def test_a_terminal_prints_all_at_once(bench: Bench) -> None:
     assert [sent.text for sent in screen.said] == [str(n) for n in range(20)]
 
 
+@pytest.mark.slow
 async def test_the_most_urgent_leaves_first_even_when_it_came_last(bench: Bench) -> None:
     for n in range(60):
         bench.place(str(n))
@@ -372,6 +379,7 @@ async def test_the_most_urgent_leaves_first_even_when_it_came_last(bench: Bench)
 # -- a platform that is down ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_platform_that_is_down_is_probed_and_not_stormed(bench: Bench) -> None:
     for n in range(50):
         bench.place(str(n))
@@ -387,6 +395,7 @@ async def test_a_platform_that_is_down_is_probed_and_not_stormed(bench: Bench) -
     assert not [sent for sent in bench.channel.said if sent.message.maybe_repeat]
 
 
+@pytest.mark.slow
 async def test_answers_lost_again_and_again_are_a_platform_that_is_down(bench: Bench) -> None:
     for n in range(50):
         bench.place(str(n))

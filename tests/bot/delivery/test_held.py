@@ -62,6 +62,7 @@ def assert_all_ended(desk: Desk) -> None:
         assert (reason is None) == (state == "sent")
 
 
+@pytest.mark.slow
 async def test_a_quiet_night_is_one_message_in_the_morning(desk: Desk) -> None:
     desk.switch(NIGHT)
     desk.happens("price_drawdown")
@@ -102,6 +103,7 @@ async def test_a_quiet_night_is_one_message_in_the_morning(desk: Desk) -> None:
     assert_all_ended(desk)
 
 
+@pytest.mark.slow
 async def test_one_that_waited_alone_is_told_in_full(desk: Desk) -> None:
     desk.switch(NIGHT)
     desk.clock.forward(3600)
@@ -115,6 +117,7 @@ async def test_one_that_waited_alone_is_told_in_full(desk: Desk) -> None:
     assert desk.channel.said[1].edited == "m1"
 
 
+@pytest.mark.slow
 async def test_strict_hours_hold_what_is_critical_as_well(desk: Desk) -> None:
     desk.switch(Switch("quiet", value="23:00-07:00 strict"))
     desk.clock.forward(3600)
@@ -127,6 +130,7 @@ async def test_strict_hours_hold_what_is_critical_as_well(desk: Desk) -> None:
     assert said.text.splitlines()[2] == "– BTC: positions are being closed faster than usual."
 
 
+@pytest.mark.slow
 async def test_a_night_with_more_than_a_message_holds_says_how_many_more(desk: Desk) -> None:
     desk.switch(NIGHT)
     desk.clock.forward(3600)
@@ -189,6 +193,7 @@ async def test_an_edit_that_waited_is_made_however_late_and_told_once(desk: Desk
     assert_all_ended(desk)
 
 
+@pytest.mark.slow
 async def test_who_comes_back_in_the_next_night_waits_for_its_morning(desk: Desk) -> None:
     desk.switch(NIGHT)
     desk.clock.forward(3600)
@@ -206,6 +211,7 @@ async def test_who_comes_back_in_the_next_night_waits_for_its_morning(desk: Desk
     assert_all_ended(desk)
 
 
+@pytest.mark.slow
 async def test_what_is_muted_before_the_morning_is_not_in_its_message(desk: Desk) -> None:
     desk.switch(NIGHT)
     desk.clock.forward(3600)
@@ -222,6 +228,7 @@ async def test_what_is_muted_before_the_morning_is_not_in_its_message(desk: Desk
     assert_all_ended(desk)
 
 
+@pytest.mark.slow
 async def test_a_digest_that_comes_soon_may_tell_of_it(desk: Desk) -> None:
     desk.switch(NIGHT)
     digest = SEVEN + 20 * MINUTE
@@ -250,6 +257,7 @@ async def test_a_digest_that_comes_soon_may_tell_of_it(desk: Desk) -> None:
     assert_all_ended(desk)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("zone", "day"),
     [
@@ -292,6 +300,7 @@ async def hear(desk: Desk, count: int, rank: str = "notice") -> None:
         desk.clock.forward(58)
 
 
+@pytest.mark.slow
 async def test_what_is_beyond_a_days_budget_is_one_line_at_midnight(busy: Desk) -> None:
     await hear(busy, BUDGET + 5)
     assert len(busy.channel.said) == BUDGET
@@ -314,6 +323,7 @@ async def test_what_is_beyond_a_days_budget_is_one_line_at_midnight(busy: Desk) 
     assert_all_ended(busy)
 
 
+@pytest.mark.slow
 async def test_a_line_for_midnight_waits_for_the_quiet_hours_to_end(busy: Desk) -> None:
     busy.switch(NIGHT, Switch("budget", value="1"))
     await hear(busy, 3)
@@ -330,6 +340,7 @@ async def test_a_line_for_midnight_waits_for_the_quiet_hours_to_end(busy: Desk) 
     assert_all_ended(busy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("budget", "told"),
     [pytest.param("off", 20, id="off"), pytest.param("0", 0, id="none"), pytest.param("3", 3, id="three")],
@@ -358,6 +369,7 @@ async def test_edits_and_answers_spend_nothing(busy: Desk) -> None:
     assert len(busy.channel.said) == before + 1
 
 
+@pytest.mark.slow
 async def test_what_goes_on_while_it_waits_is_one_notice(busy: Desk) -> None:
     busy.switch(Switch("budget", value="0"))
     busy.happens("oi_zscore")

@@ -37,6 +37,7 @@ async def passes(desk: Desk, span: timedelta, *, every: float = 5.0) -> None:
         desk.clock.forward(every)
 
 
+@pytest.mark.slow
 async def test_answers_lost_for_seventy_minutes_are_two_tries_and_end_in_the_late_digest(desk: Desk) -> None:
     desk.happens("oi_drawdown", rank="critical")
     desk.channel.always = lambda _: LOST
@@ -51,6 +52,7 @@ async def test_answers_lost_for_seventy_minutes_are_two_tries_and_end_in_the_lat
     assert [state for state, _ in desk.rows()] == ["expired", "sent"]
 
 
+@pytest.mark.slow
 async def test_what_waits_for_a_platform_that_was_away_goes_when_it_is_back(desk: Desk) -> None:
     desk.happens("oi_drawdown")
     desk.channel.always, desk.channel.checked = (lambda _: LOST), (lambda: AWAY)
@@ -77,6 +79,7 @@ async def test_a_message_that_went_through_ends_the_wait_as_well(desk: Desk) -> 
     assert [state for state, _ in desk.rows()] == ["sent", "sent"]
 
 
+@pytest.mark.slow
 async def test_what_waits_goes_when_lost_answers_are_over_for_everybody(desk: Desk) -> None:
     rules = ("oi_drawdown", "funding_stretch", "oi_zscore", "taker_zscore")
     for rule in rules:
@@ -91,6 +94,7 @@ async def test_what_waits_goes_when_lost_answers_are_over_for_everybody(desk: De
     assert max(Counter(said.text for said in desk.channel.asked).values()) == 3
 
 
+@pytest.mark.slow
 async def test_a_network_that_comes_and_goes_repeats_nothing_for_ever(desk: Desk) -> None:
     desk.happens("oi_drawdown")
     turns = itertools.cycle((AWAY, None))
@@ -110,6 +114,7 @@ async def test_where_the_platform_drops_repeats_one_goes_on_trying(desk: Desk) -
     assert len(desk.channel.asked) == 5
 
 
+@pytest.mark.slow
 async def test_what_tells_of_others_is_tried_on(desk: Desk) -> None:
     desk.happens("oi_drawdown")
     beside.rows(desk.store, "UPDATE outbox SET expires = created")
@@ -121,6 +126,7 @@ async def test_what_tells_of_others_is_tried_on(desk: Desk) -> None:
     assert said.text.startswith("1 message could not be delivered in time:")
 
 
+@pytest.mark.slow
 async def test_what_grows_too_old_one_after_the_other_is_one_message(desk: Desk) -> None:
     desk.channel.always = lambda _: AWAY
     rules = ("oi_drawdown", "funding_stretch", "oi_zscore", "taker_zscore", "price_drawdown", "oi_vs_ma180")

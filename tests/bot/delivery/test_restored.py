@@ -53,6 +53,7 @@ def said(desk: Desk) -> list[str]:
     return [plain_text(one.message.blocks) for one in desk.channel.said]
 
 
+@pytest.mark.slow
 async def test_what_waited_in_a_backup_is_told_as_one_line(desk: Desk) -> None:
     desk.happens("oi_drawdown")
     desk.happens("price_drawdown")
@@ -73,6 +74,7 @@ async def test_what_waited_in_a_backup_is_told_as_one_line(desk: Desk) -> None:
     assert len(said(desk)) == 1, "once, also after another start"
 
 
+@pytest.mark.slow
 async def test_what_is_found_to_have_happened_meanwhile_is_not_told_as_news(desk: Desk) -> None:
     put_back(desk, made=DAY)
     await desk.turns(10)
@@ -90,6 +92,7 @@ async def test_what_is_found_to_have_happened_meanwhile_is_not_told_as_news(desk
     assert len(said(desk)) == 2, "what is new is told"
 
 
+@pytest.mark.slow
 async def test_an_episode_that_began_meanwhile_is_told_of_from_there_on(desk: Desk) -> None:
     put_back(desk, made=DAY)
     await desk.turns(5)
@@ -105,6 +108,7 @@ async def test_an_episode_that_began_meanwhile_is_told_of_from_there_on(desk: De
     assert len(reply) <= 1
 
 
+@pytest.mark.slow
 async def test_a_message_of_before_the_backup_is_edited_and_none_is_sent_twice(desk: Desk) -> None:
     desk.happens("price_drawdown")
     await desk.turns(10)
@@ -117,6 +121,7 @@ async def test_a_message_of_before_the_backup_is_edited_and_none_is_sent_twice(d
     assert desk.channel.said[1].edited == "m1"
 
 
+@pytest.mark.slow
 async def test_a_backup_that_was_unpacked_by_hand_is_known_as_one_too(desk: Desk) -> None:
     desk.happens("oi_drawdown")
     packed = write(desk.store.path, desk.store.path.with_name("one.db.gz"), now=NOW).file
@@ -135,6 +140,7 @@ async def test_a_backup_that_was_unpacked_by_hand_is_known_as_one_too(desk: Desk
     assert len(said(desk)) == 3, "and goes on as ever, also after another start"
 
 
+@pytest.mark.slow
 async def test_who_is_not_concerned_hears_nothing(desk: Desk) -> None:
     other = destinations.ensure(desk.store, "telegram", "12", None, kind="private", title=None, now=NOW)
     destinations.subscribe(desk.store, other.id, "fear_greed", "*")

@@ -39,6 +39,7 @@ async def tried(desk: Desk, span: float, *, every: float = 300) -> list[float]:
     return tries
 
 
+@pytest.mark.slow
 async def test_it_rests_for_an_hour_and_then_ever_longer_up_to_a_day(desk: Desk) -> None:
     desk.happens("oi_drawdown", rank="critical")
     beside.rows(desk.store, "UPDATE outbox SET expires = expires + 30 * 86400000")
@@ -67,6 +68,7 @@ async def test_what_waited_is_told_at_once_when_the_rights_are_given_back(desk: 
     assert not rests.without_rights(desk.store)
 
 
+@pytest.mark.slow
 async def test_what_grows_too_old_meanwhile_is_told_in_one_message(desk: Desk) -> None:
     desk.channel.always = lambda _: RightsMissing(REFUSED)
     for rule in ("oi_drawdown", "funding_stretch"):
@@ -90,6 +92,7 @@ async def test_rights_given_back_end_no_pause_that_the_platform_asked_for(desk: 
     assert len(desk.channel.asked) == 1
 
 
+@pytest.mark.slow
 async def test_a_pause_of_a_day_and_more_is_kept(desk: Desk) -> None:
     desk.happens("oi_drawdown")
     beside.rows(desk.store, "UPDATE outbox SET expires = expires + 30 * 86400000")

@@ -57,6 +57,7 @@ def tell(
             event = Event(
                 kind=kind, rule=rule, asset="BTC", rank=rank, at=now, since=now - DAY, values=found, step=HOUR,
                 venues=("binance",), within=around.around((rule, "BTC")),
+                takes_in=around.inside((rule, "BTC")) if kind == "fired" else (),
             )  # fmt: skip
             event = with_story(work, event, desk.running.get(rule))
             number = desk.running[rule] = episodes.record(work, (rule, "BTC"), event, desk.running.get(rule))
@@ -96,6 +97,61 @@ def test_an_alarm_that_is_more_urgent_is_told(desk: Desk) -> None:
     desk.clock.forward(3600)
     tell(desk, (CLOSING, "fired"), rank="critical")
     assert len(said(desk)) == 2
+
+
+def test_a_story_that_begins_later_goes_on_in_the_message_of_its_alarm(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "fired"))
+    story = "BTC: sellers hit a thin book while positions are closed. STRAINED, 3 of 4 legs."
+    told = [story, f"{story} Taker flow: z −2.30, ratio 0.79, only 44 % of taker volume buys."]
+    assert said(desk)[1:] == told
+    edit, answer = desk.channel.said[1:]
+    assert edit.edited is not None, "one event, one message"
+    assert desk.heads(1) == [story], "what was told of the alarm is a leg now"
+    assert answer.message.reply_to == edit.edited, "an edit makes no sound"
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "escalated"))
+    assert len(said(desk)) == 3, "a leg is not told beside its story"
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "resolved"), oi_zscore__value=-3.2)
+    said(desk)
+    assert desk.heads(3) == [
+        "BTC: positions are being closed faster than usual.",
+        "BTC: over after 24 h: sellers press and positions close.",
+    ], "what still holds is said again, after its story is over"
+
+
+def test_a_story_stands_beside_an_alarm_that_is_more_urgent(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"), rank="critical")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "fired"))
+    said(desk)
+    assert len(desk.heads(1)) == 2
+
+
+def test_a_muted_story_leaves_the_message_of_its_alarm_alone(desk: Desk) -> None:
+    desk.switch(Switch("mute", WAVE))
+    tell(desk, (CLOSING, "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "fired"))
+    assert len(said(desk)) == 1
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "escalated"))
+    assert said(desk)[1].startswith("BTC, now a warning: positions are being closed")
+
+
+def test_who_was_never_told_of_the_alarm_gets_a_message_of_the_story(desk: Desk) -> None:
+    destinations.unsubscribe(desk.store, desk.chat)
+    destinations.subscribe(desk.store, desk.chat, WAVE, "*")
+    tell(desk, (CLOSING, "fired"), rank="notice")
+    desk.clock.forward(3600)
+    tell(desk, (WAVE, "fired"))
+    said(desk)
+    assert [one.edited for one in desk.channel.said] == [None]
 
 
 def test_after_its_end_alarms_stand_alone_again(desk: Desk) -> None:

@@ -60,6 +60,7 @@ def two(tmp_path: Path) -> Iterator[Two]:
     desk.store.close()
 
 
+@pytest.mark.slow
 async def test_one_stray_refusal_is_over_after_ten_seconds_and_told_nobody(two: Two) -> None:
     two.desk.channel.script.append(NO)
     two.tell()
@@ -70,6 +71,7 @@ async def test_one_stray_refusal_is_over_after_ten_seconds_and_told_nobody(two: 
     assert not refusals.of(two.desk.store)
 
 
+@pytest.mark.slow
 async def test_a_refusal_that_stays_is_told_on_the_other_platform_until_it_is_over(two: Two) -> None:
     two.desk.channel.always = lambda _: NO
     two.desk.channel.checked = lambda: NO
@@ -89,6 +91,7 @@ async def test_a_refusal_that_stays_is_told_on_the_other_platform_until_it_is_ov
     assert not refusals.of(two.desk.store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("telegram", "discord", "ends"),
     [
@@ -130,6 +133,7 @@ async def test_a_new_start_tries_the_token_anew(two: Two) -> None:
     assert [said.text for said in two.desk.channel.said] == ["news"]
 
 
+@pytest.mark.slow
 async def test_of_two_bots_the_other_one_tells_the_owner_and_goes_on(tmp_path: Path) -> None:
     """An owner is told once, by the bot that they have written to, unless that is the one that is refused."""
     desk, alpha = desk_at(tmp_path), FakeChannel(platform="telegram@alpha")

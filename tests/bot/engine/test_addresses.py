@@ -173,6 +173,7 @@ async def test_a_restart_repeats_nothing(house: House) -> None:
 FAULTS: list[Fault] = ["html", "cut", "null", "list", "busy", "geo", "unavailable", "unknown", "slow", "hang_up"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_silent_venue_is_said_once_and_closes_nothing(house: House, fault: Fault) -> None:
     house.info.held[ONE] = [position()]
@@ -271,6 +272,7 @@ async def test_what_it_holds_on_a_dex_of_others_is_told(house: House) -> None:
     assert line == "– flx:XMR long 10 flx:XMR from 420.5, 5x: liquidation at 365.65, 11.9 % away."
 
 
+@pytest.mark.slow
 async def test_part_of_an_account_is_never_called_the_whole(house: House) -> None:
     house.info.dexes = {"flx": {ONE: [XMR]}, "xyz": {}}
     house.info.faults["flx"] = "unavailable"
@@ -288,6 +290,7 @@ async def test_part_of_an_account_is_never_called_the_whole(house: House) -> Non
     assert await house.turn() == [f"{SHORT}: closed flx:XMR long, was 10 flx:XMR from 420.5, 5x."]
 
 
+@pytest.mark.slow
 async def test_a_dex_that_goes_silent_later_is_told_once_and_so_is_its_return(house: House) -> None:
     house.info.dexes = {"flx": {ONE: [XMR]}, "xyz": {}}
     await house.ask(f"/watch {ONE}")

@@ -110,6 +110,7 @@ def test_it_is_the_same_over_history_as_close_by_close(
     assert [one.fired for one in kept] == [event.at for event in at_once if event.kind == "fired"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over", RULES)
 def test_each_value_is_the_metrics_own_of_that_time(
     store: Store, over: AlertRule, monkeypatch: pytest.MonkeyPatch

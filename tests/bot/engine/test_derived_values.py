@@ -75,6 +75,7 @@ def test_a_crossing_and_a_change_are_told_at_their_close(store: Store) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_close_by_close_equals_whole_history(store: Store) -> None:
     dice = np.random.default_rng(3)
     walk = list(100 * np.exp(np.cumsum(dice.normal(0, 0.012, 200))))

@@ -131,6 +131,7 @@ def test_what_comes_after_the_archive_is_news(store: Store) -> None:
     assert told(judge(store, ["BTC"], at(24), started=BEFORE)) == [("price_drawdown", "fired", 22.0)]
 
 
+@pytest.mark.slow
 def test_fired_escalated_resolved_day_by_day(store: Store) -> None:
     subscriber(store)
     prices(store, CALM + FALL + DEEP + BACK)
@@ -161,6 +162,7 @@ def test_judging_again_tells_nothing_again(store: Store) -> None:
     assert beside.rows(store, "SELECT * FROM rule_states") + beside.rows(store, "SELECT * FROM episodes") == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("meanwhile", "expected", "went"),
     [
@@ -246,6 +248,7 @@ def flow(store: Store, name: str, values: list[float], first: datetime) -> None:
     points.write(store, [Points.of_frame("binance", "BTC", DAY, frame)])
 
 
+@pytest.mark.slow
 def test_a_row_waits_until_each_input_has_spoken(store: Store) -> None:
     """Volume comes two days late; judged at once, its row would be unknown for ever."""
     noise = [100.0 + n % 7 for n in range(80)]
@@ -288,6 +291,7 @@ def test_one_asset_without_data_harms_no_other(store: Store) -> None:
     assert told(judge(store, every, at(23), started=BEFORE)) == [("price_drawdown", "fired", 21.0)]
 
 
+@pytest.mark.slow
 def test_in_whatever_portions_each_asset_is_judged_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Assets are judged some at a time, since a year of hours of hundreds of them is hundreds of megabytes."""
     monkeypatch.setattr("bot.engine.closes.AT_ONCE", 2)
@@ -302,6 +306,7 @@ def test_in_whatever_portions_each_asset_is_judged_once(store: Store, monkeypatc
     assert sorted(event.asset for event in judge(store, assets, at(23), started=BEFORE)) == sorted(assets)
 
 
+@pytest.mark.slow
 def test_a_metric_that_fails_harms_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     prices(store, CALM)
     fear(store, [50.0] * 20)
@@ -456,6 +461,7 @@ def test_in_any_pieces_it_is_the_same_winter(whole: Path, at_once: list[dict[str
     assert found == at_once
 
 
+@pytest.mark.slow
 def test_the_replay_of_history_tells_the_same_episodes(whole: Path, at_once: list[dict[str, Any]]) -> None:
     store = copied(whole, "replay")
     found = history(store, ["BTC"], *SPAN)
@@ -471,6 +477,7 @@ def test_the_replay_of_history_tells_the_same_episodes(whole: Path, at_once: lis
     assert fired == {(row["rule"], row["asset"], row["fired"]) for row in at_once}
 
 
+@pytest.mark.slow
 def test_a_restart_in_the_middle_of_winter_repeats_nothing(whole: Path) -> None:
     store = copied(whole, "restart")
     moment = datetime(2026, 2, 10, 6, tzinfo=UTC)
@@ -484,6 +491,7 @@ def test_a_restart_in_the_middle_of_winter_repeats_nothing(whole: Path) -> None:
         again.close()
 
 
+@pytest.mark.slow
 def test_a_message_is_short_and_says_its_source(whole: Path) -> None:
     store = copied(whole, "texts")
     judge(store, ["BTC"], SPAN[1], started=SPAN[1], note=demo.STAMP)

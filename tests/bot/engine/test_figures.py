@@ -111,6 +111,7 @@ def computed(winter: Path) -> Iterator[dict[str, dict[str, dict[str, float]]]]:
     store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("metric", "day", "name", "expected", "within"),
     [
@@ -233,6 +234,7 @@ def check_episodes(told: list[dict[str, Any]]) -> Counter[tuple[str, str]]:
     return begun
 
 
+@pytest.mark.slow
 def test_each_event_of_the_winter_is_one_episode(told_of_winter: Told) -> None:
     told = told_of_winter
     begun = check_episodes(told)
@@ -251,6 +253,7 @@ def test_each_event_of_the_winter_is_one_episode(told_of_winter: Told) -> None:
     assert sum(begun.values()) < 58 / 2
 
 
+@pytest.mark.slow
 def test_the_fall_is_told_with_its_share_of_price(told_of_winter: Told) -> None:
     cut, _ = of(told_of_winter, "deleveraging_reset")
     assert cut["at"] == "2025-11-18T00:00:00Z"  # -31.2 % in dollars, -7 % in coins: the first second close beyond both
@@ -263,6 +266,7 @@ def test_taker_flow_never_turns(told_of_winter: Told) -> None:
     assert of(told_of_winter, "net_taker_flip") == of(told_of_winter, "reversal_trigger") == []
 
 
+@pytest.mark.slow
 def test_a_replay_of_a_part_is_that_part_of_the_whole(winter: Path, told_of_winter: Told) -> None:
     part = replayed(winter, "--from", "2026-01-01", "--asset", "BTC")
     assert part == [notice for notice in told_of_winter if notice["at"] > "2026-01-01T00:00:00Z"]

@@ -50,6 +50,7 @@ async def test_once_a_day_and_again_the_next(store: Store) -> None:
     assert await housekeeping.turn(store, retention.RetentionRule(), clock) == {}
 
 
+@pytest.mark.slow
 async def test_the_bot_writes_between_two_steps(store: Store) -> None:
     """The longest wait of a writer is one transaction, so somebody who writes all the time sees many steps."""
     points.write(store, minutes(NOW.replace(hour=0) - 9 * DAY, 5 * 1440))

@@ -39,6 +39,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     made.store.close()
 
 
+@pytest.mark.slow
 def test_the_price_walks_to_the_lines_and_back(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     assert house.turn(at(0.21)) == []
@@ -99,6 +100,7 @@ def test_crossing_the_liquidation_price_ends_the_watch(house: House, jump: float
     assert not house.channel.said[-1].message.silent
 
 
+@pytest.mark.slow
 def test_a_restart_repeats_nothing_and_misses_nothing(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     assert len(house.turn(at(0.15))) == 1
@@ -132,6 +134,7 @@ def test_the_same_price_judged_again_after_a_kill_tells_nothing_twice(house: Hou
         store.close()
 
 
+@pytest.mark.slow
 def test_a_stale_price_is_said_once_and_changes_nothing(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     house.turn(at(0.15))
@@ -246,6 +249,7 @@ def test_the_answer_to_watch_is_not_repeated_as_a_message(house: House) -> None:
     assert house.turn(at(0.09)) == ["BTC long (1) is 9.00 % from its liquidation price."]
 
 
+@pytest.mark.slow
 def test_one_position_that_cannot_be_computed_harms_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.ask("/watch btc long 95000 3x")
     house.ask("/watch btc long 94000 3x")

@@ -199,6 +199,7 @@ def test_a_running_hour_is_judged_when_it_has_closed(house: House) -> None:
     house.store.close()
 
 
+@pytest.mark.slow
 def test_a_wick_between_two_looks(house: House) -> None:
     """The program runs: the mark price was seen each minute, the trades went farther for seconds."""
     house.ask("/watch btc long 95000 3x lines 5 4 3")
@@ -318,6 +319,7 @@ def test_hours_that_come_late_are_judged_in_their_order(house: House) -> None:
     house.store.close()
 
 
+@pytest.mark.slow
 def test_a_hole_that_stays_is_not_waited_for_forever(house: House) -> None:
     house.ask("/watch btc long 95000 3x")
     house = down(house, until=hour(17))

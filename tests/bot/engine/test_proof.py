@@ -67,6 +67,7 @@ def begun(store: Store, days: int) -> None:
     judge(store, ["BTC"], START + days * DAY + MINUTES, started=START)
 
 
+@pytest.mark.slow
 def test_what_is_told_carries_its_odds_and_is_frozen(store: Store) -> None:
     begun(store, 200)
     assert record.entries(store) == [], "what was found in hindsight was not said"
@@ -86,6 +87,7 @@ def test_what_is_told_carries_its_odds_and_is_frozen(store: Store) -> None:
     assert [event.record["fired"] for event in fired if event.record] == list(range(len(fired)))
 
 
+@pytest.mark.slow
 def test_outcomes_are_appended_when_their_close_is_stored(store: Store) -> None:
     begun(store, 200)
     lived(store, 200, 420)
@@ -107,6 +109,7 @@ def test_outcomes_are_appended_when_their_close_is_stored(store: Store) -> None:
     assert [len(one.outcomes) for one in record.entries(store)][: len(whole)] == [3] * len(whole), "each once"
 
 
+@pytest.mark.slow
 def test_an_outcome_waits_for_the_close_of_its_day(store: Store) -> None:
     """An hour before midnight the price is another one, and what is appended stays."""
     begun(store, 200)
@@ -125,6 +128,7 @@ def test_an_outcome_waits_for_the_close_of_its_day(store: Store) -> None:
     other.close()
 
 
+@pytest.mark.slow
 def test_what_is_told_late_was_not_said_in_advance(store: Store) -> None:
     begun(store, 200)
     fired = next(event for event in lived(store, 200, 420) if event.kind == "fired")
@@ -140,6 +144,7 @@ def test_what_is_told_late_was_not_said_in_advance(store: Store) -> None:
         other.close()
 
 
+@pytest.mark.slow
 def test_the_odds_are_those_that_were_known(store: Store) -> None:
     begun(store, 200)
     told = [event for event in lived(store, 200, 420) if event.kind == "fired"]
@@ -151,6 +156,7 @@ def test_the_odds_are_those_that_were_known(store: Store) -> None:
     again.close()
 
 
+@pytest.mark.slow
 def test_a_past_that_takes_long_does_not_hold_an_alarm_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     begun(store, 200)
     monkeypatch.setattr(proof, "AT_ONCE", 0)
@@ -159,6 +165,7 @@ def test_a_past_that_takes_long_does_not_hold_an_alarm_up(store: Store, monkeypa
     assert all(event.evidence is None and event.record is not None for event in told)
 
 
+@pytest.mark.slow
 def test_evidence_that_fails_does_not_silence_an_alarm(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
@@ -170,6 +177,7 @@ def test_evidence_that_fails_does_not_silence_an_alarm(store: Store, monkeypatch
     assert all(event.evidence is None for event in told)
 
 
+@pytest.mark.slow
 def test_nothing_is_frozen_that_is_not_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """One transaction: where telling fails, nothing was said."""
     begun(store, 200)

@@ -152,6 +152,7 @@ def test_what_passes_can_be_true(name: str, values: list[float]) -> None:
 FIGURES = st.sampled_from([1.0, 2.0, 50.0, 150.0, 900.0, 1e5, 0.0, -1.0, math.nan, math.inf, 0.01])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "step"),
     [

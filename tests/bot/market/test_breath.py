@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 
+import pytest
+
 from bot.market.breath import SLICE_S, Breath
 
 TASKS, STEPS = 60, 5
 
 
+@pytest.mark.slow
 async def test_few_compute_between_two_rounds_of_the_loop_and_all_come_to_an_end() -> None:
     breath, computed, rounds = Breath(), 0, []
     done = asyncio.Event()

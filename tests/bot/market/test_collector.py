@@ -114,6 +114,7 @@ class TellingAll(Script):
 # --- pace and reach of the questions
 
 
+@pytest.mark.slow
 async def test_answers_of_one_kind_are_judged_together(clock: Clock) -> None:
     assets, held = [f"C{number:02}" for number in range(40)], market(clock, Script())
     for _ in range(3):  # pasts first, a portion at a time
@@ -166,6 +167,7 @@ async def test_who_is_odd_in_the_answer_for_all_is_named(clock: Clock) -> None:
     assert topic.assets["ETH"].breaker.state == "down"
 
 
+@pytest.mark.slow
 async def test_an_answer_for_all_that_does_not_come_is_asked_for_alone(clock: Clock) -> None:
     class Failing(TellingAll):
         async def fetch_all(self, topic: Topic, assets: Sequence[str], now: datetime) -> Snapshot:
@@ -251,6 +253,7 @@ async def test_every_pace_is_kept_by_a_clock_that_jumps(clock: Clock, by: timede
 # --- down
 
 
+@pytest.mark.slow
 async def test_backs_off_by_one_question_at_a_time(clock: Clock) -> None:
     source = Script(raising(SourceDown("Binance cannot be reached.")))
     held = market(clock, source)
@@ -368,6 +371,7 @@ async def test_a_ban_stops_the_queue(clock: Clock) -> None:
     assert len(source.asked) <= 2 + AT_ONCE
 
 
+@pytest.mark.slow
 async def test_blocked_is_probed_once_an_hour_and_said_once(clock: Clock) -> None:
     blocked = Blocked("Binance refuses this host or its country (451). Set a proxy in config.toml.")
     source = Script(raising(blocked), offers={"bars": MINUTE, "open_interest": MINUTE, "funding": MINUTE})

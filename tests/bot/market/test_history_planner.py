@@ -151,6 +151,7 @@ async def test_a_few_assets_have_their_history_in_the_first_round(store: Store, 
     assert source.pasts() == dict.fromkeys(MANY[:PORTION], 3)
 
 
+@pytest.mark.slow
 async def test_what_was_put_off_is_asked_for_after_a_kill(store: Store, clock: Clock) -> None:
     source = Told(("bars", "funding"))
     await turn(market(store, clock, source), store, clock, MANY)
@@ -179,6 +180,7 @@ async def test_a_past_that_fails_stays_owed(store: Store, clock: Clock) -> None:
     assert source.pasts() == {"A3": 1}
 
 
+@pytest.mark.slow
 async def test_three_days_of_silence_are_closed_at_once_and_levels_in_portions(store: Store, clock: Clock) -> None:
     source = Told(("bars", "open_interest", "funding"))
     held = market(store, clock, source)
@@ -194,6 +196,7 @@ async def test_three_days_of_silence_are_closed_at_once_and_levels_in_portions(s
     assert source.pasts() == dict.fromkeys(MANY[PORTION:], 1)
 
 
+@pytest.mark.slow
 async def test_hourly_corrections_are_spread_over_the_hour(store: Store, clock: Clock) -> None:
     source = Told()
     held = market(store, clock, source)

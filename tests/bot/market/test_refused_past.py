@@ -82,6 +82,7 @@ def asked_of(exchange: FakeExchange) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("venue", "topic"), named([pair for pair in PAIRS if pair not in NO_PAST]))
 async def test_a_refused_past_leaves_the_present(
     sources: Any, exchange: FakeExchange, clock: Clock, venue: str, topic: Topic
@@ -110,6 +111,7 @@ async def test_a_refused_past_leaves_the_present(
     assert times(found, topic)[0] <= clock.now - HISTORY + HOUR * 9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("venue", "topic"), named([pair for pair in PAIRS if pair not in NO_PAST and pair not in WITHOUT_BOUNDS])
 )

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -18,6 +17,7 @@ from bot.processes.holdings import BEAT_EVERY, DEAD_AFTER, Holdings
 from bot.processes.roles import ROLES, UnknownRole, leases_of, roles_of
 from storage.engine.database import LeaseLost, Store
 from storage.engine.sharing import leases
+from tests.examples import examples
 from tests.fakes.channel import HandClock
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class Neighbours(RuleBasedStateMachine):
 
 
 TestNeighbours = Neighbours.TestCase
-TestNeighbours.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestNeighbours.settings = examples(60, stateful_step_count=25)
 
 
 def test_who_was_away_itself_takes_nobody_for_dead_at_once(town: Town) -> None:

@@ -96,6 +96,7 @@ def together(tmp_path: Path) -> Callable[..., None]:
     return run
 
 
+@pytest.mark.slow
 def test_each_asks_for_its_share_and_for_all_when_it_is_alone(together: Callable[..., None]) -> None:
     async def story(one: Neighbour, two: Neighbour) -> None:
         await asyncio.sleep(300)
@@ -114,6 +115,7 @@ def test_each_asks_for_its_share_and_for_all_when_it_is_alone(together: Callable
     together(story, ("collect",), ("collect",))
 
 
+@pytest.mark.slow
 def test_who_only_answers_has_it_asked_by_who_collects(together: Callable[..., None]) -> None:
     async def story(collects: Neighbour, answers: Neighbour) -> None:
         await asyncio.sleep(70)
@@ -148,6 +150,7 @@ def test_without_anybody_who_collects_nothing_comes_and_nobody_waits_for_ever(to
     together(story, ("answer",), ("send",))
 
 
+@pytest.mark.slow
 def test_what_another_one_has_stored_meanwhile_is_known_after_a_take_over(together: Callable[..., None]) -> None:
     """Prices move while others collect: a border that knew only the price of before would doubt the true one."""
 

@@ -71,6 +71,7 @@ def whole(folder: Path) -> Tape:
     return tape
 
 
+@pytest.mark.slow
 def test_a_tape_plays_what_was_recorded(tmp_path: Path, clock: Clock) -> None:
     async def record() -> tuple[Any, int, str]:
         async with FakeExchange(clock) as exchange:
@@ -143,6 +144,7 @@ def test_a_tape_played_later_gives_the_same_questions_their_answers(tmp_path: Pa
     assert "status 599" in str(missing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["busy_after", "geo", "html", "cut", "empty", "hang_up", "slow"])
 def test_what_is_no_answer_is_on_the_tape(tmp_path: Path, clock: Clock, fault: Any) -> None:
     """An exchange that does not answer at all leaves a line too: an outage is what a tape is for."""
@@ -292,6 +294,7 @@ def test_parts_are_packed_when_they_are_full_or_the_day_is_over(tmp_path: Path, 
     assert whole(tmp_path / names[2]).missing == (1, 2)
 
 
+@pytest.mark.slow
 def test_a_packed_part_that_was_cut_is_read_as_far_as_it_goes(tmp_path: Path, clock: Clock) -> None:
     recorder = Recorder(tmp_path, clock)
     for n in range(2000):

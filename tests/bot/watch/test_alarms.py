@@ -84,6 +84,7 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Station
     store.close()
 
 
+@pytest.mark.slow
 async def test_no_data_is_told_once_when_it_begins_and_once_when_it_is_over(station: Station) -> None:
     await station.lives(5 * MINUTE)
     assert station.said() == []
@@ -103,6 +104,7 @@ async def test_no_data_is_told_once_when_it_begins_and_once_when_it_is_over(stat
     assert len(station.said()) == 2
 
 
+@pytest.mark.slow
 async def test_a_start_without_data_is_no_alarm_before_its_time(station: Station) -> None:
     station.watched.newest = None
     station.watched.turns.__init__(station.watched.desk.clock)  # type: ignore[misc]
@@ -112,6 +114,7 @@ async def test_a_start_without_data_is_no_alarm_before_its_time(station: Station
     assert len(station.said()) == 1
 
 
+@pytest.mark.slow
 async def test_an_end_overtakes_a_beginning_that_could_not_be_sent(station: Station) -> None:
     await station.lives(20 * MINUTE, data=False, sends=False)
     await station.lives(2 * MINUTE, sends=False)
@@ -132,6 +135,7 @@ async def test_the_outbox_is_stuck_where_nothing_goes_out_though_the_channel_wor
     assert itself.told(station.watched.desk.store) == ()
 
 
+@pytest.mark.slow
 async def test_a_disk_has_a_line_to_begin_at_and_another_to_end_at(station: Station) -> None:
     for free, count in ((600, 0), (499, 1), (520, 1), (499, 1), (700, 2), (600, 2), (400, 3)):
         station.free = free * 10**6
@@ -158,6 +162,7 @@ async def test_a_wrong_clock_is_told_and_a_moment_or_what_nobody_says_is_not(sta
     assert station.said()[-1][1] == "The clock of this machine is right again, by what exchanges say."
 
 
+@pytest.mark.slow
 async def test_a_backup_that_fails_is_told_and_is_over_when_one_is_made(station: Station) -> None:
     (station.folder / "there").write_text("in the way")
     await station.backups.turn()
@@ -223,6 +228,7 @@ async def test_an_owner_who_has_closed_the_chat_is_left_alone(station: Station) 
     assert await Owners(store, station.watched.desk.clock, [f"telegram:{OWNER}"], []).places() == ()
 
 
+@pytest.mark.slow
 async def test_a_refused_token_is_told_to_owners_once_also_across_a_restart(tmp_path: Path) -> None:
     watched = watched_at(tmp_path)
     desk = watched.desk

@@ -53,6 +53,7 @@ def test_the_times_follow_from_one_of_them(every: int, at: str, now: str, expect
     assert last_time(section, read[0]) == read[1]
 
 
+@pytest.mark.slow
 async def test_one_is_made_at_once_and_then_at_each_time_also_after_a_restart(store: Store, tmp_path: Path) -> None:
     folder, clock = tmp_path / "there", HandClock(NOW)
     section = BackupSection(folder=folder, keep=3)

@@ -173,6 +173,8 @@ class MonthDiscord(Closable, DiscordWire):
     def __init__(self, clock: MonthClock) -> None:
         super().__init__()
         self._month, self.away = clock, False
+        # The library beats in threads, by the clock of this machine; one whose gateway is lost ends at its next beat.
+        self.heartbeat_ms = round(self.heartbeat_ms / SPEED)
         self._seen = 0
         self._since: deque[tuple[float, str]] = deque()
 

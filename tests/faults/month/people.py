@@ -55,7 +55,7 @@ _ROW: Final = (
     "SELECT o.state, o.reason, o.attempts, d.gone_reason FROM outbox o JOIN destinations d ON d.id = o.destination "
     "JOIN notices n ON n.id = o.notice WHERE d.platform = ? AND d.chat = ? AND n.payload LIKE ?"
 )
-_NEWS: Final = re.compile(r"news (\d+)\b")
+_NEWS: Final = re.compile(r"news (\d+)\b(?: \(\w+\))?( \(may have arrived\))?")  # a line of what came late has its mark
 _DIGEST: Final = re.compile(r"\bSince \d+ \w+ \d\d:\d\d \w+\.$", re.MULTILINE)  # its last line, late or not
 _FELL: Final = re.compile(r"^BTC(, again)?: price down 12 % or more in 24 h", re.MULTILINE)
 
@@ -150,7 +150,11 @@ class People:
                     self.why[key] = "; ".join(" ".join(map(str, row)) for row in rows) or "no row"
 
     def clock_was_set(self, by: timedelta) -> None:
-        """Note from when to when the machine's clock was a day off."""
+        """Note from when to when the machine's clock was a day off; called before it is set.
+
+        What chats were shown until then was told by the clock as it was.
+        """
+        self.look()
         now = self.program.clock.true()
         if abs(by) >= DAY:
             self._far.append((now, None))
@@ -223,9 +227,10 @@ class People:
 
     def _note(self, platform: str, chat: str, text: str) -> None:
         now, key, marked = self.program.clock.true(), (platform, chat), MARK in text
-        for news in map(int, _NEWS.findall(text)):
+        for told in _NEWS.finditer(text):
+            news = int(told[1])
             self.shown[*key, news] += 1
-            self.unmarked[*key, news] += not marked
+            self.unmarked[*key, news] += not (marked or told[2])
             if key in STEADY and self.shown[*key, news] == 1:
                 self.latest = max(self.latest, now - self.told[news])
         if key not in STEADY:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import apscheduler.schedulers.base
 import apscheduler.triggers.interval
+import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
@@ -34,7 +35,7 @@ from tests.faults.month import troubles
 from tests.faults.month.fakes import Fall, MonthClock, MonthDiscord, MonthExchange, MonthLoop, MonthTelegram, in_loop
 from tests.faults.month.people import People
 from tests.faults.month.program import Program, Uncaught
-from tests.faults.month.vitals import SETTLED, Day, head, measured, not_constant
+from tests.faults.month.vitals import SETTLED, Day, head, kept_back, measured, not_constant
 from tests.faults.scenario import DISCORD, TELEGRAM, Counts
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ async def play(
         for fake in (telegram, wire, exchange):
             await stack.enter_async_context(fake)
         wire.limit()
+        ports = {yarl.URL(fake.base_url).port or 0 for fake in (telegram, wire, exchange)}
         program = Program(clock, telegram, wire, exchange, folder)
         stack.enter_context(_noted(program))
         people = People(program, falls, random.Random(f"{seed} people"), told_to=told)
@@ -122,7 +124,9 @@ async def play(
         for day in range(1, days + 1):
             await _until(clock, BEGIN + day * DAY - 5 * MINUTE, people)
             people.look_for_lost()
-            evening, objects = measured(day, program.data, lives=program.lives, messages=people.messages.total())
+            evening, objects = measured(
+                day, program.data, lives=program.lives, messages=people.messages.total(), fakes=ports
+            )
             evenings.append(evening)
             known = [known[0] if known and day > SETTLED else objects, objects]
             said(evening.row())
@@ -191,7 +195,7 @@ def _counted(
         then = days[min(SETTLED, len(days)) - 1]
         ended = days[-1]
         grew = ended.memory_mb / then.memory_mb - 1
-        counted = (f"{name} {getattr(then, name)} → {getattr(ended, name)}" for name in COUNTED)
+        counted = ("{} {} → {}".format(name, *kept_back(days, name)) for name in COUNTED)
         counts.figures["R8"] = (
             f"{len(days)} days: memory {grew:+.1%} since day {then.day}, {', '.join(counted)}, "
             f"{counts.crashed} errors that nobody caught"

@@ -347,8 +347,8 @@ async def clock_set(it: Plagued) -> None:
     it.people.clock_was_set(timedelta(seconds=by))
     it.program.clock.wrong += timedelta(seconds=by)
     await it.lasts(5 * MINUTE, 3 * HOUR)
-    it.program.clock.wrong -= timedelta(seconds=by)
     it.people.clock_was_set(timedelta(0))
+    it.program.clock.wrong -= timedelta(seconds=by)
 
 
 async def restarted(it: Plagued) -> None:

@@ -1,8 +1,8 @@
 """What a day of a month leaves behind, and what is called constant: the numbers stand here before anything is measured.
 
 Day SETTLED is the first of which something is asked: by then the short retention of the month holds as many figures of
-minutes as it ever will. Rows go on growing by what is kept for ever, a figure an hour and each episode, so of the
-database it is asked how much of it a row takes.
+minutes as it ever will, and as many messages, which it keeps for seven days. Rows go on growing by what is kept for
+ever, a figure an hour and each episode, so of the database it is asked how much of it a row takes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from typing import TYPE_CHECKING, Final
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-SETTLED: Final = 5  # the first day that counts
+SETTLED: Final = 8  # the first day that counts
+SPAN: Final = 5  # evenings of which the least is what stays: connections that idle, and whoever uses them, come and go
 SLOPE_MB: Final = 0.5  # a day, of memory, from then on: 15 MB a month
 GROWTH: Final = 0.05  # of memory, from then to the end
 OBJECTS: Final = 0.03  # of what the collector knows, from then to the end
-TASKS, THREADS, DESCRIPTORS, FILES = 2, 1, 6, 0  # more at the end than then; connections that idle come and go
+TASKS, THREADS, DESCRIPTORS, FILES = 2, 1, 3, 0  # more at the end than then
 BYTES_A_ROW: Final = 1.2  # times as many as then
 WAL_MB: Final = 36.0  # whenever it is looked at: it is moved into the file when it has grown to 32 MB
 _OF_FAKES: Final = "RequestHandler.start"  # a task of aiohttp's server for each connection
@@ -38,7 +39,7 @@ _OF_FAKES: Final = "RequestHandler.start"  # a task of aiohttp's server for each
 class Day:
     """One evening. Memory, database and its log in MB; rows: of all tables; objects: that the collector knows.
 
-    held_mb: memory without what the allocator keeps for later.
+    held_mb: memory without what the allocator keeps for later. descriptors: without the fakes' ends of connections.
     """
 
     day: int
@@ -72,8 +73,13 @@ def head() -> str:
     return f"| {' | '.join(names)} |\n|{' --- |' * len(names)}"
 
 
-def measured(day: int, data: Path, *, lives: int, messages: int) -> tuple[Day, Counter[str]]:
-    """Look at this process and at the folder of its data; with what the collector knows, by type."""
+def measured(
+    day: int, data: Path, *, lives: int, messages: int, fakes: Collection[int] = ()
+) -> tuple[Day, Counter[str]]:
+    """Look at this process and at the folder of its data; with what the collector knows, by type.
+
+    fakes: the ports of those that stand for the world.
+    """
     gc.unfreeze()
     gc.collect()
     known = Counter(map(_kind_of, gc.get_objects()))
@@ -88,7 +94,7 @@ def measured(day: int, data: Path, *, lives: int, messages: int) -> tuple[Day, C
         held_mb=process.memory_info().rss / 2**20,
         tasks=sum(name != _OF_FAKES for name in tasks),
         threads=threading.active_count(),
-        descriptors=process.num_fds(),
+        descriptors=process.num_fds() - sum(one.laddr.port in fakes for one in process.net_connections("tcp")),
         files=sum(path.is_file() for path in data.rglob("*")),
         database_mb=database.stat().st_size / 2**20,
         wal_mb=wal.stat().st_size / 2**20 if wal.exists() else 0.0,
@@ -131,6 +137,12 @@ def slope(values: Sequence[float]) -> float:
     return sum((place - middle) * (value - mean) for place, value in enumerate(values)) / spread
 
 
+def kept_back(days: Sequence[Day], name: str) -> tuple[int, int]:
+    """Return what stays of something on evenings of which each sees some that comes and goes: then, and at the end."""
+    counts = [getattr(day, name) for day in days if day.day >= min(SETTLED, days[-1].day)]
+    return min(counts[:SPAN]), min(counts[-SPAN:])
+
+
 def not_constant(days: Sequence[Day]) -> list[str]:
     """Return in words what grew from day SETTLED on; nothing is asked of a month that ends before."""
     counted = [day for day in days if day.day >= SETTLED]
@@ -145,14 +157,15 @@ def not_constant(days: Sequence[Day]) -> list[str]:
             f"memory grew from {then.memory_mb:.0f} to {end.memory_mb:.0f} MB",
         ),
         (end.objects <= then.objects * (1 + OBJECTS), f"objects grew from {then.objects:,} to {end.objects:,}"),
-        (end.tasks <= then.tasks + TASKS, f"{then.tasks} tasks became {end.tasks}"),
-        (end.threads <= then.threads + THREADS, f"{then.threads} threads became {end.threads}"),
-        (
-            end.descriptors <= then.descriptors + DESCRIPTORS,
-            f"{then.descriptors} descriptors became {end.descriptors}",
-        ),
+        *_stayed(days),
         (end.files <= then.files + FILES, f"{then.files} files became {end.files}"),
         (end.of_a_row <= BYTES_A_ROW * then.of_a_row, f"{then.of_a_row:.0f} bytes a row became {end.of_a_row:.0f}"),
         (max(day.wal_mb for day in days) <= WAL_MB, "the log of the database is long"),
     ]
     return [said for kept, said in found if not kept]
+
+
+def _stayed(days: Sequence[Day]) -> Iterator[tuple[bool, str]]:
+    for name, more in (("tasks", TASKS), ("threads", THREADS), ("descriptors", DESCRIPTORS)):
+        then, end = kept_back(days, name)
+        yield end <= then + more, f"{then} {name} became {end}"

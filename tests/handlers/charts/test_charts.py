@@ -100,6 +100,7 @@ BESIDE = Chart("Open interest", "USD", unit="usd", beside=("average", "mean"))
 # --- the data ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_chart_survives_json_and_the_outbox():
     chart = make(
         [1.0, None, 3.0], price=[9.0, 8.0, None], episodes=[(START, None)], alarms=[Band("below", 2, 2.5)], stamp="s"
@@ -466,6 +467,7 @@ def test_labels_keep_their_order_and_touch_no_other(wanted, newest):
         )
 
 
+@pytest.mark.slow
 def test_the_newest_value_stays_at_the_end_of_its_line_among_alarm_lines():
     levels = [Band("below", -0.30, -0.26, "notice"), Band("below", -0.40, None, "warning")]
     chart = Chart("Open interest below its peak", "from the peak", unit="fraction")
@@ -490,6 +492,7 @@ def test_an_alarm_line_at_zero_is_within_the_picture_of_negative_values():
     assert len(drawn(figure, "zone")) == 1
 
 
+@pytest.mark.slow
 def test_an_alert_is_marked_over_price_and_value():
     figure = drawing.figure(
         make(wavy(90), price=wavy(90), episodes=[(START + 5 * DAY, START + 9 * DAY), (START + 60 * DAY, None)])

@@ -39,6 +39,7 @@ def heads(chart: dict[str, Any]) -> list[str]:
     return [" ".join(text for text, _ in panel["head"]).rstrip() for panel in chart["panels"]]
 
 
+@pytest.mark.slow
 def test_price_coins_funding_and_takers_one_row_each(store: Store) -> None:
     market(store, NOW.replace(second=0), hours=31 * 24)
     chart = picture(store)

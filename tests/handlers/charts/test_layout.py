@@ -15,6 +15,7 @@ from handlers.charts.sheet import MOST_DATES, wrapped
 HOUR, DAY = 3600, 86400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [1, 4, 9, 24, 48, 71, 72, 73, 120, 168, 240, 720, 1400, 2160, 8766, 40_000])
 @pytest.mark.parametrize("most", MOST_DATES)
 def test_dates_are_even_and_told_apart(hours, most):

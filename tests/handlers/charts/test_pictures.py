@@ -35,6 +35,7 @@ def days(chart: Mapping[str, Any]) -> float:
     return (chart["to"] - chart["from"]) / 86400
 
 
+@pytest.mark.slow
 def test_a_reference_becomes_the_chart_of_stored_history(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     full = pictures.resolve(here.store, reference(here, "oi_drawdown", days=90))
@@ -45,12 +46,14 @@ def test_a_reference_becomes_the_chart_of_stored_history(desk: Callable[..., Any
     assert full["stamp"] == "all venues together · last close 6 February 2026"
 
 
+@pytest.mark.slow
 def test_a_year_is_drawn_unless_asked_otherwise(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-03-30")
     assert days(pictures.resolve(here.store, reference(here, "price_drawdown"))) == pytest.approx(365, abs=1)
     assert days(pictures.resolve(here.store, reference(here, "price_drawdown", days="all"))) > 400
 
 
+@pytest.mark.slow
 def test_nothing_after_the_moment_of_the_notice_is_shown(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)
@@ -62,6 +65,7 @@ def test_nothing_after_the_moment_of_the_notice_is_shown(desk: Callable[..., Any
     assert pictures.resolve(here.store, reference(before, "oi_vs_ma180"))["episodes"] == []
 
 
+@pytest.mark.slow
 def test_an_alert_that_was_not_yet_told_is_not_marked(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)
@@ -69,6 +73,7 @@ def test_an_alert_that_was_not_yet_told_is_not_marked(desk: Callable[..., Any]) 
     assert pictures.resolve(here.store, pending)["episodes"] == []
 
 
+@pytest.mark.slow
 def test_an_alert_that_ended_later_is_still_open(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)
@@ -82,6 +87,7 @@ def test_an_alert_that_ended_later_is_still_open(desk: Callable[..., Any]) -> No
     assert pictures.resolve(here.store, inside)["episodes"][-1] == [first, None]
 
 
+@pytest.mark.slow
 def test_a_figure_of_the_market_stands_beside_the_price_of_bitcoin(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     full = pictures.resolve(here.store, reference(here, "fear_greed", asset="MARKET"))
@@ -98,6 +104,7 @@ def test_old_history_is_shown_at_its_own_end(desk: Callable[..., Any]) -> None:
     assert full["to"] == here.now.timestamp()
 
 
+@pytest.mark.slow
 def test_a_reference_may_name_another_value(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-16")
     full = pictures.resolve(here.store, reference(here, "oi_vs_ma180", value="usd", days="all"))
@@ -110,6 +117,7 @@ def test_a_reference_may_name_another_value(desk: Callable[..., Any]) -> None:
         pictures.resolve(here.store, reference(here, "oi_vs_ma180", value="nosuch"))
 
 
+@pytest.mark.slow
 def test_a_daily_value_bears_its_day_and_a_finer_one_its_time(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-03-30")
     assert pictures.resolve(here.store, reference(here, "oi_drawdown"))["named_before"] == 86400

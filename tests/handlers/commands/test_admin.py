@@ -120,6 +120,7 @@ def test_status_says_in_one_line_what_goes_well_with_a_source(desk: Callable[...
     ]
 
 
+@pytest.mark.slow
 def test_status_tells_what_never_came_and_what_is_old(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16", without=("funding_interval_hours", "open_interest_coin"))
     values = here.later(timedelta(hours=9)).ask("/status").values
@@ -130,6 +131,7 @@ def test_status_tells_what_never_came_and_what_is_old(desk: Callable[..., Any]) 
     assert lines(here.later(timedelta(hours=9)))[0] == "2 of 10 inputs are stale, 1 input never had a value."
 
 
+@pytest.mark.slow
 def test_status_counts_what_waits(desk: Callable[..., Any]) -> None:
     from bot.engine.evaluate import judge  # noqa: PLC0415 - here alone
     from signals.alerts.rule import rules  # noqa: PLC0415 - as above
@@ -192,6 +194,7 @@ def test_status_says_who_does_what_where_there_are_several(desk: Callable[..., A
     assert here.ask("/status").values["processes"]["2"] == works["judge"]
 
 
+@pytest.mark.slow
 def test_status_names_what_was_saved_of_a_lost_database(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     assert here.ask("/status").values["saved_copies"] == []
@@ -220,6 +223,7 @@ def hourly(here: Any, venue: str, start: datetime, **values: float) -> None:
     points.write(here.store, [points.Points.of_frame(venue, "BTC", None, pd.DataFrame(values, index=times))])
 
 
+@pytest.mark.slow
 def test_status_says_from_when_each_venue_is_known_and_how_much_of_the_market_that_is(empty: Any) -> None:
     here = empty
     for venue, start, coins in (
@@ -246,6 +250,7 @@ def test_status_says_from_when_each_venue_is_known_and_how_much_of_the_market_th
     assert here.ask("/status").values["inputs"]["open_interest_coin"]["venues"]["okx"] == "2025-12-01T00:00:00Z"
 
 
+@pytest.mark.slow
 def test_status_names_the_longest_gaps_and_counts_the_others(empty: Any) -> None:
     here = empty
     hourly(here, "binance", at(2025, 3, 1), open_interest_coin=8e4)

@@ -81,6 +81,7 @@ def test_other_spans_are_a_press_away(desk: Callable[..., Any]) -> None:
     assert all(here.ask(button.command).blocks for button in buttons.buttons)
 
 
+@pytest.mark.slow
 def test_open_interest_beside_its_average(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-03-30")
     alt = picture_of(here, "/chart oi btc all").alt
@@ -99,11 +100,13 @@ def test_the_buttons_of_a_figure_of_the_whole_market_work(desk: Callable[..., An
     assert picture_of(desk("bundled", "2026-01-16"), line).alt
 
 
+@pytest.mark.slow
 def test_a_chart_of_nothing_says_why(desk: Callable[..., Any]) -> None:
     with pytest.raises(Refused, match=r"There is nothing to draw for BTC: learning, 9 of 180 days\.$"):
         desk("bundled", "2026-01-16", days=9).ask("/chart ma180")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", metrics())
 def test_every_metric_can_be_drawn(desk: Callable[..., Any], metric: str) -> None:
     here = desk("bundled", "2026-01-16")

@@ -20,6 +20,7 @@ def lines(reply: Any) -> list[str]:
     return [block.text for block in reply.blocks if isinstance(block, Line)]
 
 
+@pytest.mark.slow
 def test_a_position_is_put_into_the_market(tmp_path: Path) -> None:
     here = wave(tmp_path)
     price = here.ask("/price btc").values["price"]
@@ -35,6 +36,7 @@ def test_a_position_is_put_into_the_market(tmp_path: Path) -> None:
     assert said[-1] == "This says what is, not what to do."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["long", "short"])
 def test_what_lies_between_is_the_dollars_of_its_own_side(tmp_path: Path, side: str) -> None:
     here = wave(tmp_path)
@@ -53,6 +55,7 @@ def test_what_lies_between_is_the_dollars_of_its_own_side(tmp_path: Path, side: 
     assert expected > 0 or side == "short", "price fell, so shorts lie further above than that"
 
 
+@pytest.mark.slow
 def test_what_is_past_its_liquidation_is_told_so(tmp_path: Path) -> None:
     here = wave(tmp_path)
     price = here.ask("/price btc").values["price"]
@@ -61,6 +64,7 @@ def test_what_is_past_its_liquidation_is_told_so(tmp_path: Path) -> None:
     assert not any("away" in line for line in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "asks"),
     [

@@ -234,6 +234,7 @@ def test_now_tells_a_position_of_this_chat_and_of_no_other(room: Room) -> None:
     assert "Yours" not in room.text("/digest now", Asker("telegram", Address("777"), "777"))
 
 
+@pytest.mark.slow
 def test_the_bundled_winter_has_a_digest(desk: Any) -> None:
     here = desk("bundled", "2026-02-06")
     told = here.text("/digest now").splitlines()

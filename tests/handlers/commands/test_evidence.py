@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # eight years are read, and their fires found
+
 NOW = datetime(2026, 6, 6, tzinfo=UTC)
 NO_BETTER = "Not better than any other day."
 
@@ -51,12 +53,31 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def long(years: Path, tmp_path: Path) -> Iterator[Desk]:
-    shutil.copy(years, tmp_path / "perpulse.db")
-    store = Store(tmp_path / "perpulse.db")
+def copied(years: Path, folder: Path) -> Iterator[Desk]:
+    shutil.copy(years, folder / "perpulse.db")
+    store = Store(folder / "perpulse.db")
     yield Desk(store, NOW)
     store.close()
+
+
+@pytest.fixture(scope="module")
+def long(years: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One desk for all who only ask: eight years of fires are found once."""
+    yield from copied(years, tmp_path_factory.mktemp("long"))
+
+
+@pytest.fixture(scope="module")
+def judged(years: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One desk beside what was told since October 2025, for all who only ask: replaying it takes a second."""
+    for desk in copied(years, tmp_path_factory.mktemp("judged")):
+        told(desk.store, datetime(2025, 10, 1, tzinfo=UTC), NOW)
+        yield desk
+
+
+@pytest.fixture
+def lone(years: Path, tmp_path: Path) -> Iterator[Desk]:
+    """A desk of its own, for who writes."""
+    yield from copied(years, tmp_path)
 
 
 def test_base_says_what_extreme_fear_is_worth(long: Desk) -> None:
@@ -83,8 +104,8 @@ def test_base_values_are_named(long: Desk) -> None:
 
 
 @pytest.mark.parametrize("line", [
-    "/base funding_stretch btc", "/base btc funding_stretch", "/base longs pay unusually much",
-    "/base Longs pay unusually much btc", "/base funding stretch",
+    "/base funding_stretch btc", "/base btc funding_stretch", "/base longs pay much",
+    "/base Longs pay much btc", "/base funding stretch",
 ])  # fmt: skip
 def test_an_alarm_is_named_by_its_id_or_its_title(long: Desk, line: str) -> None:
     assert long.ask(line).values["rule"] == "funding_stretch"
@@ -143,9 +164,8 @@ def test_nothing_was_told_yet(long: Desk) -> None:
     assert long.text("/record fear").splitlines()[0] == "Extreme fear: nothing was told yet."
 
 
-def test_the_record_tells_misses_first(long: Desk) -> None:
-    told(long.store, datetime(2025, 10, 1, tzinfo=UTC), NOW)
-    said = long.text("/record").splitlines()
+def test_the_record_tells_misses_first(judged: Desk) -> None:
+    said = judged.text("/record").splitlines()
     assert said[0].startswith("The record: ")
     lines = [line for line in said if line.startswith("– ") and "not judged" not in line and "more" not in line]
     shares = []
@@ -154,8 +174,8 @@ def test_the_record_tells_misses_first(long: Desk) -> None:
         shares.append(abs(change) / float(line.split("usual ")[1].split(" %")[0]))
     assert len(shares) >= 5
     assert all(a <= b + 0.35 for a, b in itertools.pairwise(shares)), "but for what rounding hides"
-    values = long.ask("/record").values
-    assert values["told"] == len(record.entries(long.store))
+    values = judged.ask("/record").values
+    assert values["told"] == len(record.entries(judged.store))
     assert values["missed"] > 0
     assert (
         said[1]
@@ -163,30 +183,27 @@ def test_the_record_tells_misses_first(long: Desk) -> None:
     )
 
 
-def test_the_record_of_one_alarm(long: Desk) -> None:
-    told(long.store, datetime(2025, 10, 1, tzinfo=UTC), NOW)
-    said = long.text("/record fear")
+def test_the_record_of_one_alarm(judged: Desk) -> None:
+    said = judged.text("/record fear")
     assert said.startswith("Extreme fear: ")
     assert "shorts pay" not in said
 
 
-def test_an_earlier_definition_is_counted_apart(long: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    told(long.store, datetime(2025, 10, 1, tzinfo=UTC), NOW)
-    before = long.ask("/record fear").values["told"]
+def test_an_earlier_definition_is_counted_apart(judged: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = judged.ask("/record fear").values["told"]
     from signals import metric  # noqa: PLC0415 - its declaration is changed for this test
 
     known = metric.metrics()
     changed = {**known, "fear_greed": replace(known["fear_greed"], version=2)}
     monkeypatch.setattr("storage.queries.evidence.record.metrics", lambda: changed)
-    values = long.ask("/record fear").values
+    values = judged.ask("/record fear").values
     assert (values["told"], values["earlier"]) == (0, before)
 
 
-def test_whoever_wants_to_check_has_all_of_it(long: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whoever_wants_to_check_has_all_of_it(judged: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     from bot.cli import record as cli  # noqa: PLC0415 - loads the settings
 
-    told(long.store, datetime(2025, 10, 1, tzinfo=UTC), NOW)
-    cli.record("fear_greed", None, None, long.store.path, as_json=True)
+    cli.record("fear_greed", None, None, judged.store.path, as_json=True)
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["rule"] for one in found] == ["fear_greed"] * len(found)
     first = found[0]
@@ -199,15 +216,15 @@ def test_whoever_wants_to_check_has_all_of_it(long: Desk, capsys: pytest.Capture
     assert entry == datetime.fromisoformat(first["at"]) + DAY
 
 
-def test_the_weekly_digest_tells_the_record(long: Desk) -> None:
+def test_the_weekly_digest_tells_the_record(lone: Desk) -> None:
     """What was told a week and a month ago, judged by its record, and nothing that was found in hindsight."""
-    told(long.store, datetime(2026, 1, 25, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
+    told(lone.store, datetime(2026, 1, 25, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC))
     now = datetime(2026, 2, 12, tzinfo=UTC)
-    found = DigestReader(long.store, now).read(None, "weekly", ("BTC",), since=now - 7 * DAY)
+    found = DigestReader(lone.store, now).read(None, "weekly", ("BTC",), since=now - 7 * DAY)
     mine = [
         entry
         for first, last in ((14, 7), (35, 28))
-        for entry in record.told_between(long.store, now - first * DAY, now - last * DAY)
+        for entry in record.told_between(lone.store, now - first * DAY, now - last * DAY)
     ]
     assert {(said.rule, said.at) for said in found.said} == {(entry.rule, entry.at) for entry in mine} != set()
     outcomes = {(entry.rule, entry.at): entry.outcome(7) for entry in mine}

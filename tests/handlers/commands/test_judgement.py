@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@pytest.mark.slow
 def test_quadrant_word_for_word(desk: Callable[..., Any]) -> None:
     assert desk("recorded", "2026-02-07").text("/quadrant") == (
         "BTC, 1 day to 00:00 UTC: short covering.\n"
@@ -32,6 +33,7 @@ def test_quadrant_word_for_word(desk: Callable[..., Any]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_quadrant_values_are_named(desk: Callable[..., Any]) -> None:
     values = desk("recorded", "2026-02-07").ask("/quadrant").values
     assert (values["quadrant_1d"], values["quadrant_7d"]) == ("short covering", "long exhaustion")
@@ -39,6 +41,7 @@ def test_quadrant_values_are_named(desk: Callable[..., Any]) -> None:
     assert values["price_change_1d"] == pytest.approx(70_580.26 / 62_909.86 - 1)
 
 
+@pytest.mark.slow
 def test_health_tells_what_was_judged_and_since_when(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)
@@ -127,6 +130,7 @@ def test_what_is_open_but_no_longer_so_is_not_what_goes_on() -> None:
     assert glance.verdict(both) == ("BTC is uneasy: 1 strong, 1 mild.", "Positions are being closed fast.")
 
 
+@pytest.mark.slow
 def test_health_before_anything_was_judged_reads_the_lines(desk: Callable[..., Any]) -> None:
     checks = desk("recorded", "2026-02-07").ask("/health").values["checks"]
     assert checks["oi_vs_ma180"] == {"level": "notice", "value": pytest.approx(-0.30725, abs=1e-5), "since": None}
@@ -134,6 +138,7 @@ def test_health_before_anything_was_judged_reads_the_lines(desk: Callable[..., A
     assert checks["taker_ratio"]["level"] == "calm"
 
 
+@pytest.mark.slow
 def test_missing_is_not_calm(desk: Callable[..., Any]) -> None:
     said = desk("bundled", "2026-01-16", days=45, without=("funding_rate",)).text("/health")
     assert "? Funding: nothing is stored of funding rate" in said
@@ -146,6 +151,7 @@ def test_one_calm_check_of_many_is_no_calm_market(desk: Callable[..., Any]) -> N
     assert said.startswith("ETH: too little is known to judge; calm in 1 of 9 checks.\n")
 
 
+@pytest.mark.slow
 def test_what_is_too_old_is_not_calm_either(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     judge(here.store, ("BTC",), here.now, started=here.now)
@@ -154,5 +160,6 @@ def test_what_is_too_old_is_not_calm_either(desk: Callable[..., Any]) -> None:
     assert "\n·" not in said
 
 
+@pytest.mark.slow
 def test_health_of_the_whole_market_is_that_of_the_first_asset(desk: Callable[..., Any]) -> None:
     assert desk("bundled", "2026-01-16").ask("/health market").blocks

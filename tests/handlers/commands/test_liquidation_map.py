@@ -179,6 +179,7 @@ def test_a_side_without_a_cluster_is_not_named() -> None:
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_winter(desk: Callable[..., Desk]) -> None:
     at = desk("recorded", "2026-03-25T01:00")
     reply = at.ask("/map btc")
@@ -199,6 +200,7 @@ def test_the_winter(desk: Callable[..., Desk]) -> None:
     assert png(full).startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_group_reads_what_anybody_reads(desk: Callable[..., Desk]) -> None:
     """Nothing in it is of who asks or of who else is here."""
     at = desk("recorded", "2026-03-25T01:00")
@@ -211,6 +213,7 @@ def test_nothing_stored_says_where_it_comes_from(tmp_path: Path) -> None:
         Desk(Store(tmp_path / "none.db"), NOW).ask("/map btc")
 
 
+@pytest.mark.slow
 def test_without_open_interest_it_says_what_is_missing(desk: Callable[..., Desk]) -> None:
     at = desk("recorded", "2026-03-25T01:00", without=("open_interest_usd",))
     text = at.text("/map btc")
@@ -218,6 +221,7 @@ def test_without_open_interest_it_says_what_is_missing(desk: Callable[..., Desk]
     assert "Our model" not in text
 
 
+@pytest.mark.slow
 def test_a_few_days_are_no_map(desk: Callable[..., Desk]) -> None:
     assert desk("recorded", "2026-03-25T01:00", days=5).text("/map btc").startswith("BTC liquidation map: learning, ")
 
@@ -237,6 +241,7 @@ def test_the_picture_shows_price_across_and_names_the_clusters() -> None:
     assert {"longs", "shorts", "price", "cluster"} <= found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("price", [0.00001287, 0.412, 3.17, 999.0, 128_700.0])
 def test_words_of_a_picture_stay_apart(price: float) -> None:
     """Whatever a coin costs: prices along the bottom do not touch, and no word is cut off."""

@@ -218,6 +218,7 @@ def test_the_numbers_say_at_least_where_the_words_do(heard: Callable[..., Desk],
     assert answer.values["at_least"] is ("at least" in headline)
 
 
+@pytest.mark.slow
 def test_imported_days_are_told_with_their_date(desk: Callable[..., Desk]) -> None:
     here = desk("recorded", "2025-10-11")
     assert (

@@ -110,6 +110,7 @@ RESERVES = (
 )
 
 
+@pytest.mark.slow
 def test_the_supply_its_place_and_the_claim(supply: Callable[..., Desk]) -> None:
     reply = supply(800).ask("/stables")
     lines = supply(800).text("/stables").splitlines()

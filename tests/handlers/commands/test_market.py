@@ -101,11 +101,13 @@ More: /chart fng""",
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "day", "line", "expected"), GOLDEN)
 def test_an_answer_word_for_word(desk: Callable[..., Any], file: str, day: str, line: str, expected: str) -> None:
     assert desk(file, day).text(line) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("day", "line", "name", "expected"),
     [
@@ -211,6 +213,7 @@ def test_funding_is_said_in_three_ways(made: Callable[..., Any], rate: float, ho
     assert not {"buy", "sell", "bullish", "bearish", "overbought", "oversold"} & set(text.lower().split())
 
 
+@pytest.mark.slow
 def test_the_next_payment_is_told_in_the_zone_of_the_chat(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     here.ask("/tz Asia/Tokyo")
@@ -251,6 +254,7 @@ def with_minutes(here: Any, **values: float) -> Any:
     return here.later(timedelta(hours=1))
 
 
+@pytest.mark.slow
 def test_what_is_learning_says_so_and_the_rest_stands(desk: Callable[..., Any]) -> None:
     said = desk("bundled", "2026-01-16", days=9).text("/oi")
     assert said.startswith("BTC open interest: $10.0bn, 105,118 BTC.\n")
@@ -301,6 +305,7 @@ def open_on(here: Any, venue: str, coins: float, ago: timedelta = timedelta(0)) 
     told(here, venue, ago, open_interest_coin=coins, open_interest_usd=coins * 9e4)
 
 
+@pytest.mark.slow
 def test_open_interest_is_what_is_open_now_everywhere(empty: Any) -> None:
     open_on(empty, "binance", 80e3)
     open_on(empty, "bybit", 50e3)

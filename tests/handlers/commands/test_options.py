@@ -179,6 +179,7 @@ def moved(tmp_path: Path) -> Callable[..., Desk]:
     return of
 
 
+@pytest.mark.slow
 def test_volatility_against_its_own_days_and_what_price_did(moved: Callable[..., Desk]) -> None:
     lines = moved(91).text("/vol btc").splitlines()
     assert lines[:5] == [

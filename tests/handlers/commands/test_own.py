@@ -103,6 +103,7 @@ def test_unsub_says_what_was_not_on(empty: Any) -> None:
     assert empty.text("/unsub funding eth").startswith("That was not on. On in this chat:\nBTC: everything.")
 
 
+@pytest.mark.slow
 def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) -> None:
     here = desk("recorded", "2026-02-07")
     judge(here.store, ("BTC",), here.now, started=here.now)
@@ -125,7 +126,7 @@ def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) 
 
 def test_sound_is_chosen_beside_what_is_told(empty: Any) -> None:
     assert "With sound: everything." in empty.text("/sub loud"), "who has nothing yet is told everything"
-    assert "Without sound: Longs pay unusually much; Shorts pay unusually much." in empty.text("/sub funding silent")
+    assert "Without sound: Longs pay much; Shorts pay much." in empty.text("/sub funding silent")
     said = empty.text("/sub silent")
     assert "Everything: all alarms" in said
     assert "Without sound: everything." in said

@@ -53,6 +53,7 @@ def buttons(reply: Reply) -> dict[str, str]:
 # --- looking before it is kept ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_rule_is_looked_at_and_nothing_is_kept(winter: Desk) -> None:
     reply = winter.ask("/alert btc price -5% in 24h")
     assert lines(reply)[0] == "BTC: price down 5 % or more in 24 h; over when back down less than 2.5 % in 24 h."
@@ -68,6 +69,7 @@ def test_a_rule_is_looked_at_and_nothing_is_kept(winter: Desk) -> None:
     assert lines(winter.ask("/alert cancel")) == ["Nothing was saved."]
 
 
+@pytest.mark.slow
 def test_a_rule_that_speaks_daily_comes_with_a_stricter_one(tmp_path: Path) -> None:
     store = Store(tmp_path / "hours.db")
     index = pd.date_range(end=NOW - HOUR, periods=100 * 24, freq="h", tz=UTC)

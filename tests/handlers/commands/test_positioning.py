@@ -43,6 +43,7 @@ RATIOS = {
 FUNDING = {"funding_rate": [0.0001, 0.00012, 0.00008, 0.0001, 0.0003], "funding_interval_hours": [8.0]}
 
 
+@pytest.mark.slow
 def test_three_counts_are_told_apart(told: Callable[..., Desk]) -> None:
     lines = told(365, binance=RATIOS | FUNDING, bybit={"long_short_accounts": [1.8]}).text("/ls btc").splitlines()
     assert lines[0] == "BTC accounts: 60 % long, 1.50 for each short."
@@ -61,6 +62,7 @@ def test_three_counts_are_told_apart(told: Callable[..., Desk]) -> None:
     assert lines[9] == "Binance · 30 s old"
 
 
+@pytest.mark.slow
 def test_the_lean_of_both_is_told(told: Callable[..., Desk]) -> None:
     crowded = {"long_short_accounts": [1.2, 1.4, 1.6, 2.5]}
     said = told(365, binance=crowded | FUNDING).text("/ls btc")
@@ -94,6 +96,7 @@ PERP = {"mark_price": [90_000.0, 90_018.0, 89_982.0, 90_045.0], "index_price": [
 DATED = {"dated_premium": [0.02], "dated_days": [73.0]}
 
 
+@pytest.mark.slow
 def test_the_perpetual_and_a_dated_future(told: Callable[..., Desk]) -> None:
     other = {"mark_price": [91_000.0], "index_price": [91_091.0], "dated_premium": [0.01], "dated_days": [36.5]}
     assert told(365, binance=PERP | DATED, okx=other).text("/basis btc").splitlines()[:7] == [
@@ -116,7 +119,7 @@ def test_a_premium_is_of_one_venue(told: Callable[..., Desk]) -> None:
 def test_without_a_dated_future_that_is_said(told: Callable[..., Desk]) -> None:
     said = told(3, binance=PERP).text("contango btc")
     assert "learning, 3 of 244 days" in said
-    assert "No dated future is stored: it is read from Binance, Bybit and Deribit" in said
+    assert "No dated future is stored: it is read from Binance, Bybit, Deribit and KuCoin" in said
 
 
 def test_a_figure_that_is_old_is_not_called_current(told: Callable[..., Desk]) -> None:

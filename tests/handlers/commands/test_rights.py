@@ -76,6 +76,7 @@ def test_every_command_is_somebodys() -> None:
     assert sum(map(len, kinds)) == len(set().union(*kinds))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("role", "chat"), ROWS, ids=[f"{role} in {chat}" for role, chat in ROWS])
 def test_who_may_do_what_where(room: Room, role: str, chat: str) -> None:
     asker = ROLES[role]

@@ -67,6 +67,7 @@ def wave(path: Path, *, depth: bool = True) -> Desk:
     return Desk(store, NOW)
 
 
+@pytest.mark.slow
 def test_a_story_that_is_on_comes_first(tmp_path: Path) -> None:
     here = wave(tmp_path)
     said = lines(here.ask("/setup btc"))
@@ -79,6 +80,7 @@ def test_a_story_that_is_on_comes_first(tmp_path: Path) -> None:
     assert any(line.startswith("▲▲ Sellers press and positions close, ") for line in lines(here.ask("/health btc")))
 
 
+@pytest.mark.slow
 def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
     reply = wave(tmp_path).ask("/why selling wave btc")
     said = lines(reply)
@@ -91,6 +93,7 @@ def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
     assert reply.values["legs"]["flow"]["line"] == -2.0
 
 
+@pytest.mark.slow
 def test_a_leg_without_data_says_so_and_is_not_counted(tmp_path: Path) -> None:
     here = wave(tmp_path, depth=False)
     said = lines(here.ask("/why selling_wave btc"))
@@ -99,6 +102,7 @@ def test_a_leg_without_data_says_so_and_is_not_counted(tmp_path: Path) -> None:
     assert here.ask("/setup btc").values["setups"]["selling_wave"]["unknown"] == 1
 
 
+@pytest.mark.slow
 def test_each_setup_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
     here = wave(tmp_path)
     for name in sorted(set(setups()) - {"stablecoin_regime"}):
@@ -110,11 +114,13 @@ def test_each_setup_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
                 assert button.command.startswith(("/base ", "/why "))
 
 
+@pytest.mark.slow
 def test_a_story_of_the_market_without_data_is_refused_with_what_helps(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"^No supply of dollar stablecoins is stored yet; .*perpulse import FILE\.$"):
         wave(tmp_path).ask("/why stablecoin regime")
 
 
+@pytest.mark.slow
 def test_why_of_an_asset_takes_its_move_apart(tmp_path: Path) -> None:
     reply = wave(tmp_path).ask("/why btc 24h")
     said = lines(reply)
@@ -128,6 +134,7 @@ def test_why_of_an_asset_takes_its_move_apart(tmp_path: Path) -> None:
     assert reply.values["price"]["change"] < 0
 
 
+@pytest.mark.slow
 def test_what_is_not_known_is_not_said(desk: Callable[..., Desk]) -> None:
     said = lines(desk("recorded", "2026-02-06").ask("/why btc 4h"))
     assert not any("unknown" in line or "nan" in line for line in said)

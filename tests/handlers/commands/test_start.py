@@ -82,6 +82,7 @@ def test_help_is_forgiving(empty: Any, line: str) -> None:
     assert empty.text(line).startswith("/oi [asset] – ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(set(metrics()) - set(commands())))  # of one name the command is explained
 def test_help_explains_each_figure(desk: Callable[..., Any], empty: Any, name: str) -> None:
     metric = metrics()[name]

@@ -133,6 +133,7 @@ def test_what_a_refusal_proposes_can_be_asked(room: Room) -> None:
     assert room.ask(f"/watch{proposed}").values["leverage"] == 150.0
 
 
+@pytest.mark.slow
 def test_twenty_positions_and_five_addresses(room: Room) -> None:
     for n in range(20):
         room.ask(f"/watch btc long {95_000 + n} 3x")

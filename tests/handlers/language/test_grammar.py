@@ -527,6 +527,7 @@ def load_fuzz() -> Any:
     return module
 
 
+@pytest.mark.slow
 def test_short_fuzz_run() -> None:
     fuzz = load_fuzz()
     assert commands()

@@ -287,6 +287,7 @@ def test_no_funding_is_too_wide_for_two_rows() -> None:
     assert line == "Funding FARTCOIN +43,800 %, BROCCOLI714 +43,800 % a year: longs pay."
 
 
+@pytest.mark.slow
 @given(DIGESTS)
 @examples(100)
 def test_it_is_never_more_than_ten_lines_of_two_rows(found: Digest) -> None:

@@ -96,8 +96,8 @@ def test_a_notice_says_both_between_the_counter_and_the_stamp() -> None:
     )  # fmt: skip
     lines = [block for block in alerts.tell(told).blocks if isinstance(block, Line)]
     assert [line.role for line in lines] == ["headline", "body", "caveat", "evidence", "evidence", "stamp"]
-    assert lines[3].text.startswith("Before: 15 cases; 30 days later")
-    assert lines[4].text == "This rule: fired 2 times, 30 days later −5.2 %; 1 not judged yet."
+    assert lines[3].text.startswith("Before: 15 cases; BTC 30 days later")
+    assert lines[4].text == "This rule: fired 2 times, BTC 30 days later −5.2 %; 1 not judged yet."
     assert sum(len(line.text) + 1 for line in lines) <= LONGEST
     assert Event.from_json(json.loads(json.dumps(told.to_json()))) == told
     over = alerts.tell(replace(told, kind="resolved"))

@@ -21,6 +21,7 @@ def event(line: str, **values: float) -> Event:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "values", "headline", "leg"),
     [

@@ -35,6 +35,7 @@ def open_interest(store: Store, coins: dict[str, float], since: dict[str, int], 
     return Desk(store, NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("since", "until", "headline", "stamp"),
     [
@@ -89,6 +90,7 @@ def test_what_no_one_exchange_tells_whole_is_not_compared() -> None:
     assert why_not(lacking) == "no exchange is stored with both volume and open interest in dollars"
 
 
+@pytest.mark.slow
 def test_too_little_for_a_total_is_listed_singly(tmp_path: Path) -> None:
     desk = open_interest(Store(tmp_path / "perpulse.db"), SHARES, {}, {"binance": 5})
     text = desk.text("/oi btc")

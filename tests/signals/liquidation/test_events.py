@@ -47,6 +47,7 @@ def same(one: Any, other: Any) -> bool:
     return one == other or (one != one and other != other)  # noqa: PLR0124 - NaN alone differs from itself
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", get_args(PositionEvent), ids=lambda kind: kind.__name__)
 @given(data=st.data())
 def test_every_event_survives_json(kind: type[PositionEvent], data: st.DataObject) -> None:

@@ -37,6 +37,7 @@ def table_of(venue, contract, one, on=None):
     return tiers(venue, contract, one.asset, one.quote, on, multiplier=one.multiplier, expiry=one.expiry)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", _files())
 def test_amounts_follow_from_the_rates(file):
     market = tuple(file.split("-")[:2])
@@ -60,6 +61,7 @@ def test_a_wrong_amount_is_found():
     assert parse_table(TABLE, line).breaks_of_recurrence() == [2]
 
 
+@pytest.mark.slow
 def test_binance_is_all_of_it():
     if not BRACKETS.exists():
         pytest.skip(f"{BRACKETS} is not here: shared data")
@@ -75,6 +77,7 @@ def test_binance_is_all_of_it():
         assert found == said, symbol
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", _files())
 def test_every_file_names_what_it_is(file):
     venue, contract = file.split("-")[:2]
@@ -241,6 +244,7 @@ def test_growing_out_of_a_table():
         quote(Position(venue="bybit", size_usd=2_500_000, **grown))  # worth 3M where it is liquidated
 
 
+@pytest.mark.slow
 def test_the_scalar_path_imports_nothing_heavy():
     code = (
         "import sys\n"

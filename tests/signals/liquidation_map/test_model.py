@@ -78,6 +78,7 @@ def read(inputs: list[Array], rows: int) -> MapHistory:
     return history(inputs, FACTORS, rows, ROWS, 1)
 
 
+@pytest.mark.slow
 @examples(20)
 @given(seed=st.integers(0, 2**20))
 def test_the_map_is_what_its_definition_says(seed: int) -> None:
@@ -107,6 +108,7 @@ def test_many_rows_at_once_are_each_row_by_itself(seed: int, rows: int, move: fl
             np.testing.assert_allclose(mine[row], theirs[0], rtol=1e-9, atol=1e-6)
 
 
+@pytest.mark.slow
 @examples(20)
 @given(seed=st.integers(0, 2**20), move=st.sampled_from([0.002, 0.02]))
 def test_stepping_is_rebuilding(seed: int, move: float) -> None:

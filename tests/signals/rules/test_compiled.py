@@ -66,6 +66,7 @@ def read_back(meaning: Meaning) -> Meaning:
         raise
 
 
+@pytest.mark.slow
 @examples(200)
 @given(MEANINGS)
 def test_a_text_reads_back_as_itself(meaning: Meaning) -> None:
@@ -78,6 +79,7 @@ def test_a_text_reads_back_as_itself(meaning: Meaning) -> None:
     assert spoken.rule == rule_from(found)
 
 
+@pytest.mark.slow
 @examples(200)
 @given(MEANINGS, st.data())
 def test_nothing_is_entered_and_left_at_once(meaning: Meaning, data: st.DataObject) -> None:

@@ -210,9 +210,9 @@ LINES = {
         "BTC: z of taker flow above −1; over when back below −1.25.",
     ),
     "an alarm by its title": (
-        "eth longs pay unusually much quiet once",
+        "eth longs pay much quiet once",
         "funding_stretch quiet",
-        "ETH: longs pay unusually much, by the lines that are built in; told once; as a notice.",
+        "ETH: longs pay much, by the lines that are built in; told once; as a notice.",
     ),
     "several assets": (
         "any of btc eth sol funding > 30% apr",
@@ -359,6 +359,7 @@ def load_fuzz() -> Any:
     return module
 
 
+@pytest.mark.slow
 def test_short_fuzz_run() -> None:
     seen = load_fuzz().run(lines=600, seed=7)
     assert seen.read > 30  # a run that only meets refusals would prove nothing

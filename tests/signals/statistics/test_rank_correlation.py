@@ -53,6 +53,7 @@ def test_every_row_is_as_it_was_when_it_was_the_newest() -> None:
         assert newest == pytest.approx(history[row], nan_ok=True)
 
 
+@pytest.mark.slow
 def test_chance_alone_exceeds_the_bound_once_in_twenty() -> None:
     """A thousand draws of 24 pairs without any relation."""
     random, beyond = np.random.default_rng(7), 0

@@ -61,6 +61,7 @@ def test_route(asked: tuple[str, str], rule: str, asset: str, only_asked: bool, 
     assert not route(rule, asset, frozenset({asked}), gone=True, only_asked=only_asked)
 
 
+@pytest.mark.slow
 @given(chats=CHATS, rule=RULES.filter(lambda name: name != "*"), asset=ASSETS.filter(lambda name: name != "*"))
 @pytest.mark.parametrize("only_asked", [False, True])
 def test_the_query_chooses_whom_the_rule_would(

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import pytest
 
 from signals.alerts.episodes import State, Transition
 from storage.alerts import episodes
@@ -32,6 +35,26 @@ def test_a_standing_comes_back_as_it_was(store: Store) -> None:
     assert episodes.rule_states(store) == {KEY: RuleState(State(at=NOW), None)}
 
 
+def test_what_was_written_is_not_read_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, undone = State(2, 2, (1, 0), (0, 3), NOW - DAY, NOW - 2 * DAY, NOW), State(at=NOW + DAY)
+    with store.write() as work:
+        saved = episodes.save(work, KEY, state, None)
+    episodes.wrote(store, [saved])
+    monkeypatch.setattr(episodes, "from_json", None)
+    standing = episodes.rule_states(store)
+    assert standing == {KEY: RuleState(state, None)}
+    assert episodes.rule_states(store) is standing
+    monkeypatch.undo()
+    with contextlib.suppress(ZeroDivisionError), store.write() as work:
+        episodes.wrote(store, [episodes.save(work, KEY, undone, None)])
+        raise ZeroDivisionError
+    assert episodes.rule_states(store) == standing
+    with store.write() as work:
+        episodes.save(work, KEY, undone, None)
+    assert episodes.rule_states(store) == {KEY: RuleState(undone, None)}
+
+
+@pytest.mark.slow
 def test_where_a_rule_stood_before_is_not_remembered(store: Store) -> None:
     """Of each close of a month one would stay: a tenth of the memory of a bot with two assets."""
 

@@ -124,6 +124,7 @@ def test_one_in_flight_per_destination(store: Store) -> None:
     assert other.rows[0].notice.rank == "notice"
 
 
+@pytest.mark.slow
 def test_a_thousand_rows_of_one_chat_do_not_hide_another_chat(store: Store) -> None:
     busy, other = place(store, "11", ("busy", "*")), place(store, "12", ("other", "*"))
     with store.write() as connection:
@@ -379,3 +380,21 @@ def test_who_was_taken_for_dead_undoes_nothing_of_who_took_over(store: Store, la
     assert states(store) == ["sending"]
     sent_from(store, old, "81", now=NOW)  # but what it says has arrived
     assert states(store) == ["sent"]
+
+
+def test_a_story_goes_on_in_the_newest_message_of_what_it_takes_in(store: Store) -> None:
+    place(store, "11")
+    other = place(store, "12", ("long_crowding", "*"))
+    process = senders.take(store)
+    first, second = episode(store), episode(store, "ETH")
+    for number, message in ((first, "m1"), (second, "m2")):
+        announce(store, notice(episode=number))
+        for one in claims(store, process):
+            sent_from(store, one, message, now=NOW)
+    story = {"rule": "long_crowding", "payload": {"takes_in": [first, second]}, "at": NOW + SECOND}
+    announce(store, notice(episode=episode(store, "SOL"), **story))
+    by_place = {one.destination: one for one in claims(store, process, now=NOW + SECOND)}
+    assert {one.message for place, one in by_place.items() if place != other} == {"m2"}
+    assert by_place[other].message is None, "nothing was told there that it could go on in"
+    (here,) = (one for place, one in by_place.items() if place != other)
+    assert second in {one.episode for one in here.notices}, "what the message says already stands in it"

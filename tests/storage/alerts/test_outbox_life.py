@@ -227,6 +227,7 @@ class Life(RuleBasedStateMachine):
         assert not lost
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [pytest.param(5_000, id="at once"), pytest.param(1, id="in parts")])
 def test_life(stores: Stores, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr(spreading, "PART", most)

@@ -53,6 +53,7 @@ def moved(path: Path, table: str, asset: str) -> list[dict[str, Any]]:
         return [{name: row[name] for name in row.keys() if row[name] is not None} for row in rows]  # noqa: SIM118 - a Row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stored", "asset"),
     [
@@ -83,6 +84,7 @@ def test_a_stored_name_becomes_what_it_is_read_as_today(old: Path, stored: str, 
         assert moved(old, "series", stored) == []
 
 
+@pytest.mark.slow
 def test_prices_of_a_thousand_become_prices_of_one(old: Path) -> None:
     known(old, "1000PEPE")
     put(
@@ -103,6 +105,7 @@ def test_prices_of_a_thousand_become_prices_of_one(old: Path) -> None:
     assert moved(old, "levels", "1000PEPE") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("one", "other", "merged"),
     [
@@ -160,6 +163,7 @@ def episode(path: Path, number: int, asset: str) -> None:
     put(path, "episodes", row | {"first_values": "{}", "last_values": "{}"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("renamed", "kept", "state", "open_"),
     [
@@ -183,6 +187,7 @@ def test_of_two_alarms_one_goes_on(
     assert len(told) == sum(number is not None for number in (renamed, kept))
 
 
+@pytest.mark.slow
 def test_what_people_follow_and_hold_keeps_its_meaning(old: Path) -> None:
     with closing(sqlite3.connect(old)) as file:
         (here,) = file.execute("SELECT id FROM destinations").fetchone()

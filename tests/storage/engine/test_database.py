@@ -205,6 +205,7 @@ def test_a_file_in_a_file_is_refused(tmp_path: Path) -> None:
         names(Store(tmp_path / "file" / "perpulse.db"))
 
 
+@pytest.mark.slow
 def test_a_folder_without_rights_is_named() -> None:
     """Root may write everywhere, so a child process gives up root first, in a place that is not root's own."""
     program = (
@@ -265,6 +266,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.real_migrations
 def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) -> None:
     store = Store(older)
@@ -280,6 +282,7 @@ def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) 
         assert old.execute("SELECT 1 FROM sqlite_master WHERE name = 'series'").fetchall() == []
 
 
+@pytest.mark.slow
 @pytest.mark.real_migrations
 def test_a_step_that_fails_leaves_the_file_as_it_was(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def m003_broken(database) -> None:

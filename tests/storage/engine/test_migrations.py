@@ -168,6 +168,7 @@ def test_every_shipped_schema_has_a_dump() -> None:
         assert f"'{name}'" in (SCHEMAS / f"{name}.sql").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", migrations.NAMES)
 def test_a_stored_database_becomes_todays_and_keeps_its_rows(tmp_path: Path, fresh: Path, name: str) -> None:
     path = tmp_path / "perpulse.db"

@@ -187,6 +187,7 @@ def test_a_planted_fault_is_found(newest: Path, rule: object, body: str, queries
     assert says in found[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rule",
     [

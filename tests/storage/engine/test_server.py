@@ -35,6 +35,8 @@ from tests.storage.market.test_points_batches import START, values
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow  # a server has to be started
+
 
 SQL = queries("storage.engine")
 SECRET = "s3cret"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from signals.inputs import LEVELS
 from signals.units import to_ms
 from storage.market import points
-from storage.market.points import Points
+from storage.market.points import Points, Snapshot
 from tests.examples import examples
 from tests.storage import beside
 
@@ -112,6 +112,7 @@ def given_points(draw: st.DrawFn) -> Points:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(given_points(), min_size=1, max_size=6), min_size=1, max_size=4))
 @examples(
     60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
@@ -145,3 +146,36 @@ def test_rows_directory_and_notes_are_those_of_the_definition(stores: Stores, wr
         stored = beside.rows(store, "SELECT asset, input, venue, step, first, last FROM series")
         assert {tuple(row[:4]): tuple(row[4:]) for row in stored} == series
         assert {tuple(row) for row in beside.rows(store, "SELECT asset, venue, first, last FROM rewritten")} == notes
+
+
+@st.composite
+def given_snapshot(draw: st.DrawFn) -> Snapshot:
+    names = draw(st.lists(st.sampled_from(COLUMNS["levels"]), min_size=1, unique=True))
+    assets = draw(st.lists(st.sampled_from(["BTC", "ETH", "SOL"]), min_size=1, unique=True))
+    times = [to_ms(START) + minute * MINUTE_MS for minute in draw(st.tuples(*[st.integers(0, 20)] * len(assets)))]
+    columns = {name: list(draw(st.tuples(*[st.floats(1, 1e6)] * len(assets)))) for name in names}
+    return Snapshot(draw(st.sampled_from(["binance", "okx"])), assets, times, columns)
+
+
+@pytest.mark.slow
+@given(
+    st.lists(st.tuples(st.lists(given_snapshot(), max_size=4), st.lists(given_points(), max_size=3)), max_size=4),
+)
+@examples(
+    60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+)
+def test_a_snapshot_is_stored_as_its_assets_would_be(
+    stores: Stores, writes: list[tuple[list[Snapshot], list[Points]]]
+) -> None:
+    queries = (
+        "SELECT * FROM levels ORDER BY asset, venue, at",
+        "SELECT * FROM series ORDER BY asset, input, venue, step",
+        "SELECT DISTINCT asset, venue, first, last FROM rewritten ORDER BY asset, venue, first, last",
+    )
+    with stores.one() as store, stores.one() as other:
+        for snapshots, batches in writes:
+            singly = [one.of(place) for one in snapshots for place in range(len(one))]
+            assert points.write(store, batches, snapshots) == points.write(other, [*singly, *batches])
+        for query in queries:
+            found, meant = ([tuple(row) for row in beside.rows(one, query)] for one in (store, other))
+            assert found == meant

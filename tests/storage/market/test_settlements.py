@@ -85,6 +85,7 @@ def shared(module_stores: Stores) -> tuple[Store, Store]:
     return module_stores(), module_stores()
 
 
+@pytest.mark.slow
 @given(rows_of_rates)
 def test_reading_is_the_same_wherever_a_rate_stands(
     shared: tuple[Store, Store], rows: list[tuple[int, bool, float, float]]

@@ -177,6 +177,7 @@ SUMS = Read(LEVELS[:2], HOUR, timedelta(), 120)
 TWO = [(BEGUN, [SUMS]), (OTHER, [SUMS])]
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(history=st.lists(st.tuples(changes, st.lists(reads, min_size=1, max_size=3)), min_size=2, max_size=6))
 @example(history=[*TWO, (Write("okx", LEVELS, 9 * HOUR, MINUTE, 60, 5.0, how="later"), [SUMS])])
@@ -193,6 +194,7 @@ def test_what_is_kept_is_what_is_stored(stores: Stores, history: list[tuple[Writ
                 fresh.close()
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     batch=st.lists(writes(), min_size=1, max_size=5),
@@ -234,6 +236,7 @@ def test_what_is_wanted_is_read_at_once(store: Store, monkeypatch: pytest.Monkey
     assert [(of["end"] - of["start"]) // HOUR_MS for of in asked if "steps" in of] == [240, 72]
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.lists(writes(), min_size=1, max_size=4), question=reads)
 def test_a_row_is_the_last_of_its_levels(stores: Stores, batch: list[Write], question: Read) -> None:
@@ -311,6 +314,7 @@ def test_who_missed_too_many_notes_reads_everything(store: Store, monkeypatch: p
     assert column(store, 100)[:2] == [1.0, 5.0]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded(store: Store) -> None:
     for number in range(30):
         frame = pd.DataFrame({"mark_price": [1.0] * 48}, index=pd.date_range(START, periods=48, freq="h", name="at"))
@@ -338,6 +342,7 @@ def test_a_slow_reader_keeps_nothing_that_was_rewritten_meanwhile(store: Store) 
     assert column(store, 10)[2] == 7.0
 
 
+@pytest.mark.slow
 def test_many_threads_ask_while_one_writes(store: Store) -> None:
     hours(store, "binance", START, 100)
     wrong: list[object] = []

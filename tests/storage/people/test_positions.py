@@ -214,6 +214,7 @@ def fill(store: Store, user: str, secret: str) -> None:
         outbox.announce_to(connection, mine.destination, late, now=NOW, expires=NOW)
 
 
+@pytest.mark.slow
 def test_forgetting_leaves_no_byte(file_store: Store) -> None:
     for n in range(60):  # others before and after, so that pages are shared, split and joined
         fill(file_store, f"777{n:07}", f"other{n}")

@@ -43,6 +43,7 @@ def winter(judged: Path, tmp_path: Path) -> Desk:
     return Desk(Store(Path(shutil.copy(judged, tmp_path / "perpulse.db"))), NOW, note=demo.STAMP)
 
 
+@pytest.mark.slow
 def test_checks_stand_in_the_order_of_their_urgency(winter: Any) -> None:
     found = alarms.read(winter.store, "BTC", winter.now)
     levels = [check.level for check in found.checks]
@@ -55,6 +56,7 @@ def test_checks_stand_in_the_order_of_their_urgency(winter: Any) -> None:
     assert not found.all_old
 
 
+@pytest.mark.slow
 def test_a_check_without_a_value_says_why_and_an_old_one_keeps_its_value(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16", days=45, without=("funding_rate",))
     checks = {check.metric.id: check for check in alarms.read(here.store, "BTC", here.now).checks}

@@ -62,6 +62,7 @@ def live(store: Store, asset: str = "BTC", venue: str = "binance", **values: flo
     points.write(store, [Points(venue, asset, None, [to_ms(NOW)], {name: [value] for name, value in values.items()})])
 
 
+@pytest.mark.slow
 def test_every_figure_is_held_against_its_own_180_days(store: Store) -> None:
     found = read(store)
     assert {(one.what, one.past) for one in found.changes} == {
@@ -74,6 +75,7 @@ def test_every_figure_is_held_against_its_own_180_days(store: Store) -> None:
     assert not found.unusual
 
 
+@pytest.mark.slow
 def test_a_fall_of_the_last_minutes_is_the_most_unusual(store: Store) -> None:
     before = read(store).prices[0]
     live(store, mark_price=(before.value or 0) * 0.9)
@@ -83,12 +85,14 @@ def test_a_fall_of_the_last_minutes_is_the_most_unusual(store: Store) -> None:
     assert found.prices[0].change == pytest.approx((1 + (before.change or 0)) * 0.9 - 1)
 
 
+@pytest.mark.slow
 def test_coins_are_compared_where_they_are_known_at_both_ends(store: Store) -> None:
     was = change(read(store), "open_interest")
     live(store, venue="okx", open_interest_coin=1e4, open_interest_usd=8e8)  # a venue that begins is no rise
     assert change(read(store), "open_interest").change == was.change
 
 
+@pytest.mark.slow
 def test_over_a_week_weeks_are_compared(store: Store) -> None:
     found = read(store, "weekly")
     assert change(found, "price").past == 180
@@ -108,6 +112,7 @@ def test_what_is_not_known_is_none_and_never_usual(stores: Stores) -> None:
     store.close()
 
 
+@pytest.mark.slow
 def test_an_old_price_is_no_price_of_now(store: Store) -> None:
     later = DigestReader(store, NOW + 5 * HOUR).read(None, "daily", ("BTC",), since=NOW - 19 * HOUR)
     assert later.prices[0].value is None
@@ -132,6 +137,7 @@ def write(store: Store, rule: str, asset: str, fired: datetime, ended: datetime 
             episodes.record(work, (rule, asset), over, episode)
 
 
+@pytest.mark.slow
 def test_alarms_are_new_over_or_still_on(store: Store) -> None:
     write(store, "oi_zscore", "BTC", NOW - 3 * HOUR)
     write(store, "taker_ratio", "BTC", NOW - 9 * HOUR, NOW - 4 * HOUR)
@@ -148,6 +154,7 @@ def test_alarms_are_new_over_or_still_on(store: Store) -> None:
     assert (found.oldest.rule, found.oldest.at) == ("oi_vs_ma180", NOW - 114 * DAY)
 
 
+@pytest.mark.slow
 def test_a_fast_move_says_how_far_it_went(store: Store) -> None:
     write(store, BURST, "BTC", NOW - HOUR, **Running(0.0, 80_000.0, 75_000.0, 0.0, -0.061).to_values())
     assert read(store).began[0].move == -0.061
@@ -161,6 +168,7 @@ def tell(store: Store, rule: str, at: datetime) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_record_of_a_week_and_a_month_ago_has_misses_first(store: Store) -> None:
     write(store, "taker_ratio", "BTC", NOW - 10 * DAY, NOW - 9 * DAY)  # found in hindsight: nobody was told of it
     for ago in (1, 9, 16, 29, 36):
@@ -177,6 +185,7 @@ def place(store: Store, chat: str = "11") -> int:
     return destinations.ensure(store, "telegram", chat, None, kind="private", title=None, now=NOW).id
 
 
+@pytest.mark.slow
 def test_positions_of_this_chat_with_where_they_stood(store: Store) -> None:
     here, other = place(store), place(store, "12")
     price = read(store).prices[0].value or 0.0
@@ -209,6 +218,7 @@ def test_positions_of_this_chat_with_where_they_stood(store: Store) -> None:
     assert due.usd == pytest.approx(rate.value * 0.5 * price * 0.95)
 
 
+@pytest.mark.slow
 def test_the_expiry_that_matters_and_its_largest_strike(store: Store) -> None:
     at = NOW.replace(hour=8, minute=0, second=0)
     chain = [
@@ -228,6 +238,7 @@ def test_the_expiry_that_matters_and_its_largest_strike(store: Store) -> None:
     assert read(store).expiry is None, "a small one moves nothing"
 
 
+@pytest.mark.slow
 def test_an_old_chain_says_nothing_of_today(store: Store) -> None:
     expiring = Option(NOW + HOUR, 80_000.0, "call", 900.0)
     options.write(store, [Chain("deribit", "BTC", NOW - 2 * DAY, (expiring,))])
@@ -247,6 +258,7 @@ def settled(store: Store, here: int, state: str, held_for: str | None, at: datet
     )
 
 
+@pytest.mark.slow
 def test_what_was_held_back_here(store: Store) -> None:
     here, other = place(store), place(store, "12")
     for state, held_for, at in (
@@ -265,6 +277,7 @@ def test_what_was_held_back_here(store: Store) -> None:
     assert read(store).held == HeldBack()
 
 
+@pytest.mark.slow
 def test_sources_that_were_silent(store: Store) -> None:
     def told(source: str, state: str, at: datetime) -> None:
         event = SourceEvent(source, ("bars",), state, "", at)
@@ -282,6 +295,7 @@ def test_sources_that_were_silent(store: Store) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_is_near_a_line_is_told_once(store: Store) -> None:
     times = [to_ms(NOW.replace(hour=0, minute=0, second=0) - DAY * back) for back in range(3, -1, -1)]
     points.write(store, [Points("alternative.me", MARKET, None, times, {"fear_greed": [22.0] * 4})])

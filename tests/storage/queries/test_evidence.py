@@ -45,6 +45,7 @@ def fires(store: Store, rule: str, now: datetime) -> list[datetime]:
     return [fire.at for fire in store.beside(PastFires).of(rule, "BTC", now).fires]
 
 
+@pytest.mark.slow
 def test_the_fires_are_those_that_the_engine_would_have_told(store: Store) -> None:
     """All of the market from 2018 to 2026 that is beside this checkout."""
     for name in ("funding/binance-btcusdt-funding.json", "sentiment/alternative-me-fear-greed.json",
@@ -82,6 +83,7 @@ def test_as_of_a_day_nothing_later_counts(store: Store) -> None:
     assert early.closes.times[-1] == to_ms(then)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [DAY, HOUR], ids=["days", "hours"])
 def test_a_day_at_a_time_finds_what_all_at_once_finds(store: Store, stores: Stores, step: timedelta) -> None:
     days = 400
@@ -123,6 +125,7 @@ def test_a_past_that_is_rewritten_is_looked_at_again(store: Store) -> None:
     assert after[0] < START + 200 * DAY
 
 
+@pytest.mark.slow
 def test_years_known_by_the_day_come_before_hours(store: Store) -> None:
     """An hourly alarm over daily prices, and then hours: both are judged, each as a running bot would."""
     days, hours = prices(300, DAY), prices(24 * 100, HOUR, seed=5)

@@ -342,6 +342,7 @@ def lines(draw: st.DrawFn) -> tuple[ImportedValue, str]:
     return row, ",".join(f"{quote}{field}{quote}" for field in fields) + end
 
 
+@pytest.mark.slow
 @examples(60)
 @given(st.lists(lines(), max_size=12, unique_by=lambda row: row[0][:4]))
 def test_valid_rows_read_back_equal_in_any_spelling(

@@ -185,6 +185,7 @@ def test_chats_with_the_same_rule_share_its_episode(store: Store) -> None:
     assert outbox_of(store, other) == [], "who was not told of a fire is not told of its end"
 
 
+@pytest.mark.slow
 def test_once_is_once_and_its_end_is_told(store: Store) -> None:
     place, _ = asks(store, once=True, scope={"any": True})
     daily(store, [85, 100, 100, 100, 100, 85], assets=("BTC", "ETH"))
@@ -253,6 +254,7 @@ def test_where_a_rule_stood_goes_with_the_last_chat_that_had_it(store: Store) ->
     assert own.states(store) == {}
 
 
+@pytest.mark.slow
 def test_a_fault_before_the_commit_is_logged_and_leaves_all_to_be_told(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

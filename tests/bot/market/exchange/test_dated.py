@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.dated import Dated, dated, expiry_of
 from bot.market.exchange.recipe import Unreadable, number
-from bot.market.source import NotOffered
+from bot.market.source import Ask, NotOffered
+from bot.market.venues import kucoin
 from signals.units import DAY_MS, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RECORDED = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "recorded" / "2026"
 AT = to_ms(datetime(2026, 11, 20, tzinfo=UTC))
@@ -82,3 +88,22 @@ def test_a_recorded_future_of_bybit() -> None:
     found = dated(BTC, future.expiry - 7 * DAY_MS, [future])
     assert found.columns["dated_premium"][0] == pytest.approx(82.0 / 77_791.1)
     assert found.columns["dated_days"][0] == 7
+
+
+async def test_a_recorded_future_of_kucoin() -> None:
+    """XBTMZ26 on 3 October 2026: 85,438.2 over 84,508.04, and a perpetual that is delisted is none."""
+    path = RECORDED / "kucoin" / "contracts-active_2026-10-03_trimmed.json"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not here: recordings lie outside the project")
+    answer = json.loads(path.read_text(encoding="utf-8"))
+
+    async def ask_raw(_: str, __: object, *, shared: bool, digest: Callable[[object], object]) -> object:
+        assert shared, "the answer for all is asked for once"
+        return digest(answer)
+
+    ask = Ask("dated_futures", "BTC", datetime(2026, 10, 3, 8, tzinfo=UTC))
+    (found,) = await kucoin.futures(ask_raw, replace(BTC, venue="kucoin", market_id="XBTUSDTM"), ask)  # type: ignore[arg-type]
+    assert found.columns["dated_premium"][0] == pytest.approx(85_438.2 / 84_508.04 - 1)
+    assert found.columns["dated_days"][0] == 83
+    with pytest.raises(NotOffered, match=r"KuCoin lists no dated future of SOL\."):
+        await kucoin.futures(ask_raw, Contract("kucoin", "SOL", "SOL/USDC:USDC", "SOLUSDCM"), ask)  # type: ignore[arg-type]

@@ -63,6 +63,7 @@ async def test_recorded_bars_keep_taker_volume(venue: CcxtVenue, exchange: FakeE
     assert list(frame.iloc[-1]) == [16823.80, 17030.00, 16664.80, 16943.80, 5333655035.26937, 2697892780.65753]
 
 
+@pytest.mark.slow
 async def test_recorded_exchange_info_lists_perpetuals(
     venue: CcxtVenue, exchange: FakeExchange, clock: Clock, recorded: Any
 ) -> None:
@@ -88,6 +89,7 @@ async def test_recorded_open_interest_is_in_coins(
     assert frame["open_interest_usd"].iloc[0] == pytest.approx(83782.317 * 26780.82240476)
 
 
+@pytest.mark.slow
 async def test_recorded_open_interest_history(
     venue: CcxtVenue, exchange: FakeExchange, clock: Clock, recorded: Any
 ) -> None:
@@ -167,6 +169,7 @@ async def test_history_of_open_interest_fits_the_present(
         assert history.frame()[name].iloc[-1] == pytest.approx(live.frame()[name].iloc[0], rel=0.02)
 
 
+@pytest.mark.slow
 async def test_bars_page_without_holes(venue: CcxtVenue, clock: Clock, exchange: FakeExchange) -> None:
     frame = await one(venue, "bars", "BTC", clock.now, clock.now - timedelta(days=150))
     assert exchange.count("/klines") == 3
@@ -245,6 +248,7 @@ def test_every_fault_of_the_fake_is_wanted() -> None:
     assert set(WANTED) == set(get_args(Fault))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("warm", [pytest.param(True, id="running"), pytest.param(False, id="at start")])
 @pytest.mark.parametrize("topic", TOPICS)
 @pytest.mark.parametrize("fault", WANTED)
@@ -359,6 +363,7 @@ async def test_topic_of_another_source(venue: CcxtVenue, clock: Clock) -> None:
         await venue.fetch(Ask("fear_greed", "MARKET", clock.now))
 
 
+@pytest.mark.slow
 async def test_symbol_that_the_exchange_forgot(venue: CcxtVenue, exchange: FakeExchange, clock: Clock) -> None:
     await venue.fetch(Ask("bars", "SOL", clock.now))
     del exchange.listed["SOLUSDT"]
@@ -367,6 +372,7 @@ async def test_symbol_that_the_exchange_forgot(venue: CcxtVenue, exchange: FakeE
     assert await venue.fetch(Ask("bars", "BTC", clock.now))
 
 
+@pytest.mark.slow
 async def test_markets_are_loaded_once_a_day(venue: CcxtVenue, exchange: FakeExchange, clock: Clock) -> None:
     for _ in range(3):
         await venue.fetch(Ask("bars", "BTC", clock.go(hours=7)))

@@ -72,6 +72,7 @@ async def test_a_stream_that_recovers_is_heard_again_and_the_gap_stays_a_gap(rig
     assert rig.covered(venue) == pytest.approx(100, abs=3), "60 s before, 40 s after"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["mute", "frozen", "hang_up", "declined", "no_answer", "old_address"])
 async def test_no_connection_is_left_behind_however_often_it_fails(rig: Rig, fault: Fault) -> None:
     rig.server.faults = dict.fromkeys(VENUES, fault)
@@ -99,6 +100,7 @@ async def test_pauses_grow_with_every_failure_and_are_jittered(rig: Rig) -> None
     assert max(pauses) <= 300
 
 
+@pytest.mark.slow
 async def test_a_country_that_is_refused_is_told_at_once_and_probed_hourly(rig: Rig) -> None:
     rig.server.faults["binance"] = "geo"
     await rig.streams.start()
@@ -118,6 +120,7 @@ async def test_a_country_that_is_refused_is_told_at_once_and_probed_hourly(rig: 
     assert [event.state for event in rig.streams.events()] == ["ok"]
 
 
+@pytest.mark.slow
 async def test_trouble_that_lasts_is_told_once_and_its_end_once(rig: Rig) -> None:
     await rig.streams.start()
     await rig.alive()

@@ -229,6 +229,7 @@ async def test_dollars_are_price_times_size_in_every_unit(
 BTC = {"binance": 1.0, "bybit": 1.0, "okx": 100.0}  # one bitcoin in the venue's unit
 
 
+@pytest.mark.slow
 @each_venue
 @pytest.mark.parametrize(
     ("wrong", "reason"),
@@ -259,6 +260,7 @@ async def test_what_cannot_be_true_is_kept_out_counted_and_named(
     assert rig.health(venue).state == "ok"
 
 
+@pytest.mark.slow
 @each_venue
 @pytest.mark.parametrize("ahead_s", [pytest.param(4.9, id="clocks differ"), pytest.param(-59.0, id="told late")])
 async def test_what_is_just_possible_is_taken(rig: Rig, venue: str, ahead_s: float) -> None:
@@ -365,6 +367,7 @@ async def test_a_contract_that_is_gone_isolates_itself(tmp_path: Path) -> None:
 # --- hours
 
 
+@pytest.mark.slow
 async def test_whole_hours_become_bars_and_others_do_not(tmp_path: Path) -> None:
     async with rigged(tmp_path, at=START - timedelta(minutes=2)) as rig:
         await rig.streams.start()
@@ -391,6 +394,7 @@ async def test_whole_hours_become_bars_and_others_do_not(tmp_path: Path) -> None
         assert await rig.streams.collect(rig.clock.now()) == [], "handed out once"
 
 
+@pytest.mark.slow
 async def test_a_feed_of_every_contract_that_says_nothing_for_an_hour_is_not_calm(tmp_path: Path) -> None:
     async with rigged(tmp_path, at=START - timedelta(minutes=1)) as rig:
         await rig.streams.start()

@@ -77,6 +77,7 @@ async def test_one_question_serves_every_contract(back_h: int, pages: int) -> No
         assert named(exchange) == [""] * pages
 
 
+@pytest.mark.slow
 async def test_a_settlement_that_a_page_cuts_in_two_is_whole_for_everybody() -> None:
     back = timedelta(hours=18)  # two days are asked for: six settlements of 450 contracts, 2,700 rows
     async with world(*many(450)) as (exchange, venue):
@@ -89,6 +90,7 @@ async def test_a_settlement_that_a_page_cuts_in_two_is_whole_for_everybody() -> 
         assert len(starts & {at for at, _, _ in truth(exchange, "C0000USDT", timedelta(hours=48))}) == 2
 
 
+@pytest.mark.slow
 async def test_more_contracts_at_one_time_than_a_page_holds_are_asked_singly() -> None:
     async with world(*many(1001)) as (exchange, venue):
         back = timedelta(hours=2)
@@ -104,6 +106,7 @@ async def test_a_first_history_is_asked_for_its_own_contract() -> None:
         assert named(exchange) == ["C0001USDT"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "order",
     [

@@ -61,6 +61,7 @@ def ms(at: int) -> datetime:
     return datetime.fromtimestamp(at / 1000, UTC)
 
 
+@pytest.mark.slow
 async def test_gate_contracts_of_2023(venue: Any, exchange: FakeExchange, clock: Clock) -> None:
     answers = cryptofeed("GATEIO_FUTURES.0")
     listed = answers["https://api.gateio.ws/api/v4/futures/usdt/contracts"]
@@ -131,6 +132,7 @@ async def test_binance_coinm(venue: Any, exchange: FakeExchange, clock: Clock, r
     assert (rate["funding_rate"], rate["index_price"]) == (0.00006292, 26792.39505234)
 
 
+@pytest.mark.slow
 async def test_binance_coinm_volume_is_dollars(venue: Any, exchange: FakeExchange, recorded: Any, clock: Clock) -> None:
     query = "endTime=1673136000000&interval=1d&limit=1000&startTime=1672531200000&symbol=BTCUSD_PERP"
     exchange.recorded["/dapi/v1/klines"] = recorded["/dapi/v1/klines"][query]

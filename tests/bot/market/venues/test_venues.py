@@ -105,6 +105,7 @@ async def test_venues_agree(venue: Any, clock: Clock, exchange: FakeExchange, as
     assert all(mark == pytest.approx(middle, rel=0.05) for mark in marks.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["binance", "binance_coinm", "bybit", "okx", "gate", "kucoin"])
 async def test_history_of_open_interest_joins_the_present(
     venue: Any, clock: Clock, exchange: FakeExchange, name: str
@@ -158,6 +159,7 @@ async def test_bybit_interval_from_the_instruments(venue: Any, clock: Clock, exc
     assert (await newest(bybit, "funding", "PEPE", clock.now))["funding_interval_hours"] == 4
 
 
+@pytest.mark.slow
 async def test_three_ratios_are_kept_apart(venue: Any, clock: Clock) -> None:
     for name, accounts in (("binance", 1.5), ("binance_coinm", 1.5), ("okx", 1.5), ("gate", 1.7)):
         found = await newest(venue(name), "ratios", "BTC", clock.now)
@@ -265,6 +267,7 @@ async def test_a_fault_is_never_silent(
         assert not any(word in said for word in ("http", "127.0.0.1", "<html"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize("twist", get_args(Twist))
 async def test_no_impossible_figure_gets_in(
@@ -292,6 +295,7 @@ async def test_no_impossible_figure_gets_in(
                 assert (((values > 0) & (values < 1e11)) | np.isnan(values)).all(), (topic, twist)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 async def test_a_delisted_contract_isolates_itself(venue: Any, clock: Clock, exchange: FakeExchange, name: str) -> None:
     there = venue(name)
@@ -329,6 +333,7 @@ async def test_a_round_asks_the_same_whichever_question_doubts_first(
     assert exchange.count() == total, "the next round has the fresh list"
 
 
+@pytest.mark.slow
 async def test_one_odd_answer_is_no_delisting(venue: Any, clock: Clock, exchange: FakeExchange) -> None:
     gate = venue("bitget")
     await gate.fetch(Ask("funding", "ETH", clock.now))

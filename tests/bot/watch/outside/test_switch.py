@@ -23,6 +23,7 @@ from tests.bot.commandline import closed_port
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from bot.processes.roles import Role
     from tests.bot.watch.house import Watched
 
 PATH = "/ping/3f0c2f5e-secret"
@@ -84,7 +85,7 @@ async def test_it_is_called_after_good_turns_and_once_a_minute_at_most(watched: 
 
 async def test_a_bot_without_figures_or_one_that_stands_by_does_not_call(watched: Watched, monitor: Monitor) -> None:
     holdings = watched.desk.dispatcher.holdings
-    holdings.roles = ROLES
+    holdings.roles, holdings.assets, holdings.held = ROLES, ("BTC",), {**holdings.held, "collect BTC": 1}
     async with switch_of(watched, monitor.url) as switch:
         watched.lives(16 * MINUTE, data=False)
         await call(switch)
@@ -97,8 +98,19 @@ async def test_a_bot_without_figures_or_one_that_stands_by_does_not_call(watched
         assert len(monitor.calls) == 1
 
 
-async def test_a_process_that_does_not_collect_judges_itself_alone(watched: Watched, monitor: Monitor) -> None:
-    watched.desk.dispatcher.holdings.roles = ("judge", "send")
+@pytest.mark.parametrize(
+    ("roles", "held"),
+    [
+        pytest.param(("judge", "send"), (), id="it does not collect"),
+        pytest.param(ROLES, (), id="others collect every asset"),
+        pytest.param(ROLES, ("collect MARKET", "collect streams"), id="its only figures come once a day"),
+    ],
+)
+async def test_a_process_that_collects_no_asset_judges_itself_alone(
+    watched: Watched, monitor: Monitor, roles: tuple[Role, ...], held: tuple[str, ...]
+) -> None:
+    holdings = watched.desk.dispatcher.holdings
+    holdings.roles, holdings.assets, holdings.held = roles, ("BTC",), {**holdings.held, **dict.fromkeys(held, 1)}
     async with switch_of(watched, monitor.url) as switch:
         watched.lives(16 * MINUTE, data=False)
         await call(switch)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.handlers.channels.discord.desk import Desk
 
 
+@pytest.mark.slow
 async def test_the_program_answers_completes_and_keeps(fake: DiscordWire, tmp_path: Path) -> None:
     hook = {"alerts": {"url": fake.hook_url, "subscribe": "fng"}}
     config = Config(

@@ -339,6 +339,7 @@ async def test_readers_of_an_announcement_channel_answer_only_themselves(tmp_pat
 # -- what goes wrong --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_defect_is_told_under_a_reference(tmp_path: Path) -> None:
     async with talking(tmp_path) as (_, made, env):
         guild = env.create_guild()

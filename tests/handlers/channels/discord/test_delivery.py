@@ -77,6 +77,7 @@ async def test_a_deleted_message_is_posted_anew(desk: Desk) -> None:
 # -- what may have arrived --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -97,6 +98,7 @@ async def test_an_unclear_answer_repeats_nothing_and_loses_nothing(desk: Desk, t
     assert len(nonces) == 1
 
 
+@pytest.mark.slow
 async def test_none_of_a_hundred_is_repeated_where_every_fourth_answer_is_lost(desk: Desk) -> None:
     noise = random.Random(4)
     for number in range(100):
@@ -147,6 +149,7 @@ async def test_a_repeat_after_minutes_says_that_it_may_be_one(desk: Desk) -> Non
 # -- what Discord refuses ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [50001, 50013])
 async def test_missing_rights_let_the_chat_rest_and_nobody_else(desk: Desk, code: int) -> None:
     news = destinations.ensure(desk.store, "discord", str(NEWS), None, kind="channel", title="n", now=desk.clock.now())
@@ -162,6 +165,7 @@ async def test_missing_rights_let_the_chat_rest_and_nobody_else(desk: Desk, code
     assert desk.states() == ["sent", "sent"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "chat"), [(10003, "the channel is deleted"), (50007, "no direct messages")])
 async def test_a_closed_chat_is_never_called_again(desk: Desk, code: int, chat: str) -> None:
     desk.fake.disturb("status", status=404 if code == 10003 else 403, code=code)
@@ -203,6 +207,7 @@ async def test_a_short_pause_is_waited_for(desk: Desk, *, everywhere: bool) -> N
     assert (len(desk.fake.messages), desk.states()) == (1, ["sent"])
 
 
+@pytest.mark.slow
 async def test_a_long_pause_is_of_one_chat(desk: Desk) -> None:
     news = destinations.ensure(desk.store, "discord", str(NEWS), None, kind="channel", title="n", now=desk.clock.now())
     destinations.subscribe(desk.store, news.id, "*", "*")
@@ -215,6 +220,7 @@ async def test_a_long_pause_is_of_one_chat(desk: Desk) -> None:
     assert desk.states() == ["sent", "sent"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("everywhere", [False, True])
 async def test_a_long_pause_of_the_whole_bot_is_known_as_one(desk: Desk, *, everywhere: bool) -> None:
     """The library raises the same for both."""
@@ -226,6 +232,7 @@ async def test_a_long_pause_of_the_whole_bot_is_known_as_one(desk: Desk, *, ever
     assert desk.states() == ["sent"]
 
 
+@pytest.mark.slow
 async def test_a_ban_by_the_front_stops_everything_for_as_long_as_it_says(desk: Desk) -> None:
     desk.fake.disturb("banned")
     desk.tell("fired", desk.episode())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from discord.gateway import DiscordWebSocket
 
 from bot.delivery.dispatcher import Dispatcher
 from storage.engine.database import Store
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from handlers.command import Asker
 
 
+@pytest.mark.slow
 async def test_answers_lost_for_an_hour_show_one_message_and_end_in_the_late_one(desk: Desk) -> None:
     desk.fake.disturb("lost", times=1000)
     desk.tell("fired", desk.episode())
@@ -40,6 +43,7 @@ async def test_answers_lost_for_an_hour_show_one_message_and_end_in_the_late_one
     assert "could not be delivered in time" in desk.fake.messages[-1].text
 
 
+@pytest.mark.slow
 async def test_a_webhook_knows_no_repeat_so_it_is_tried_twice(fake: DiscordWire, tmp_path: Path) -> None:
     discord = discord_at(fake, token=None, webhooks={"alerts": {"url": fake.hook_url, "subscribe": ""}})
     store, clock = Store(tmp_path / "perpulse.db"), HandClock(NOW)
@@ -59,6 +63,7 @@ async def test_a_webhook_knows_no_repeat_so_it_is_tried_twice(fake: DiscordWire,
     store.close()
 
 
+@pytest.mark.slow
 async def test_what_is_refused_otherwise_ends_with_its_reason_and_nothing_else_does(desk: Desk) -> None:
     desk.fake.disturb("status", status=400, code=50006, said="Cannot send an empty message", times=2)  # and its words
     desk.tell("fired", desk.episode())
@@ -71,6 +76,7 @@ async def test_what_is_refused_otherwise_ends_with_its_reason_and_nothing_else_d
     ]
 
 
+@pytest.mark.slow
 async def test_a_token_that_is_accepted_again_sends_and_answers_again(
     fake: DiscordWire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +130,7 @@ async def test_who_does_not_send_answers_nothing(fake: DiscordWire) -> None:
     await discord.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revoked", ["telegram", "discord"])
 async def test_a_revoked_token_ends_sending_there_alone_and_is_told_on_the_other(
     fake: DiscordWire, tmp_path: Path, revoked: str
@@ -157,3 +164,14 @@ async def test_a_revoked_token_ends_sending_there_alone_and_is_told_on_the_other
         await discord.stop()
         await telegram.stop()
     store.close()
+
+
+async def test_a_connection_to_the_gateway_that_is_over_is_let_go(desk: Desk) -> None:
+    said: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: said.append(str(about["message"])))
+    for _ in range(3):  # as the library does where nobody says hello: it forgets the socket, and connects again
+        await desk.discord.client.http.ws_connect(str(DiscordWebSocket.DEFAULT_GATEWAY))
+    await desk.discord.stop()
+    gc.collect()
+    await asyncio.sleep(0)
+    assert said == [], "the libraries would call it unclosed, as an error"

@@ -57,6 +57,7 @@ def test_text_is_shown_as_it_is(text: str, shown: str) -> None:
     assert render.escape(text) == shown
 
 
+@pytest.mark.slow
 @examples(150)
 @given(BLOCKS, st.booleans())
 def test_hostile_text_makes_no_markup_and_nothing_is_too_long(blocks: tuple[Block, ...], repeat: bool) -> None:
@@ -78,6 +79,7 @@ def test_hostile_text_makes_no_markup_and_nothing_is_too_long(blocks: tuple[Bloc
             assert line.count("*") in (0, 2, 4), line  # ours
 
 
+@pytest.mark.slow
 @examples(60)
 @given(st.lists(NASTY, min_size=40, max_size=60))
 def test_a_long_message_says_how_much_is_left_out(lines: list[str]) -> None:

@@ -133,6 +133,7 @@ async def test_a_slash_command_and_a_message_are_about_the_same_chat(tmp_path: P
         assert "Berlin" in words(await ann.slash("settings"))
 
 
+@pytest.mark.slow
 async def test_an_edited_message_edits_its_answer(tmp_path: Path) -> None:
     async with talking(tmp_path) as (talk, made, env):
         guild = env.create_guild()
@@ -158,6 +159,7 @@ async def test_what_is_pinned_is_not_answered_once_more(tmp_path: Path) -> None:
         assert talk.asked == []
 
 
+@pytest.mark.slow
 async def test_news_edits_the_answer_and_nothing_is_said_where_nothing_is(tmp_path: Path) -> None:
     async with talking(tmp_path) as (talk, _, env):
         ann = env.create_user("ann")

@@ -645,6 +645,7 @@ async def test_a_sign_of_life_that_fails_costs_nothing(sender: Telegram, fake: B
     await sender.working(Address(str(FORUM), "7", "group"))
 
 
+@pytest.mark.slow
 async def test_its_check_names_the_bot_or_says_what_is_wrong(fake: BotApi, sender: Telegram) -> None:
     assert await sender.check() == "Telegram accepts the token of @perpulse_bot"
     fake.revoked = True
@@ -679,6 +680,7 @@ async def test_a_button_runs_its_command_with_the_rights_of_who_presses(
     assert place.fake.accepted[1].reply_to == message.message_id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chat", "data", "toast"),
     [

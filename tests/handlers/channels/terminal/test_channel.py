@@ -157,6 +157,7 @@ async def test_a_chart_is_put_into_a_file_beside_whoever_asks(
     assert "cannot be written" in out.getvalue()
 
 
+@pytest.mark.slow
 async def test_a_defect_in_an_answer_does_not_leave_the_program_deaf(typed: asyncio.Queue[str | None]) -> None:
     async def broken(_: str, __: Asker) -> Answer:
         raise RuntimeError("a defect")

@@ -45,6 +45,7 @@ def seen(rule: AlertRule, state: State) -> tuple[object, ...]:
     )
 
 
+@pytest.mark.slow
 @given(rules(), histories(3), st.data())
 def test_a_book_says_what_the_machine_says_of_each_pair(
     of: list[AlertRule], values: dict[str, np.ndarray], data: st.DataObject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ def kept_of(book: Book) -> dict[str, bytes]:
     return dict(kept(book, np.ones(len(book.rules), dtype=bool)))
 
 
+@pytest.mark.slow
 @given(rules(), histories(3), st.data())
 def test_a_restart_between_two_closes_changes_nothing(
     of: list[AlertRule], values: dict[str, np.ndarray], data: st.DataObject

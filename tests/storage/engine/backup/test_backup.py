@@ -82,6 +82,7 @@ def test_a_backup_is_one_private_file_that_can_be_put_back(path: Path, tmp_path:
         assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+@pytest.mark.slow
 def test_a_backup_is_of_one_moment_whoever_writes_meanwhile(path: Path, tmp_path: Path) -> None:
     store, stop, count = Store(path), threading.Event(), 0
 
@@ -225,6 +226,7 @@ def test_where_there_is_none_a_stray_log_is_not_mixed_in(path: Path, tmp_path: P
     assert word(path) == "kept"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", sorted(SCHEMAS.glob("*.sql")), ids=lambda file: file.stem)
 def test_a_backup_of_every_schema_that_ever_shipped_is_put_back_and_brought_up_to_date(
     tmp_path: Path, step: Path
@@ -323,6 +325,7 @@ except StoreError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["write", "restore"])
 def test_a_disk_that_fills_in_the_middle_leaves_everything_as_it_was(path: Path, tmp_path: Path, what: str) -> None:
     store = Store(path)

@@ -17,6 +17,8 @@ from tests.storage.engine.sharing.test_sharing import begun, strike_out
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow  # a server has to be started
+
 
 @pytest.fixture
 def url() -> Iterator[str]:

@@ -69,6 +69,7 @@ def read(store: Store, now: datetime = NOW) -> MapAnswer:
     return liquidation_map.read(store, reading, now)
 
 
+@pytest.mark.slow
 def test_the_picture_is_of_the_reading(store: Store) -> None:
     market(store)
     found = read(store)
@@ -79,6 +80,7 @@ def test_the_picture_is_of_the_reading(store: Store) -> None:
     assert found.seen.nothing
 
 
+@pytest.mark.slow
 def test_days_are_marked_by_the_hours_that_were_heard(store: Store) -> None:
     frame = market(store)
     day = END.replace(hour=0)
@@ -98,6 +100,7 @@ def test_days_are_marked_by_the_hours_that_were_heard(store: Store) -> None:
     assert frame.index[-1] < NOW
 
 
+@pytest.mark.slow
 def test_a_day_that_was_summed_is_one_bar(store: Store) -> None:
     market(store)
     day = END.replace(hour=0)
@@ -108,6 +111,7 @@ def test_a_day_that_was_summed_is_one_bar(store: Store) -> None:
     assert found.usd == pytest.approx(30 * 4e6)
 
 
+@pytest.mark.slow
 def test_a_day_with_more_than_was_open_is_not_marked(store: Store) -> None:
     """$800bn of 94: A14."""
     market(store)
@@ -120,6 +124,7 @@ def test_a_day_with_more_than_was_open_is_not_marked(store: Store) -> None:
     assert found.usd == pytest.approx(6 * 4e6)
 
 
+@pytest.mark.slow
 def test_on_the_recorded_winter_it_is_no_better_than_distance(desk: Callable[..., Desk]) -> None:
     """Daily bars and daily liquidations of one venue: all that is told within a day is its range."""
     at = desk("recorded", "2026-03-25T01:00")
@@ -159,6 +164,7 @@ def hold(
         positions.save(work, replace(watched, given=given, mark=100_000.0, seen=seen))
 
 
+@pytest.mark.slow
 def test_followed_addresses_are_told_in_sum(store: Store) -> None:
     market(store)
     price = read(store).reading.values["price"]
@@ -168,6 +174,7 @@ def test_followed_addresses_are_told_in_sum(store: Store) -> None:
     assert read(store).held == HeldInPublic("hyperliquid", 3, 4 * price, 2 * price)
 
 
+@pytest.mark.slow
 def test_an_address_counts_once_however_many_follow_it(store: Store) -> None:
     market(store)
     price = read(store).reading.values["price"]
@@ -176,6 +183,7 @@ def test_an_address_counts_once_however_many_follow_it(store: Store) -> None:
     assert read(store).held is None, "three people, one address"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["two addresses", "old", "another asset"])
 def test_too_few_addresses_are_no_sum(store: Store, what: str) -> None:
     """Of one or two it would be said what they hold, and that somebody here follows them."""
@@ -197,6 +205,7 @@ def test_too_few_addresses_are_no_sum(store: Store, what: str) -> None:
     assert read(store).held is None
 
 
+@pytest.mark.slow
 def test_what_lies_further_away_is_held_and_not_counted(store: Store) -> None:
     market(store)
     price = read(store).reading.values["price"]
@@ -205,6 +214,7 @@ def test_what_lies_further_away_is_held_and_not_counted(store: Store) -> None:
     assert read(store).held == HeldInPublic("hyperliquid", 3, 2 * price, 0.0)
 
 
+@pytest.mark.slow
 def test_what_people_typed_is_never_read(store: Store) -> None:
     """A typed position is its owner's own."""
     market(store)

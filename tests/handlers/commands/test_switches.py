@@ -64,7 +64,7 @@ def told(room: Room, *rules: str, asset: str = "BTC") -> list[int]:
             numbers.append(number)
     process = senders.take(room.store)
     for _ in numbers:
-        (claim,) = claim_from(room.store, now=NOW, process=process, platforms=["telegram"], limit=1)
+        (claim,) = claim_from(room.store, now=NOW, process=process, platform="telegram", limit=1)
         sent_from(room.store, claim, "m1", now=NOW)
     return numbers
 
@@ -374,7 +374,7 @@ def hold(room: Room, held_for: Any) -> int:
         notice = Notice("fired", "notice", NOW, ready("news"), None, "rule", "BTC")
         outbox.announce_to(work, place, notice, now=NOW, expires=NOW + HOUR)
     process = senders.take(room.store)
-    (claim,) = claim_from(room.store, now=NOW, process=process, platforms=["telegram"], limit=1)
+    (claim,) = claim_from(room.store, now=NOW, process=process, platform="telegram", limit=1)
     with room.store.write() as work:
         outbox.hold(work, claim.rows[0], NOW + 24 * HOUR, "it waits", held_for)
     return place

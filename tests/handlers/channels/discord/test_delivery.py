@@ -119,7 +119,7 @@ async def test_what_a_killed_process_had_sent_is_not_posted_again(desk: Desk) ->
         desk.store,
         now=desk.clock.now(),
         process=desk.dispatcher.holdings.number,
-        platforms=["discord"],
+        platform="discord",
         limit=1,
         resting=set(),
     )
@@ -346,7 +346,7 @@ def test_an_outbox_row_draws_its_nonce_once(desk: Desk) -> None:
         desk.store,
         now=desk.clock.now(),
         process=desk.dispatcher.holdings.number,
-        platforms=["discord"],
+        platform="discord",
         limit=1,
         resting=set(),
     )

@@ -63,6 +63,7 @@ class Holdings:
     others: int = 0  # processes that live, beside this one
     _wanted: Mapping[Role, Sequence[str]] = field(default_factory=dict)
     _seen: dict[int, tuple[int, float]] = field(default_factory=dict)  # a process's last beat, and since when
+    _known: Sequence[RunningProcess] = ()  # those that were seen last
     _starts: bool = False
     _beaten: float = -math.inf
     _looked: float = -math.inf
@@ -134,6 +135,21 @@ class Holdings:
                     await asyncio.to_thread(self.look)
                 except StoreError as error:
                     log.error("no sign of life could be given", reason=str(error))  # noqa: TRY400 - says what to do
+                    self.tell_who_stands()
+
+    def tell_who_stands(self) -> None:
+        """Say which process of this machine is stopped, where the database cannot be used: it may have it open.
+
+        A file that is locked by a process which was stopped in the middle of a write is locked until that one goes on
+        or ends: nobody else can open the lock, as on a server.
+        """
+        for process in self._known:
+            if number := place.stands_still(process.place):
+                log.error(
+                    "a stopped process may keep the database locked: let it go on, or end it",
+                    go_on=f"kill -CONT {number}",
+                    end=f"kill -KILL {number}",
+                )
 
     def look(self) -> None:
         """Beat, look at the others, and take or give back what is due. StoreError where the database cannot be used."""
@@ -147,7 +163,7 @@ class Holdings:
                 log.warning("this process was taken for dead, so others do its work; it begins anew")
                 self._begin()
             self._beaten = now
-        every = leases.running(self.store)
+        every = self._known = leases.running(self.store)
         living = self._living(every, now)
         dead = [process for process in every if process.number not in {one.number for one in living}]
         stored = leases.every(self.store)
@@ -211,15 +227,17 @@ class Holdings:
         if not (wanted or surplus or dead):
             self._hold(own)
             return
+        followed = False
         with self.store.write() as work:
             for process in dead:
                 if leases.strike_out(work, process):
+                    followed = True
                     log.warning("another process has ended, and its work is taken over", process=process.number)
             if surplus:
                 leases.give_up(work, self.number, surplus)
             taken = leases.take(work, self.number, wanted) if wanted else {}
             self._doubt(work, taken)
-        self._hold({name: epoch for name, epoch in own.items() if name not in surplus} | taken)
+        self._hold({name: epoch for name, epoch in own.items() if name not in surplus} | taken, followed=followed)
 
     def _wishes(
         self,
@@ -250,10 +268,10 @@ class Holdings:
             if sender.lease_of(platform) in taken:
                 sender.taken_over(work, platform)
 
-    def _hold(self, held: Mapping[str, int]) -> None:
+    def _hold(self, held: Mapping[str, int], *, followed: bool = False) -> None:
         if held == self.held:
             return
-        if self.others:  # alone it does everything, which is no news
+        if self.others or followed:  # alone it does everything, which is news after another one alone
             gained, lost = sorted(held.keys() - self.held.keys()), sorted(self.held.keys() - held.keys())
             log.info("what this process does has changed", process=self.number, gained=_few(gained), lost=_few(lost))
         self.held = held

@@ -36,6 +36,15 @@ def is_gone(place: str) -> bool:
     return bool(began) and _began(int(number)) not in ("", began)
 
 
+def stands_still(place: str) -> int | None:
+    """Return the number of a process of this machine that is stopped (SIGSTOP); None of any other."""
+    machine, _, rest = place.partition(" ")
+    number, _, began = rest.partition(" ")
+    if machine != _machine() or not number.isdecimal() or _began(int(number)) != began:
+        return None
+    return int(number) if _fields(int(number))[:1] in (["T"], ["t"]) else None
+
+
 @cache
 def _machine() -> str:
     """Return a word for this start of this machine, and for the container; nothing of it can be read back."""
@@ -51,9 +60,16 @@ def _began(number: int) -> str:
 
     A zombie has ended: its number is given back when somebody asks for it.
     """
+    fields = _fields(number)
+    if not fields:
+        return ""
+    return "ended" if fields[0] in "ZX" else fields[19]
+
+
+def _fields(number: int) -> list[str]:
+    """Return what the machine says of a process, from its state on; nothing where it says nothing."""
     try:
         text = Path(f"/proc/{number}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return ""
-    fields = text.rpartition(")")[2].split()  # the name before it may hold anything
-    return "ended" if fields[0] in "ZX" else fields[19]
+        return []
+    return text.rpartition(")")[2].split()  # the name before it may hold anything

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Trouble = Literal[
-    "unreachable", "password", "no database", "no role", "not let in", "rights", "full", "busy", "read-only", "many"
+    "unreachable",
+    "cut off",
+    "password",
+    "no database",
+    "no role",
+    "not let in",
+    "rights",
+    "full",
+    "busy",
+    "read-only",
+    "many",
 ]
 
 WORDS: Final[Mapping[str, str]] = {
@@ -115,11 +125,13 @@ _STATES: Final[Mapping[str, Trouble]] = {
     "42501": "rights",
     "53100": "full",
     "53300": "many",
+    "57P01": "cut off",
     "55P03": "busy",
     "40P01": "busy",
     "25006": "read-only",
 }
 _TEXTS: Final[Mapping[str, Trouble]] = {
+    "terminating connection due to administrator command": "cut off",
     "password authentication failed": "password",
     "no password supplied": "password",
     "pg_hba.conf": "not let in",

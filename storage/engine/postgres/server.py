@@ -345,6 +345,8 @@ def _first_line(error: Exception) -> str:
 
 _SAID: Final[Mapping[Trouble, str]] = {
     "unreachable": "{server} cannot be reached: {text}. Is the server running, and are host and port right?",
+    "cut off": "{server} has cut off this connection: another process took over from this one while it stood still, or "
+    "the server was stopped. It is connected again by itself.",
     "password": "{server} refuses the password. Correct it in `database` of config.toml or in PERPULSE_DATABASE.",
     "no database": "{server}: there is no such database. Make it with `createdb`, or correct its name.",
     "no role": "{server}: there is no such user. Make it with `createuser`, or correct its name.",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from structlog.testing import capture_logs
 
 from bot.processes import place
 from bot.processes.holdings import BEAT_EVERY, DEAD_AFTER, Holdings
@@ -90,6 +95,42 @@ def test_who_falls_silent_is_followed_within_fifteen_seconds(town: Town) -> None
         silent += 1.0
     assert DEAD_AFTER - BEAT_EVERY <= silent <= 15.0
     assert set(two.held) == {name for role in ROLES for name in leases_of(role, ASSETS, ["telegram"])}
+
+
+def test_who_takes_everything_over_says_what_it_does_now(town: Town) -> None:
+    one, two = town.process(), town.process()
+    with capture_logs() as alone:
+        one.start()
+    two.start()
+    town.look(one, two, times=5)
+    with capture_logs() as logs:
+        town.look(two, times=15)
+    assert not two.others
+    assert [line["event"] for line in alone] == [], "who is alone from the first has no news"
+    changed = [line for line in logs if line["event"] == "what this process does has changed"]
+    assert len(changed) == 1
+    assert "more" in changed[0]["gained"]
+
+
+def test_a_process_that_is_stopped_is_named_where_the_database_cannot_be_used(town: Town) -> None:
+    """A file that it had locked stays locked: only its owner can let it go on, or end it."""
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    machine = place.here().partition(" ")[0]
+    where = f"{machine} {sleeper.pid} {place._began(sleeper.pid)}"
+    one, other = town.process(), Holdings(town.store, town.clock, ROLES, ASSETS, ("telegram",), where=where)
+    try:
+        other.start()
+        one.start()
+        for stopped in (False, True):
+            if stopped:
+                os.kill(sleeper.pid, signal.SIGSTOP)
+                os.waitpid(sleeper.pid, os.WUNTRACED)
+            with capture_logs() as logs:
+                one.tell_who_stands()
+            assert [line["go_on"] for line in logs] == [f"kill -CONT {sleeper.pid}"] * stopped
+    finally:
+        sleeper.kill()
+        sleeper.wait()
 
 
 def test_who_wakes_after_being_taken_for_dead_begins_anew_and_gets_a_share(town: Town) -> None:

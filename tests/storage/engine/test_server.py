@@ -20,6 +20,7 @@ import pytest
 from storage.alerts.sending import sender
 from storage.engine.database import Broken, Store, StoreError
 from storage.engine.place import PlaceError, Server, place_of
+from storage.engine.postgres import dialect
 from storage.engine.postgres import migrations as server_steps
 from storage.engine.postgres.dialect import said
 from storage.engine.sql import Query, parse, queries
@@ -381,6 +382,22 @@ def test_a_server_that_was_away_is_found_again(url: str) -> None:
         with store.write() as work:
             work.run(SQL.keep_setting, name="b", value="1")
         assert len(store.read(SQL.settings_of, prefix="")) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "text", "said"),
+    [
+        pytest.param("57P01", "terminating connection due to administrator command", "cut off", id="cut off"),
+        pytest.param(
+            None, "consuming input failed: terminating connection due to administrator command", "cut off", id="later"
+        ),
+        pytest.param("57P03", "the database system is starting up", "unreachable", id="it starts"),
+        pytest.param(None, "connection refused", "unreachable", id="nobody there"),
+        pytest.param("22003", "out of range", None, id="a mistake of ours"),
+    ],
+)
+def test_who_was_cut_off_is_not_told_to_look_for_the_server(state: str | None, text: str, said: str | None) -> None:
+    assert dialect.trouble(state, text) == said
 
 
 def test_a_hint_is_heard_when_all_is_written_and_not_by_who_gave_it(url: str) -> None:

@@ -79,6 +79,7 @@ def told(wire: DiscordWire, news: str) -> list[tuple[int, int]]:
     return sorted((message.bot, message.channel) for message in wire.messages if news in message.text)
 
 
+@pytest.mark.slow
 async def test_each_tells_its_own_channels_once(app: App, wire: DiscordWire) -> None:
     await slash(wire, BOT, "sub", "oi")
     await slash(wire, ALPHA, "sub", "oi")
@@ -98,6 +99,7 @@ async def test_each_tells_its_own_channels_once(app: App, wire: DiscordWire) -> 
     assert {("discord", str(CHANNEL)), ("discord@alpha", str(CHANNEL)), ("discord@alpha", str(NEWS))} <= places
 
 
+@pytest.mark.slow
 async def test_a_token_that_is_refused_stops_its_bot_alone_and_loses_nothing(app: App, wire: DiscordWire) -> None:
     for bot in (BOT, ALPHA):
         await slash(wire, bot, "sub", "oi")

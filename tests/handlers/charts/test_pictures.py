@@ -125,6 +125,7 @@ def test_a_daily_value_bears_its_day_and_a_finer_one_its_time(desk: Callable[...
     assert pictures.resolve(here.store, reference(here, "funding_apr"))["named_before"] == 0
 
 
+@pytest.mark.slow
 def test_a_figure_of_a_day_stands_at_the_close_of_its_day(desk: Callable[..., Any]) -> None:
     here, until = desk("bundled", "2026-01-16"), datetime(2025, 10, 12, tzinfo=UTC)
     full = pictures.resolve(here.store, {"picture": "oi", "asset": "BTC", "until": until.isoformat(), "days": 7})

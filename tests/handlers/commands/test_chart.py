@@ -90,6 +90,7 @@ def test_open_interest_beside_its_average(desk: Callable[..., Any]) -> None:
     assert "Its 180-day average" not in picture_of(here, "/chart oi btc 30d").alt
 
 
+@pytest.mark.slow
 def test_a_chart_says_its_extremes(desk: Callable[..., Any]) -> None:
     alt = desk("recorded", "2026-03-30").text("/chart drawdown btc all")
     assert "lowest −54.8 % on 1 March" in alt  # as the messages name it: the day, not the midnight that ends it

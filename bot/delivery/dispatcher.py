@@ -35,7 +35,7 @@ from bot.processes.holdings import Holdings
 from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
-from storage.alerts import outbox
+from storage.alerts import digests, outbox
 from storage.alerts.sending import held, refusals, restored, spreading
 from storage.engine.database import LeaseLost, StoreError
 from storage.people import switches
@@ -394,6 +394,7 @@ async def _nobody(_: str) -> Collection[int]:
 def _staged(work: Work, claim: Claim, now: datetime) -> Claim:
     """Take the rows of a claim through the stages before they are put into words; return it with those that pass."""
     recipient = Recipient(claim.zone, claim.switches)
+    claim = claim.only([row for row in claim.rows if not digests.taken_back(work, claim.destination, row, now)])
     left = [row for row in claim.rows if _passes(work, row, judged(row, recipient, now), now)]
     if around := {episode for row in left for episode in setups_around(row)}:
         told = outbox.told_there(work, claim.destination, around)

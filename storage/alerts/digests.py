@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from signals import digest
 from signals.digest import HeldBack
-from signals.units import DAY, from_ms, to_ms
+from signals.units import DAY, MINUTE, from_ms, to_ms
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.alerts.sending import held
 from storage.engine.sql import queries
+from storage.people import digests as people
 from storage.sources import source_events
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.digest import Digest, DigestKind
+    from storage.alerts.outbox import OutboxRow
     from storage.engine.database import Store
     from storage.engine.work import Work
     from storage.sources.source_events import AssetEvent, SourceEvent
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 SQL: Final = queries("storage.alerts")
 _REMEMBERED: Final = 40 * DAY
 _REASON: Final = "a digest told of it"
+_FUTURE: Final = "made while the clock was ahead"
 
 
 def announce(work: Work, destination: int, found: Digest, *, now: datetime, expires: datetime) -> None:
@@ -39,6 +42,21 @@ def announce(work: Work, destination: int, found: Digest, *, now: datetime, expi
     named = {(alarm.rule, alarm.asset) for alarm in (*found.began, *found.over)}
     rows = [one.row for one in held.held(work, destination)]
     held.told(work, [row for row in rows if (row.notice.rule, row.notice.asset) in named], _REASON, now=now)
+
+
+def taken_back(work: Work, destination: int, row: OutboxRow, now: datetime) -> bool:
+    """Settle a digest that a clock made which was ahead, and order it again for its own date; False for all else.
+
+    It would tell of a day that has not been, and the digest of that day would be the second one of its date.
+    """
+    if row.notice.kind != "digest" or row.notice.at <= now + MINUTE:
+        return False
+    outbox.end(work, row, "merged", _FUTURE, now=now)
+    kind = row.notice.payload["kind"]
+    before = work.rows(SQL.digests_before, destination=destination, now=to_ms(now))
+    made = next((one for one in before if json.loads(one["payload"])["kind"] == kind), None)
+    people.taken_back(work, destination, kind, None if made is None else from_ms(made["at"]), now)
+    return True
 
 
 def told_until(store: Store, destination: int, kind: DigestKind, now: datetime) -> datetime | None:

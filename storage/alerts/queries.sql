@@ -468,6 +468,12 @@ SELECT n.payload FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND o.settled > :since AND o.state = 'sent' AND n.kind = 'digest'
 ORDER BY o.id DESC;
 
+-- name: digests_before
+-- Of a destination the digests that were made up to a time and have arrived or may yet, the newest first.
+SELECT n.payload, n.at FROM outbox o JOIN notices n ON n.id = o.notice
+WHERE o.destination = :destination AND n.kind = 'digest' AND n.at <= :now AND o.state NOT IN ('merged', 'dead', 'expired')
+ORDER BY n.at DESC;
+
 -- --- sending/held.py
 
 -- name: held_due

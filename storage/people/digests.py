@@ -107,6 +107,22 @@ def made(work: Work, ordered: Ordered, day: date, *, now: datetime, due: datetim
     return changed == 1
 
 
+def taken_back(work: Work, destination: int, kind: DigestKind, last: datetime | None, now: datetime) -> None:
+    """Plan a digest of a destination as if the last one had been made at a time; None: as if none had been."""
+    for row in work.rows(SQL.digests_of, destination=destination):
+        if (ordered := _ordered(row)).kind != kind:
+            continue
+        zone = ZoneInfo(ordered.zone)
+        done = None if last is None else last.astimezone(zone).date()
+        work.run(
+            SQL.take_digest_back,
+            id=ordered.id,
+            day=None if done is None else done.isoformat(),
+            at=None if last is None else to_ms(last),
+            due=to_ms(next_due(ordered.wall, zone, now, done)),
+        )
+
+
 def zone_changed(work: Work, destination: int, now: datetime) -> None:
     """Plan the digests of a destination anew by its new zone: at most one on a date, by the new clock too."""
     for row in work.rows(SQL.digests_of, destination=destination):

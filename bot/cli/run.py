@@ -12,6 +12,7 @@ from bot import log
 from bot.app import build
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
+from bot.machine import keep_memory_whole
 from bot.processes.roles import ROLES, UnknownRole, roles_of
 from handlers.channels.failure import SendFailed
 from handlers.channels.local import local
@@ -65,6 +66,7 @@ def run(
             secrets=settings.secrets(),
         )
         recorder = _recorder(record, settings) if record else None
+        keep_memory_whole()
         app = build(settings, edge=recorder)
         if half := moving.unfinished(app.store):  # raises StoreError, in words, before anything is promised
             raise Refused(f"{app.store.place} is half of a move from {half}: finish it with `perpulse move`.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from signals import digest
 from signals.digest import HeldBack
-from signals.units import DAY, MINUTE, from_ms, to_ms
+from signals.units import DAY, HOUR, from_ms, to_ms
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.alerts.sending import held
@@ -47,9 +47,10 @@ def announce(work: Work, destination: int, found: Digest, *, now: datetime, expi
 def taken_back(work: Work, destination: int, row: OutboxRow, now: datetime) -> bool:
     """Settle a digest that a clock made which was ahead, and order it again for its own date; False for all else.
 
-    It would tell of a day that has not been, and the digest of that day would be the second one of its date.
+    It would tell of a day that has not been, and the digest of that day would be the second one of its date. Ahead is
+    more than an hour: clocks of several machines may differ.
     """
-    if row.notice.kind != "digest" or row.notice.at <= now + MINUTE:
+    if row.notice.kind != "digest" or row.notice.at <= now + HOUR:
         return False
     outbox.end(work, row, "merged", _FUTURE, now=now)
     kind = row.notice.payload["kind"]

@@ -29,6 +29,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from bot.machine import keep_memory_whole
 from storage.engine.sqlite import file
 from tests.faults.bench import logged
 from tests.faults.month import troubles
@@ -263,6 +264,7 @@ def main() -> int:
     given = asked.parse_args()
     os.environ.setdefault("PTB_TIMEDELTA", "1")
     logging.basicConfig(handlers=[logging.NullHandler()])
+    keep_memory_whole()  # as `perpulse run` does
     loop = MonthLoop()
     _set_machine(lambda: MonthClock(BEGIN, loop).now())
     before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY

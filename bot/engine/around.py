@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import RANKS
 from signals.alerts.event import tellers
+from signals.alerts.rule import rules
 from signals.alerts.setup import setups
 
 if TYPE_CHECKING:
@@ -83,11 +84,15 @@ def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
     """Mark each event that a setup tells as its leg with that setup's episode, for who is told everything.
 
     So is the end of one that was never told alone. A setup that begins bears the alarms whose message it goes on in.
+    What is told only to who asks for it by name tells such a reader nothing, so its alarms are told alone.
     evaluations: of the whole past, in the order of time; an episode is
     numbered by the place of the event that it stands at.
     """
     open_setups, legs = OpenSetups(), dict[tuple[str, str], tuple[int, "Rank"]]()
     for number, one in enumerate(evaluations):
+        if rules()[one.key[0]].only_asked:
+            yield one
+            continue
         open_setups.stands(one.key, one.state, number)
         if one.event is None:
             yield one

@@ -44,7 +44,7 @@ def told_by_winter(store: Store) -> list[Event]:
     return notices(evaluations(store, ("BTC",), utc("2025-02-15"), utc("2026-04-01")))
 
 
-def told_by_years(store: Store) -> list[Event]:
+def told_by_years(store: Store, first: str = "2021-01-01") -> list[Event]:
     """Judge the daily data of 2021-25 as recorded: open interest, depth and liquidations of these years are not."""
     listener(store)
     days = days_of("BTC")["2020-01-01":"2025-12-31"]
@@ -52,7 +52,7 @@ def told_by_years(store: Store) -> list[Event]:
     mood = sorted((int(row["timestamp"]) * 1000, float(row["value"])) for row in recorded(MOOD))
     times, values = zip(*mood, strict=True)
     points.write(store, [Points("alternative.me", "MARKET", None, times, {"fear_greed": values})])
-    return notices(evaluations(store, ("BTC",), utc("2021-01-01"), utc("2026-01-01")))
+    return notices(evaluations(store, ("BTC",), utc(first), utc("2026-01-01")))
 
 
 def new_messages(told: Sequence[Event]) -> set[tuple[str, datetime]]:
@@ -119,6 +119,35 @@ def test_no_alarm_is_told_beside_the_story_that_contains_it(store: Store) -> Non
             around = [setup for setup in running if event.rule in setups()[setup].alarms]
             assert not [setup for setup in around if running[setup] == event.rank], event
     assert "deleveraging_reset" in {event.rule for event in told}
+
+
+@with_data
+@pytest.mark.slow
+def test_no_end_is_told_without_a_beginning(store: Store) -> None:
+    """A setup that is told only by name hides nothing: the closing of 6 February 2026 is told alone."""
+    told = told_by_winter(store)
+    ends = [event for event in told if event.kind == "resolved"]
+    running: set[str] = set()
+    for event in told:
+        if event.kind == "resolved":
+            assert event.rule in running, event
+            running.remove(event.rule)
+        else:
+            running.add(event.rule)
+    assert len(ends) > 10
+    assert ("oi_zscore", utc("2026-02-07")) in {(event.rule, event.at) for event in told if event.kind == "fired"}
+
+
+@with_data
+@pytest.mark.slow
+def test_what_fired_before_there_was_a_price_is_no_first_time(store: Store) -> None:
+    told = [event for event in told_by_years(store, "2018-02-01") if event.rule == "fear_greed"]
+    fires = [event for event in told if event.kind == "fired"]
+    firsts = [event.at for event in fires if event.record and not event.record["fired"]]
+    assert firsts == [fires[0].at]
+    unknown = [event for event in fires if event.record is None]
+    assert unknown == fires[1 : 1 + len(unknown)]
+    assert unknown[-1].at < utc("2020-06-01"), "what fired with a price is counted from then on"
 
 
 def test_what_is_told_to_all_waits_for_no_name() -> None:

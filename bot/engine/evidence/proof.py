@@ -116,7 +116,8 @@ def replayed(store: Store, events: Sequence[Event], end: datetime, *, start: dat
     """Return the events of a replay after `start` as they would have been told: each with what was known then.
 
     events: in the order of time. The record is that of a bot that began to run with the first of them, or with the
-    first price: what fired before, of which nobody can say what followed, is no part of it.
+    first price: what fired before, of which nobody can say what followed, is no part of it. While there is nothing but
+    that, no record is told: it was fired before, and "first time" would be wrong.
     """
     past = store.beside(PastFires)
     fired: dict[Key, list[datetime]] = {}
@@ -134,9 +135,10 @@ def _replayed(store: Store, past: PastFires, event: Event, before: Sequence[date
     past.of(event.rule, event.asset, end)  # once for the whole replay
     closes, days = past.closes(priced(event.asset), end)[0], _horizon(event.rule)
     first = closes.first
-    before = [at for at in before if first is not None and to_ms(at) >= first]
-    words = past_words(len(before), days, outcomes(before, closes.until(event.at), days))
-    return replace(event, evidence=odds_of(store, event), record=words.to_json())
+    priced_fires = [at for at in before if first is not None and to_ms(at) >= first]
+    words = past_words(len(priced_fires), days, outcomes(priced_fires, closes.until(event.at), days))
+    known = bool(priced_fires) or not before
+    return replace(event, evidence=odds_of(store, event), record=words.to_json() if known else None)
 
 
 def _horizon(rule: str) -> int:

@@ -297,7 +297,7 @@ def _usual_day(index: float | None) -> str:
 
 
 def _against(reading: Reading) -> str:
-    changes = say("{change_24h:points} points in 24 h, {change_7d:points} in 7 days", reading.values)
+    changes = say("{change_24h:points} in 24 h, {change_7d:points} in 7 days", reading.values)
     extremes = say("{lowest:number} to {highest:number}", reading.values)
     return f"Against 90 days: {say('{value:zscore}', reading.values)}, {changes}. Range of 90 days: {extremes}."
 

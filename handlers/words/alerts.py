@@ -190,7 +190,9 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
         case "resolved":
             over = wording.duration(event.at - event.since)
             asset = "" if event.asset == MARKET else f"{event.asset}: "
-            return f"{asset}over after {over}: {wording.small(rule.title)}."
+            goes_on = rule.setup is not None and setups.outlasted(rule.setup, event)
+            state = "no longer told" if goes_on else "over"
+            return f"{asset}{state} after {over}: {wording.small(rule.title)}."
 
 
 def _days_shown(metric: Metric, lasted: timedelta) -> float:

@@ -129,6 +129,12 @@ def number(value: float | None, decimals: int = 0, *, plus: bool = False) -> str
     return UNKNOWN if value is None or _missing(value) else _fixed(value, decimals, plus=plus)
 
 
+def points(value: float | None) -> str:
+    """Say a change of an index: +1 point, −18 points."""
+    said = number(value, plus=True)
+    return f"{said} point" if said in {"+1", f"{MINUS}1"} else f"{said} points"
+
+
 def times(value: float | None) -> str:
     """Say a multiple: 9.6 times."""
     return UNKNOWN if value is None or _missing(value) else f"{_significant(value, 2)} times"
@@ -145,6 +151,17 @@ def percent(value: float | None, decimals: int = 1, *, plus: bool = True) -> str
 def share(value: float | None, decimals: int = 0) -> str:
     """Say a part of a whole given in percent, without a plus: 69 %, 0.40 %."""
     return percent(value, decimals, plus=False)
+
+
+def explains(value: float | None) -> str:
+    """Say what part of a fall in dollars price has done, as a fraction; outside of 0 to 1 price and coins parted."""
+    if value is None or _missing(value):
+        return UNKNOWN
+    if value < 0:
+        return "Price has risen since, so the fall is larger in coins"
+    if value > 1:
+        return "Price alone has fallen further, and coins rose"
+    return f"Price alone explains {share(100 * value)} of the dollar fall"
 
 
 def _hundredfold(value: float | None) -> float | None:
@@ -326,11 +343,12 @@ _SPECS: dict[str, Callable[[Any], str]] = {
     "change": lambda value: percent(_hundredfold(value)),
     "change2": lambda value: percent(_hundredfold(value), 2),
     "change0": lambda value: percent(_hundredfold(value), 0),
+    "explains": explains,
     "part": lambda value: share(_hundredfold(value)),
     "part1": lambda value: share(_hundredfold(value), 1),
     "part2": lambda value: share(_hundredfold(value), 2),
     "yearly": lambda value: apr(_hundredfold(value)),
-    "points": lambda value: number(value, 0, plus=True),
+    "points": points,
     "apr": apr,
     "rate": rate,
     "percentile": percentile,

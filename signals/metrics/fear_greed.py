@@ -68,7 +68,7 @@ RULES = (
             level("critical", enter=at_most(5.0), leave=above(10.0), hold=AT_ONCE),
         ),
         headline="The market is in extreme fear.",
-        legs=("Fear & Greed index {value:number} of 100, {change_7d:points} points in 7 days.",),
+        legs=("Fear & Greed index {value:number} of 100. In 7 days {change_7d:points}.",),
         counter="It is wrong to read this as a turning point: fear has stayed this deep for weeks before.",
         resolved="Fear & Greed index {value:number} of 100.",
     ),

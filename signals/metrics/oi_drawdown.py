@@ -115,10 +115,7 @@ RULES = (
         headline="{asset}: futures positions have been cut; the fall in open interest is not price alone.",
         legs=(
             "Open interest {usd:usd}, {coins_now:coins {asset}}. Peak {peak_usd:usd} on {peak_at:date}.",
-            (
-                "Since then {value:change0} in dollars, {coins:change0} in coins. "
-                "Price alone explains {price_share:part} of the dollar fall."
-            ),
+            ("Since then {value:change0} in dollars, {coins:change0} in coins. {price_share:explains}."),
         ),
         counter=(
             "This is not a bottom call. It is wrong if open interest in coins keeps falling from here: "

@@ -104,18 +104,17 @@ RULES = (
         headline="{asset}: open interest has fallen below its 180-day average, in dollars and in coins.",
         legs=(
             (
-                "Open interest {usd:usd}, average {average:usd}: {value:change0} in dollars, "
+                "Open interest {usd:usd}, average {average:usd}: {value:change} in dollars, "
                 "below it for {days_below:count day}."
             ),
-            "In coins {coins:change0} against their own 180-day average: that part is not price.",
+            "In coins {coins:change} against their own 180-day average: that part is not price.",
         ),
         counter=(
             "It is wrong if coins come back above their own average: then positions were opened again. "
             "The average lags by weeks."
         ),
         resolved=(
-            "{asset}: against its 180-day average open interest is {value:change0} in dollars, "
-            "{coins:change0} in coins."
+            "{asset}: against its 180-day average open interest is {value:change} in dollars, {coins:change} in coins."
         ),
     ),
 )

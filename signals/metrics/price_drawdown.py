@@ -101,8 +101,11 @@ RULES = (
         ),
         headline="{asset}: price is well below its high of the past 16 days.",
         legs=(
-            "Price {price:price}, {value:change} from {high:price} on {high_at:date}.",
-            "Against 16 days ago: {change:change}. Unusual here is {line:change0} and below.",
+            (
+                "Price {price:price}, {value:change} from the close of {high:price} on {high_at:date}. "
+                "Unusual here is {line:change} and below."
+            ),
+            "Against 16 days ago: {change:change}.",
         ),
         counter="It is wrong to read a cause out of this: it measures the size of a fall and nothing else.",
         resolved="{asset}: price is {price:price}, {value:under} its 16-day high.",

@@ -13,7 +13,7 @@ from signals.series import days
 
 SETUP = Setup(
     id="deleveraging_reset",
-    title="Futures positions cut, deeply and for long",
+    title="Futures positions cut in dollars and in coins",
     question="Has the leverage that had built up left the market, and do sellers still lead?",
     metric="oi_drawdown",
     legs=(
@@ -35,7 +35,7 @@ SETUP = Setup(
             must=True,
             says=(
                 "Since then {oi_drawdown.value:change0} in dollars, {oi_drawdown.coins:change0} in coins. "
-                "Price alone explains {oi_drawdown.price_share:part} of the dollar fall."
+                "{oi_drawdown.price_share:explains}."
             ),
         ),
         Leg(

@@ -28,7 +28,7 @@ SETUP = Setup(
             says=(
                 "Modelled within 10 %: {liq_map.shorts_above_usd:usd} of shorts above, "
                 "{liq_map.longs_below_usd:usd} of longs below. Per 1 % of price that is "
-                "{liq_map.shorts_per_1:usd} to {liq_map.longs_per_1:usd}."
+                "{liq_map.shorts_per_1:usd} against {liq_map.longs_per_1:usd}."
             ),
         ),
         Leg(
@@ -81,7 +81,7 @@ SETUP = Setup(
         "A map shows where positions may sit, not where price goes."
     ),
     resolved=(
-        "{asset}: modelled within 10 % {liq_map.shorts_above_usd:usd} of shorts above, "
+        "{asset}: modelled within 10 %: {liq_map.shorts_above_usd:usd} of shorts above, "
         "{liq_map.longs_below_usd:usd} of longs below."
     ),
 )

@@ -26,7 +26,7 @@ SETUP = Setup(
             says=(
                 "Modelled within 10 %: {liq_map.longs_below_usd:usd} of longs below, "
                 "{liq_map.shorts_above_usd:usd} of shorts above. Per 1 % of price that is "
-                "{liq_map.longs_per_1:usd} to {liq_map.shorts_per_1:usd}."
+                "{liq_map.longs_per_1:usd} against {liq_map.shorts_per_1:usd}."
             ),
         ),
         Leg(
@@ -78,7 +78,7 @@ SETUP = Setup(
         "A map shows where positions may sit, not where price goes."
     ),
     resolved=(
-        "{asset}: modelled within 10 % {liq_map.longs_below_usd:usd} of longs below, "
+        "{asset}: modelled within 10 %: {liq_map.longs_below_usd:usd} of longs below, "
         "{liq_map.shorts_above_usd:usd} of shorts above."
     ),
 )

@@ -64,9 +64,15 @@ def ended_by(setup: Setup, event: Event) -> str | None:
     gone = [leg.title for leg in _gone(setup, event.told, event.values)]
     if gone:
         return f"No longer so: {wording.listing(gone)}."
-    if setup.lasts and event.at - event.since >= setup.lasts:
+    if setup.lasts and outlasted(setup, event):
         return f"It has been so for {wording.duration(setup.lasts)}, which is as long as this is told."
     return None
+
+
+def outlasted(setup: Setup, event: Event) -> bool:
+    """Tell whether a story ended because it had been told as long as one is, while it holds still."""
+    ran = setup.lasts is not None and event.at - event.since >= setup.lasts
+    return ran and not any(_gone(setup, event.told, event.values))
 
 
 def _gone(setup: Setup, told: Mapping[str, float], now: Mapping[str, float]) -> Iterable[Leg]:

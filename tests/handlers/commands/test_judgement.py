@@ -47,7 +47,7 @@ def test_health_tells_what_was_judged_and_since_when(desk: Callable[..., Any]) -
     judge(here.store, ("BTC",), here.now, started=here.now)
     assert here.text("/health btc") == (
         "BTC is under stress: 4 strong, 3 mild.\n"
-        "▲▲ Futures positions cut, deeply and for long, 82 d\n"
+        "▲▲ Futures positions cut in dollars and in coins, 82 d\n"
         "▲▲ OI −49.4 % $, −10.7 % BTC from peak\n"
         "▲▲ Price −21.2 % from 23 Jan, 12 d\n"
         "▲▲ Extreme fear 9 (alternative.me), 16 d\n"

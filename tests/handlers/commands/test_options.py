@@ -185,7 +185,7 @@ def test_volatility_against_its_own_days_and_what_price_did(moved: Callable[...,
     assert lines[:5] == [
         "BTC implied volatility: 60.0 % a year.",
         "As options price it, a day is ±3.1 % and 30 days are ±17 %; about one in three goes further.",
-        "Against 90 days: z +8.83, +10 points in 24 h, +10 in 7 days. Range of 90 days: 50 to 60.",
+        "Against 90 days: z +8.83, +10 points in 24 h, +10 points in 7 days. Range of 90 days: 50 to 60.",
         "Price moved 93.1 % a year in the last 30 days: options are 33.1 points cheaper than that.",
         "It is the price of insurance against moves to either side, and says nothing of which way.",
     ]

@@ -64,10 +64,39 @@ def test_a_sentence_whose_number_is_missing_is_left_out() -> None:
     assert said[2] == "Since then −33 % in dollars, −12 % in coins."
 
 
+def test_where_price_rose_meanwhile_it_explains_no_less_than_nothing() -> None:
+    """As in August 2023: coins −46 %, dollars −32 %."""
+    said = text(event("oi_drawdown", "fired", A8 | {"value": -0.32, "coins": -0.46, "price_share": -0.6}))
+    assert said[2].endswith("−46 % in coins. Price has risen since, so the fall is larger in coins.")
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "line"),
+    [
+        pytest.param("fear_greed", {"value": 8.0}, "Fear & Greed index 8 of 100.", id="a first week without a change"),
+        pytest.param(
+            "price_drawdown",
+            {"value": -0.106, "price": 26_623.41, "high": 29_770.0, "high_days_ago": 9.0, "line": -0.1058},
+            "Price 26,623.41, −10.6 % from the close of 29,770 on 6 January 2026. Unusual here is −10.6 % and below.",
+            id="a fall that is just beyond its line",
+        ),
+        pytest.param(
+            "oi_vs_ma180",
+            {"value": -0.004, "usd": 8.5e9, "average": 8.53e9, "days_below": 2.0, "coins": -0.02},
+            "Open interest $8.5bn, average $8.5bn: −0.4 % in dollars, below it for 2 days.",
+            id="just below an average",
+        ),
+    ],
+)
+def test_a_figure_does_not_refute_what_is_told(rule: str, values: dict[str, float], line: str) -> None:
+    lacking = dict.fromkeys(metrics()[rules()[rule].metrics[0]].values, float("nan"))
+    assert text(event(rule, "fired", lacking | values))[1] == line
+
+
 def test_an_escalation_names_its_rank() -> None:
     said = text(event("fear_greed", "escalated", {"value": 10.0, "change_7d": -8.0}, rank="warning"))
     assert said[0] == "Now a warning: the market is in extreme fear."
-    assert "10 of 100, −8 points in 7 days" in said[1]
+    assert said[1] == "Fear & Greed index 10 of 100. In 7 days −8 points."
 
 
 def test_a_resolution_says_how_long_it_lasted_and_answers_in_one_line() -> None:

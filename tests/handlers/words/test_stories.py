@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,8 +162,8 @@ FOLLOWED = Odds(
 LACKING = {"selling_wave": {"liquidations": "2026-11-12"}, "spring": {"longs": ""}}
 
 
-def told(name: str) -> str:
-    """Return the message of a setup that fires on its day."""
+def told(name: str, **more: Any) -> str:
+    """Return the message of a setup that fires on its day, or of what else is said of it."""
     setup, rule = setups()[name], rules()[name]
     of_market = all(metrics()[metric].market_wide for metric in rule.metrics)
     values = PRICE | DAYS[name]
@@ -180,6 +181,7 @@ def told(name: str) -> str:
         lacking=LACKING.get(name, {}),
         evidence=None if rule.scored else replace(FOLLOWED, scored=False).to_json(),
     )
+    event = replace(event, **more)
     return "\n".join(block.text for block in tell(event).blocks if isinstance(block, Line))
 
 
@@ -198,6 +200,29 @@ def test_a_plausible_day_fires_it(name: str) -> None:
     assert float(counts[f"{name}.legs"]) >= setup.stages[0].legs
     assert float(counts[f"{name}.must"]) == 1.0
     assert len(told(name)) <= LONGEST - 200, "the odds and the record come beside it"
+
+
+@pytest.mark.parametrize(
+    ("holds", "head"),
+    [
+        pytest.param({}, "BTC: no longer told after 14 days: more shorts above than longs below.", id="holds still"),
+        pytest.param(
+            {"squeeze_fuel.map": 1.0},
+            "BTC: over after 14 days: more shorts above than longs below.",
+            id="holds no more",
+        ),
+    ],
+)
+def test_what_holds_still_is_not_called_over(holds: dict[str, float], head: str) -> None:
+    setup = setups()["squeeze_fuel"]
+    before = {name.replace("squeeze_fuel.map", setup.truth(setup.legs[0])): value for name, value in holds.items()}
+    now = PRICE | DAYS["squeeze_fuel"] | ({"liq_map.value": 1.2} if holds else {})
+    values = now | {name: float(value) for name, value in setup.counts(now).items()}
+    lines = told(
+        "squeeze_fuel", kind="resolved", since=AT - timedelta(days=14), told=before or values, values=values
+    ).splitlines()
+    assert lines[0] == head
+    assert ("It has been so for 14 days" in lines[1]) is not bool(holds)
 
 
 if __name__ == "__main__":

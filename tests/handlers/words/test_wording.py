@@ -48,6 +48,15 @@ NOON = datetime(2025, 11, 20, 12, tzinfo=UTC)
         pytest.param(wording.percent(31.94), "+31.9 %", id="percent: rises"),
         pytest.param(wording.percent(-0.04), "0.0 %", id="percent: no minus on zero"),
         pytest.param(wording.percent(-3.614, 2), "−3.61 %", id="percent: two decimals"),
+        pytest.param(wording.points(1.2), "+1 point", id="points: one"),
+        pytest.param(wording.points(-1.0), "−1 point", id="points: one down"),
+        pytest.param(wording.points(-18.0), "−18 points", id="points: many"),
+        pytest.param(wording.explains(0.694), "Price alone explains 69 % of the dollar fall", id="explains: a part"),
+        pytest.param(
+            wording.explains(-0.6), "Price has risen since, so the fall is larger in coins", id="explains: price rose"
+        ),
+        pytest.param(wording.explains(1.1), "Price alone has fallen further, and coins rose", id="explains: beyond"),
+        pytest.param(wording.explains(math.nan), "unknown", id="explains: unknown"),
         pytest.param(wording.under(-0.009), "0.9 % below", id="under: below the high"),
         pytest.param(wording.under(0.0), "at", id="under: at the high"),
         pytest.param(wording.under(-0.0004), "at", id="under: too near to tell"),

@@ -100,6 +100,7 @@ def evaluate(
                     rank=change.rank,
                     at=change.at,
                     since=change.since,
+                    again=change.again,
                     values=change.values,
                     lacking=_lacking(reader, rule.setup, asset, change.values) if rule.setup else {},
                 )
@@ -274,5 +275,5 @@ def compressed(recorded: Iterable[tuple[Event, int]]) -> list[tuple[Event, int]]
             kept[-1] = replace(event, came_and_went=episode in begun), episode
         else:
             kind = "fired" if episode in begun else before.kind if event.kind == "changed" else event.kind
-            kept[-1] = replace(event, kind=kind), episode
+            kept[-1] = replace(event, kind=kind, again=before.again), episode  # an end in between was not told
     return kept

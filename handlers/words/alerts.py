@@ -182,7 +182,8 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
         case "fired" | "changed":
             return sentence
         case "escalated" | "resumed":
-            change = f"now {_RANK_WORDS[event.rank]}" if event.kind == "escalated" else "again"
+            worse = f"now {_RANK_WORDS[event.rank]}" if event.kind == "escalated" else ""
+            change = " and ".join(filter(None, ("again" if event.again or not worse else "", worse)))
             whose = f"{event.asset}: "
             if not sentence.startswith(whose):
                 return f"{change}: {wording.small(sentence)}"

@@ -65,7 +65,7 @@ class State:
 class Transition:
     """What is to be told: an episode fired, escalated, resumed or resolved, with the values of that close.
 
-    `changed`: a leg of a setup joined or left (signals/alerts/legs.py).
+    `changed`: a leg of a setup joined or left (signals/alerts/legs.py). again: the episode had been told as over.
     """
 
     kind: Kind
@@ -73,6 +73,7 @@ class Transition:
     since: datetime
     rank: Rank  # the level reached; for a resolution the highest level that was told
     values: Mapping[str, float]
+    again: bool = False
 
 
 def step(
@@ -166,7 +167,7 @@ def _told(
         if before.since is not None and before.ended is not None and onset - before.ended <= continues:
             kind: Kind = "escalated" if after.rank > before.told else "resumed"
             after = replace(after, told=after.rank, ended=None)
-            return after, Transition(kind, at, before.since, RANKS[after.rank - 1], values)
+            return after, Transition(kind, at, before.since, RANKS[after.rank - 1], values, again=True)
         after = replace(after, since=onset, told=after.rank, ended=None)
         return after, Transition("fired", at, onset, RANKS[after.rank - 1], values)
     since = before.since or at

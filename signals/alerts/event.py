@@ -37,16 +37,16 @@ _NEWS_FOR: Final[Mapping[str, timedelta]] = {
 class Event:
     """What happened to an episode of a rule at one close.
 
-    rank: the level reached; of a resolution the highest that was told. since: when the episode began. values: those
-    of that close by their whole names (`oi_drawdown.coins`), NaN where not known. step: distance of two closes of
-    the rule. told: of a resolution the values that were told last, so that it can say what was. venues: where the
-    numbers come from. silent: venues that another one speaks for. derived: inputs that were computed from others.
-    coverage: of open interest, where there are several venues. note: said in every stamp. offline: it happened
-    while perpulse was not running. came_and_went: it fired and ended while nobody could be told. within: the open
-    episodes of setups that tell this alarm as a leg, each with its rank. takes_in: of a setup that begins the open
-    episodes of alarms that it tells as its legs: it goes on in their message where they have one. lacking: of a setup
-    the legs that are not known, each with the day from which its data are (ISO), "" where there are none. evidence:
-    the odds as they were known then (signals/evidence.py), record: what the rule had said before
+    rank: the level reached; of a resolution the highest that was told. since: when the episode began. values: those of
+    that close by their whole names (`oi_drawdown.coins`), NaN where not known. step: distance of two closes of the
+    rule. told: of a resolution the values that were told last, so that it can say what was. venues: where the numbers
+    come from. silent: venues that another one speaks for. derived: inputs that were computed from others. coverage: of
+    open interest, where there are several venues. note: said in every stamp. offline: it happened while perpulse was
+    not running. came_and_went: it fired and ended while nobody could be told. again: it had been told as over. within:
+    the open episodes of setups that tell this alarm as a leg, each with its rank. takes_in: of a setup that begins the
+    open episodes of alarms that it tells as its legs: it goes on in their message where they have one. lacking: of a
+    setup the legs that are not known, each with the day from which its data are (ISO), "" where there are none.
+    evidence: the odds as they were known then (signals/evidence.py), record: what the rule had said before
     (signals/alerts/record.py), as plain data.
     """
 
@@ -65,6 +65,7 @@ class Event:
     note: str | None = None
     offline: bool = False
     came_and_went: bool = False
+    again: bool = False
     told: Mapping[str, float] = field(default_factory=dict)
     within: tuple[tuple[int, Rank], ...] = ()
     takes_in: tuple[int, ...] = ()
@@ -92,6 +93,7 @@ class Event:
             "note": self.note,
             "offline": self.offline,
             "came_and_went": self.came_and_went,
+            "again": self.again,
             "told": {name: value for name, value in self.told.items() if math.isfinite(value)},
             "within": [list(one) for one in self.within],
             "takes_in": list(self.takes_in),
@@ -120,6 +122,7 @@ class Event:
             note=data.get("note"),
             offline=bool(data.get("offline")),
             came_and_went=bool(data.get("came_and_went")),
+            again=bool(data.get("again")),
             told={name: float(value) for name, value in data.get("told", {}).items()},
             within=tuple((int(episode), rank) for episode, rank in data.get("within", ())),
             takes_in=tuple(map(int, data.get("takes_in", ()))),

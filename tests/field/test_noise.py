@@ -64,6 +64,7 @@ def test_a_restart_within_three_days_goes_on_in_the_same_episode(store: Store) -
     told = play(store, interest(fall), utc("2025-02-20"), utc("2025-03-12"), step=DAY)
     of_rule = [event for event in told if event.rule == "oi_zscore"]
     assert [event.kind for event in of_rule] == ["fired", "resolved", "resumed", "resolved"]
+    assert [event.again for event in of_rule] == [False, False, True, False]
     assert len({event.since for event in of_rule}) == 1
     [one] = episodes.of(store, "oi_zscore", "BTC")
     assert one.ended == of_rule[-1].at

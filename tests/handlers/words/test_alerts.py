@@ -99,6 +99,17 @@ def test_an_escalation_names_its_rank() -> None:
     assert said[1] == "Fear & Greed index 10 of 100. In 7 days −8 points."
 
 
+def test_what_was_told_as_over_and_comes_back_worse_says_both() -> None:
+    """As of ETH on 9 November 2023, an hour after its end."""
+    worse = {"rank": "warning", "again": True}
+    assert text(event("fear_greed", "escalated", {"value": 10.0}, **worse))[0] == (
+        "Again and now a warning: the market is in extreme fear."
+    )
+    assert text(event("price_drawdown", "escalated", {"value": -0.2}, **worse))[0] == (
+        "BTC, again and now a warning: price is well below its high of the past 16 days."
+    )
+
+
 def test_a_resolution_says_how_long_it_lasted_and_answers_in_one_line() -> None:
     over = alerts.tell(event("price_drawdown", "resolved", {"value": -0.011, "price": 79_501.7}))
     assert [block.text for block in over.blocks if isinstance(block, Line)][:2] == [

@@ -314,6 +314,7 @@ class AnyCourse(RuleBasedStateMachine):
             return
         assert change.at == self.now
         assert change.since <= change.at
+        assert change.again is (self.open is None and change.kind != "fired")
         rank = [level.rank for level in THREE].index(change.rank) + 1
         match change.kind:
             case "fired":

@@ -39,6 +39,7 @@ EVENTS = st.builds(
     note=st.none() | TEXT,
     offline=st.booleans(),
     came_and_went=st.booleans(),
+    again=st.booleans(),
 )
 LEAST = {
     "event": "alert",

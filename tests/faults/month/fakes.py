@@ -176,7 +176,7 @@ class MonthDiscord(Closable, DiscordWire):
         # The library beats in threads, by the clock of this machine; one whose gateway is lost ends at its next beat.
         self.heartbeat_ms = round(self.heartbeat_ms / SPEED)
         self._seen = 0
-        self._since: deque[tuple[float, str]] = deque()
+        self._since: deque[tuple[float, tuple[int, str]]] = deque()
 
     def limit(self) -> None:
         """Count requests from now on."""
@@ -202,10 +202,10 @@ class MonthDiscord(Closable, DiscordWire):
 
     async def beat(self) -> None:
         """Confirm a heartbeat at each gateway: the library sends its own by the clock of this machine."""
-        for socket in self._sockets:
+        for _, socket in self._sockets:
             with contextlib.suppress(ConnectionError):  # of a program that is about to leave
                 await socket.send_str(json.dumps({"op": 11}))
-        self._sockets = [socket for socket in self._sockets if not socket.closed]
+        self._sockets = [(bot, socket) for bot, socket in self._sockets if not socket.closed]
 
     async def _rest(self, request: web.Request) -> web.StreamResponse:
         return hung_up(request) if self.away else await super()._rest(request)
@@ -213,10 +213,10 @@ class MonthDiscord(Closable, DiscordWire):
     async def _gateway(self, request: web.Request) -> web.StreamResponse:
         return hung_up(request) if self.away else await super()._gateway(request)
 
-    def _perform(self, method: str, path: str, payload: dict[str, Any], files: list[str]) -> tuple[int, Any]:
+    def _perform(self, bot: int, method: str, path: str, payload: dict[str, Any], files: list[str]) -> tuple[int, Any]:
         if self.away:
             raise ConnectionResetError("the network is away")
-        return super()._perform(method, path, payload, files)
+        return super()._perform(bot, method, path, payload, files)
 
     def _find(self, channel: int, number: int) -> OnDiscord:
         if len(self.messages) >= KEPT and number < self.messages[0].id:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -49,7 +48,7 @@ def keep_memory_whole() -> bool:
     over a simulated month of faults: 6.5 % of 299 MB in 16 days, 1.4 % with this). To be called before there are
     threads. Price: a large table is zeroed by the kernel once more.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and all(mallopt(option, value) == 1 for option, value in _MALLOC.items())
 
 

@@ -74,7 +74,8 @@ class Border:
     def admit(self, points: Points, now: datetime, *, sparse: bool = False) -> tuple[Points, list[Rejected]]:
         """Return the points without impossible figures, and those figures. `now` is the time of receipt.
 
-        sparse: NaN is what was not given, as in a file; else it is an empty field, and named. Rows and columns that are
+        sparse: NaN is what was not given, as in a file; else it is an empty field, and named, unless it is the only
+        figure that came and has no usual size, which stores nothing. Rows and columns that are
         empty then are gone too, and so is the rest of a candle with an impossible figure. Of an answer that reaches far
         into the future nothing is believed: shifted, its rows would overwrite true ones. A single figure that confirms
         one that was held brings that one back as an earlier row.

@@ -96,6 +96,7 @@ def test_a_figure_of_the_market_stands_beside_the_price_of_bitcoin(desk: Callabl
     assert full["line"][-1][-1][1] == 52
 
 
+@pytest.mark.slow
 def test_old_history_is_shown_at_its_own_end(desk: Callable[..., Any]) -> None:
     here = desk("bundled", "2026-01-16")
     late = here.later(timedelta(days=300))

@@ -54,6 +54,7 @@ LEAST = {
 }
 
 
+@pytest.mark.slow
 @given(event=EVENTS)
 def test_it_reads_back_equal(event: Event) -> None:
     back = Event.from_json(json.loads(json.dumps(event.to_json(), allow_nan=False)))

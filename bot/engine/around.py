@@ -90,7 +90,8 @@ def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
     """
     open_setups, legs = OpenSetups(), dict[tuple[str, str], tuple[int, "Rank"]]()
     for number, one in enumerate(evaluations):
-        if rules()[one.key[0]].only_asked:
+        rule = rules().get(one.key[0])  # one of somebody's own is none of these
+        if rule and rule.only_asked:
             yield one
             continue
         open_setups.stands(one.key, one.state, number)

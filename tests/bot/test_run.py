@@ -218,12 +218,12 @@ async def test_a_fall_is_one_message_edited_when_it_deepens_and_closed_when_it_i
     titles, first, worse, heard, over, reply = life_of("BTC: price is well below its high", out)
     assert titles == ["", ", edited", "reply to ", ", edited", "reply to "]
     assert "BTC: price is well below its high of the past 16 days." in first
-    assert "Price 79,200, −12.0 % from 90,000" in first
+    assert "Price 79,200, −12.0 % from the close of 90,000" in first
     assert "BTC, now a warning: price is well below" in worse
-    assert "Price 70,200, −22.0 % from 90,000" in worse
+    assert "Price 70,200, −22.0 % from the close of 90,000" in worse
     assert heard.startswith("BTC, now a warning: price is well below"), "an edit makes no sound, so it is answered"
     assert "BTC: over after" in over
-    assert "Was: Price 70,200, −22.0 % from 90,000" in over, "the edit takes nothing away of what was said"
+    assert "Was: Price 70,200, −22.0 % from the close of 90,000" in over, "the edit takes nothing away of what was said"
     assert "87,300" in over
     assert reply == "BTC: over after 8 days: price well below its recent high.", "and says nothing of it twice"
     assert [(episode.rank, episode.ended is not None) for episode in told] == [("warning", True)]

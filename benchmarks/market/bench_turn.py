@@ -256,6 +256,13 @@ async def watched(stalls: list[float]) -> AsyncIterator[None]:
         stalls += await watching
 
 
+async def until(end: float, stalls: list[float]) -> list[float]:
+    """Wait for the rest of a minute, and add to what was noted how late the loop is meanwhile."""
+    async with watched(stalls):
+        await asyncio.sleep(end - time.monotonic())
+    return stalls
+
+
 def world(venues: Sequence[str], count: int, clock: Any) -> Any:
     """Return a loopback exchange with so many contracts at each venue, that is asked without a socket."""
     from tests.fakes import exchange, exchange_venues  # noqa: PLC0415 - the other side
@@ -335,9 +342,8 @@ class Measured:
             self.wire.made = 0
             self.wire.served.clear()
             before = stored(store)
-            if which == "made":
-                for source in sources:
-                    source.noted = noted
+            for source in sources if which == "made" else ():
+                source.noted = noted
             stalls, started = list[float](), time.monotonic()
             async with watched(stalls) if which == "late" else contextlib.nullcontext():
                 begin = time.process_time()
@@ -347,9 +353,7 @@ class Measured:
                 end = time.process_time()
             self.stalls += stalls
             if which == "late" and noted is self.noted[-1] and not self.first:
-                async with watched(stalls):
-                    await asyncio.sleep(started + A_MINUTE - time.monotonic())
-                self.minute = stalls
+                self.minute = await until(started + A_MINUTE, stalls)
             if which == "made":
                 noted.served = list(self.wire.served)
                 continue

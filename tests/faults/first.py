@@ -1,9 +1,10 @@
-"""R6: from prices that come in to the first message that leaves, while tens of thousands of pairs are judged."""
+"""How soon somebody is served: R6, the first message after a price, and S31, an answer while a broadcast is sent."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import signal
 import time
 from collections import Counter
 from datetime import timedelta
@@ -14,12 +15,14 @@ import numpy as np
 from bot.engine.own.judging import OwnJudge
 from signals.rules.reading import read
 from signals.units import to_ms
+from storage.alerts import outbox
 from storage.market import points
 from storage.market.points import Points
 from storage.people import destinations, rules
 from storage.people.rules import Worded
 from tests.faults.bench import on_each
-from tests.faults.scenario import Counts, scenario
+from tests.faults.programs import broadcast, configure
+from tests.faults.scenario import DISCORD, TELEGRAM, Counts, scenario
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from storage.engine.database import Store
     from tests.faults.bench import Bench
+    from tests.faults.programs import Broadcast
     from tests.faults.scenario import Scale
 
 MINUTE: Final = timedelta(minutes=1)
@@ -109,3 +113,73 @@ async def _measured(
     took = time.perf_counter() - begun
     await sending
     return took if len(side.shown()) > before else float("inf")
+
+
+# --- an answer beside a broadcast
+
+ASKED: Final = "/liq long btc 25x 95000"
+ANSWERED: Final = "liquidat"
+WHO_ASKS: Final = 5_000_000  # the first of those who do; none of them is told the news
+ANSWER_S: Final = 1.0
+BETWEEN_S: Final = 0.5
+
+
+@scenario(
+    "S31",
+    "commands while an alert goes to very many",
+    promised="0 lost, 0 repeated; 99 of 100 answers within 1 s",
+    telegram="`perpulse run` sends a critical alert and a notice to 10,000 chats; others ask, two a second",
+    discord="the same, with slash commands",
+    programs=True,
+)
+async def asked_meanwhile(scale: Scale) -> Mapping[str, Counts]:
+    found = {}
+    for platform in (TELEGRAM, DISCORD):
+        folder = scale.folder / platform
+        async with broadcast(folder, platform, scale.of(50, 10_000), speed=1.0) as it:
+            configure(folder, it)
+            process = await it.perpulse(folder)
+            async with asyncio.timeout(60):
+                while len(it.look()) < 4:  # noqa: ASYNC110 - nobody says when
+                    await asyncio.sleep(0.02)
+            begun, took = time.monotonic(), list[float]()
+            while await asyncio.to_thread(outbox.waiting, it.store):
+                took.append(await _answered(it, WHO_ASKS + len(took)))
+                await asyncio.sleep(BETWEEN_S)
+            sent = time.monotonic() - begun
+            process.send_signal(signal.SIGTERM)
+            await it.ends(process)
+            counts = it.count(may_repeat=0, begun=begun, rate=25)
+            worst, median = float(np.quantile(took, 0.99)), float(np.median(took))
+            counts.hold(len(took) >= 5, "too little was asked to show anything")
+            counts.hold_time(worst <= ANSWER_S, f"1 of 100 answers came after {worst:.2f} s")
+            counts.noted.append(
+                f"{counts.wanted / sent:.1f} a second; {len(took)} answers, median {median * 1000:.0f} ms, "
+                f"p99 {worst * 1000:.0f} ms"
+            )
+            found[platform] = counts
+    return found
+
+
+async def _answered(it: Broadcast, person: int) -> float:
+    """Let a person ask, and return after how many seconds the answer was there."""
+    begun = time.monotonic()
+    if it.platform == TELEGRAM:
+        it.fake.chat(person, "private")
+        seen = len(it.fake.accepted)
+        it.fake.say(person, person, ASKED)
+    else:
+        token, (name, _, text) = f"asked{person}", ASKED[1:].partition(" ")
+        options = [{"name": "text", "type": 3, "value": text}]
+        await it.fake.interact(2, {"id": "1", "name": name, "type": 1, "options": options}, token=token, user=person)
+    async with asyncio.timeout(30):
+        while True:
+            if it.platform == TELEGRAM:
+                new = it.fake.accepted[seen:]
+                texts = [message.text for message in new if message.chat == person]
+            else:
+                texts = [str(it.fake.answers.get(token))]
+            if any(ANSWERED in text for text in texts):
+                return time.monotonic() - begun
+            it.look()
+            await asyncio.sleep(0.005)

@@ -60,6 +60,7 @@ class Patience:
     retry: float = 1.0  # doubles up to a minute
     stop: float = 2.0
     guilds: float = 2.0  # how long the library waits for one more server before it is ready
+    meeting: float = 0.2  # between two questions about chats that were stored before
 
 
 class Discord:
@@ -242,10 +243,12 @@ class Discord:
     async def _meet(self) -> None:
         """Ask whose direct chats are those that were stored before that was kept: a chat has another id than a person.
 
-        Beside everything else: there may be many, and the library asks no faster than it may.
+        Beside everything else, and slowly: there may be thousands, and what is asked counts against the 50 requests a
+        second of the whole bot, which messages need.
         """
         try:
             for chat in await self._outside.unmet():
+                await asyncio.sleep(self._patience.meeting)
                 try:
                     found = await self.client.fetch_channel(int(chat))
                 except RAISED as error:

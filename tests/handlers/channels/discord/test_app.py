@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,10 +12,14 @@ from pydantic import SecretStr
 
 from bot.app import build
 from bot.config import Config, Market
+from handlers.channels.channel import Outside
+from handlers.channels.discord.channel import Discord
+from handlers.channels.discord.config import DiscordConfig
 from storage.engine import settings
 from storage.people import destinations
-from tests.fakes.discord_wire import CHANNEL, TOKEN
-from tests.handlers.channels.discord.desk import discord_at
+from tests.fakes.discord_wire import CHANNEL, OWNER, TOKEN
+from tests.handlers.channels.discord.desk import discord_at, nothing
+from tests.handlers.channels.discord.talking import QUICK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,3 +94,22 @@ async def test_a_bot_that_is_not_logged_in_opens_no_chat(fake: DiscordWire) -> N
     asleep = discord_at(fake)
     assert await asleep.private_chat("55") is None
     await asleep.stop()
+
+
+async def test_whose_many_old_chats_are_is_asked_slowly(fake: DiscordWire) -> None:
+    """What is asked counts against the 50 requests a second of the whole bot: messages had to wait for it."""
+    chats, met = [str(OWNER + number) for number in range(1, 6)], list[float]()
+    fake.channels |= {int(chat) for chat in chats}
+
+    async def unmet() -> list[str]:
+        return chats
+
+    async def note(_: str, __: str) -> None:
+        met.append(time.monotonic())
+
+    config = DiscordConfig(token=SecretStr(TOKEN), base_url=fake.base_url)
+    asking = Discord(config, Outside(unmet=unmet, met=note), patience=replace(QUICK, meeting=0.03))
+    await asking.start(nothing)
+    await fake.until(lambda: len(met) == len(chats))
+    await asking.stop()
+    assert met[-1] - met[0] >= 0.03 * (len(chats) - 1) * 0.9, "as many a second as the machine allows"

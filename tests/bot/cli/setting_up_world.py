@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from tests.fakes.exchange import FakeExchange
 
 PATIENCE = 30.0
-# A terminal that is somebody's own turns Ctrl-C into a signal; this makes it so and then is perpulse.
+# A terminal that is somebody's own turns Ctrl-C into a signal; this makes it so and then is perpulse. Who starts the
+# tests in the background may have them ignore that signal, and who is started inherits it.
 _OWN_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 

@@ -20,6 +20,7 @@ from handlers.language.grammar import parse
 from handlers.language.spelling import LONGEST, is_command, shown, split_command, suggest
 from handlers.reply import Button, Buttons, Line
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from signals.venues import venue_order, venue_title
 from storage.engine.database import StoreError
 
@@ -318,7 +319,7 @@ def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
     said = str(error)
     offers = tuple(Button(*offer) for offer in error.offers) if isinstance(error, Refused) else ()
     stamp = (Line(note, "stamp"),) if note else ()
-    return (Line(said[:1].upper() + said[1:]), *stamp, *((Buttons(offers),) if offers else ()))
+    return (Line(sentence_case(said)), *stamp, *((Buttons(offers),) if offers else ()))
 
 
 def _asked(wanted: MissingValue, meant: Meant) -> Answer:

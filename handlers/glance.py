@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from handlers.reply import Line, Reply, plain
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def answered(seen: Glance, deps: Deps, first: Figure) -> Reply:
     }
     blocks = (
         Line(f"{seen.asset} {lines[0]}", "headline"),
-        *(Line(line[:1].upper() + line[1:]) for line in lines[1:]),
+        *(Line(sentence_case(line)) for line in lines[1:]),
         Line("Not followed: no history, no alarms.", "caveat"),
     )
     return Reply(blocks, plain(values), stamp=f"{venue_title(seen.venue)} · {wording.age(deps.now - seen.at)}")

@@ -17,6 +17,7 @@ from handlers.charts.figures import clean, say, span_words, tick
 from handlers.words import wording
 from signals.alerts.rule import rules_of
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 from signals.metric import Metric
 from signals.units import DAY_S
 
@@ -196,12 +197,12 @@ def alt(chart: Mapping[str, Any]) -> str:
         said.append(f"lowest {say(low, unit)} on {_named(low_at, chart)}, {now}.")
     if chart["beside"]:
         other = f"{chart['beside_name']} {say(chart['beside'][-1][-1][1], unit)}"
-        said.append(f" {other[:1].upper()}{other[1:]}.")
+        said.append(f" {sentence_case(other)}.")
     lines = [words for band in chart["bands"] for words in band_words(band, unit) if words]
     if lines:
-        said.append(" " + (text := ", ".join(lines))[0].upper() + text[1:] + ".")
+        said.append(f" {sentence_case(', '.join(lines))}.")
     if alerts := episode_words(chart, long=True):
-        said.append(f" {alerts[0].upper()}{alerts[1:]}.")
+        said.append(f" {sentence_case(alerts)}.")
     return clean("".join(said))
 
 

@@ -18,6 +18,7 @@ from handlers.charts.look import DARK, LIGHT, SMALL
 from handlers.charts.panels import draw_lines, every_value, panel_of
 from handlers.charts.scales import reach_of, y_range
 from handlers.charts.sheet import DrawnPanel, Label, PictureSheet, Words, fonts
+from signals.language.spelling import sentence_case
 from signals.units import DAY_S
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class _Value:
         self.chart, self.palette, self.height = chart, palette, BODY
         dashed = f"dashed: {chart['beside_name']}" if chart["beside"] else ""
         head = " · ".join(part for part in (chart["axis"], dashed) if part)
-        self.head = Words(((head[:1].upper() + head[1:], palette.value),)) if head else None
+        self.head = Words(((sentence_case(head), palette.value),)) if head else None
         self.low, self.high, self.ticks = y_range(chart)
 
     def reach(self) -> tuple[float, float]:

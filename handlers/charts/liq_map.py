@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handlers.charts.figures import clean, say
 from handlers.words import wording
 from handlers.words.liquidation.liquidation_map import place
+from signals.language.spelling import sentence_case
 from signals.liquidation_map import REACH
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def spec(reading: Reading, bins: PriceBins, stamp: str, *, light: bool = False) 
                 "named": named,
             }
         ],
-        "stamp": [stamp[:1].upper() + stamp[1:]] if stamp else [],
+        "stamp": [sentence_case(stamp)] if stamp else [],
         "light": light,
         "alt": clean(_alt(reading, price)),
     }

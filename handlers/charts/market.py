@@ -13,6 +13,7 @@ from handlers.charts.content import from_to, known, stretches
 from handlers.charts.figures import clean, say, span_words
 from handlers.words import wording
 from handlers.words.readings import coverage_words, derived_words
+from signals.language.spelling import sentence_case
 from signals.units import DAY, HOUR, MINUTE
 from signals.venues import venue_title
 
@@ -266,7 +267,7 @@ def _alt(data: MarketChart, kind: str) -> str:
         span = f"{_day_and_time(found.since)} to {_day_and_time(found.at)} UTC"
         said.append(f"Liquidated, {span}: {least}{wording.usd(longs + shorts)}{share}.")
         if since := _since(data, kind):
-            said.append(f"{since[:1].upper()}{since[1:]}.")
+            said.append(f"{sentence_case(since)}.")
         if most.both:
             when = f"on {wording.day(most_at, year=False)}"
             if found.step != DAY:
@@ -306,7 +307,7 @@ def _stamp(data: MarketChart, kind: str, note: str) -> list[str]:
     if "liquidations" in PARTS[kind]:
         who = f"Liquidations: {_listed(data.liquidated.venues)}" if data.liquidated else _NO_LIQUIDATIONS
         lines.append(" · ".join(part for part in (who, _since(data, kind)) if part))
-    return [line[:1].upper() + line[1:] for line in (*lines, note) if line]
+    return [sentence_case(line) for line in (*lines, note) if line]
 
 
 def _since(data: MarketChart, kind: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers.charts.figures import clean, say, strike_words
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
@@ -91,8 +92,7 @@ def _width(shown: Sequence[Strike]) -> float:
 def _lead(found: OptionsNow, least: float) -> str:
     said = [f"index {say(found.index, 'price')} (line)"] if found.index else []
     said.append(f"least payout {say(least, 'price')} (dashed)")
-    text = " · ".join(said)
-    return f"{text[:1].upper()}{text[1:]}"
+    return sentence_case(" · ".join(said))
 
 
 def _stamp(found: OptionsNow, expiry: OptionExpiry, shown: Sequence[Strike], note: str) -> list[str]:

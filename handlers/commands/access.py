@@ -11,6 +11,7 @@ from handlers.language.kinds import REST, argument
 from handlers.language.spelling import shown
 from handlers.reply import Line, Reply
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from storage.people.bots import name_of, platform_of
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ def _platforms() -> tuple[str, ...]:
 
 def _headline(meant: Named) -> str:
     text = str(meant)
-    return text[:1].upper() + text[1:] if meant.kind == "chat" else text
+    return sentence_case(text) if meant.kind == "chat" else text
 
 
 def _listed(lines: Sequence[str]) -> list[Line]:

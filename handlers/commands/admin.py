@@ -13,6 +13,7 @@ from handlers.reply import Block, Line, Reply, plain
 from handlers.version import VERSION
 from handlers.words import delivery, machine, wording
 from handlers.words import stored as words
+from signals.language.spelling import sentence_case
 from signals.venues import source_title
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def _headline(found: Status) -> str:
     if never:
         parts.append(f"{wording.count(never, 'input')} never had a value")
     said = ", ".join(parts) or "All stored inputs are current"
-    return f"{said[:1].upper()}{said[1:]}."
+    return f"{sentence_case(said)}."
 
 
 def _alike(sources: Sequence[SourceHealth], zone: str) -> list[list[SourceHealth]]:
@@ -136,7 +137,7 @@ def _ages(alike: list[SourceHealth], now: datetime) -> str:
         age = "never gave a value" if health.last_good is None else wording.ago(now - health.last_good)
         topics.setdefault(age, []).append(health.topic.replace("_", " "))
     said = "; ".join(f"{wording.listing(names)} {age}" for age, names in topics.items())
-    return f"{said[:1].upper()}{said[1:]}"
+    return sentence_case(said)
 
 
 def _values(found: Status) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from signals.units import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _move(episode: Episode) -> str:
     from signals.alerts.burst import Running  # noqa: PLC0415 - as above
 
     said = moved(Running.of_values(episode.last_values))
-    return f"{said[:1].upper()}{said[1:]}"
+    return sentence_case(said)
 
 
 def _mood(by_level: Mapping[str, Check], *, known_only: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ from handlers.language.assets import OneAsset  # noqa: TC001 - a command's argum
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from signals.units import HOUR
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ async def quadrant(deps: Deps, args: OneAsset) -> Reply:
     name, meaning = _reading_of(reading.get("value"))
     lines = [
         Line(f"{asset}, 1 day to {_until(reading, deps)}: {name}.", "headline"),
-        Line(f"{meaning[:1].upper()}{meaning[1:]}."),
+        Line(f"{sentence_case(meaning)}."),
         Line(_changes(reading, "1d")),
         Line(f"4 h: {_beside(reading, '4h')}"),
         Line(f"7 days: {_beside(reading, '7d')}"),

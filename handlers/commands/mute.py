@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from handlers.command import Deps, Refused, command
 from handlers.language.kinds import REST, argument
 from handlers.reply import Block, Button, Buttons, Line, Reply, plain
+from signals.language.spelling import sentence_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -301,7 +302,7 @@ def _muted_now(deps: Deps) -> Reply:
     on = found.of("mute")
     said = words.muted(on, found.episodes, deps.now, deps.zone)
     lines: list[Block] = [Line("Muted in this chat:" if on else "Nothing is muted in this chat.", "headline")]
-    lines += [Line(f"– {text[:1].upper()}{text[1:]}.") for text in said]
+    lines += [Line(f"– {sentence_case(text)}.") for text in said]
     lines.append(Line("To end it: /unmute, or /unmute and a word." if on else "Type it like /mute 2h or /mute oi 8h."))
     buttons = [
         Button("Mute 1 h", "/mute 1h"),

@@ -11,6 +11,7 @@ from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Line, Reply, Table
 from handlers.words import readings as words
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from signals.units import DAY, HOUR
 from signals.venues import venue_title
 
@@ -135,7 +136,7 @@ def _singly(deps: Deps, found: OpenInterest, why: str) -> Reply:
     lines: list[Block] = [
         Line(f"{found.asset} open interest: no total now.", "headline"),
         Line(f"Each for itself: {'; '.join(said)}."),
-        Line(f"{why[:1].upper()}{why[1:]}.", "caveat"),
+        Line(f"{sentence_case(why)}.", "caveat"),
         more(found.asset, "oi"),
     ]
     values = {

@@ -14,6 +14,7 @@ from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
 from handlers.words import wording
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 from signals.units import DAY, HOUR
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def _leg(leg: LegNow) -> str:
     from handlers.words.stories import conditions  # noqa: PLC0415 - see above
 
     mark = "?" if leg.holds is None else "▲" if leg.holds else "·"
-    title = f"{leg.leg.title[:1].upper()}{leg.leg.title[1:]}"
+    title = sentence_case(leg.leg.title)
     must = ", must hold" if leg.leg.must else ""
     if leg.lacking is not None:
         return f"{mark} {title}: {words.why_not(leg.lacking)}{must}"

@@ -21,6 +21,7 @@ from handlers.version import VERSION
 from handlers.words import wording
 from signals.alerts import burst
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,9 +123,9 @@ async def help_(deps: Deps, args: About) -> Reply:
         return await _one(deps, name, whole=args.what.lower().split()[1:] == ["more"])
     lines = [Line("Ask in any order: /liq 95000 25x long", "headline")]
     for word, *names in _FIRST.values():
-        lines.append(Line(f"{word[:1].upper()}{word[1:]}: {' '.join(f'/{name}' for name in names)}"))
+        lines.append(Line(f"{sentence_case(word)}: {' '.join(f'/{name}' for name in names)}"))
     lines.append(Line("All of a part: /help market"))
-    subjects = [Button(words[0][:1].upper() + words[0][1:], f"/help {words[0]}") for words in _FIRST.values()]
+    subjects = [Button(sentence_case(words[0]), f"/help {words[0]}") for words in _FIRST.values()]
     half = len(subjects) // 2
     return Reply((*lines, Buttons(tuple(subjects[:half])), Buttons(tuple(subjects[half:]))))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from handlers.command import MissingValue, Refused
 from handlers.language.kinds import NOW
 from handlers.words import wording
-from signals.language.spelling import plainly
+from signals.language.spelling import plainly, sentence_case
 from storage.engine.database import StoreError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def price_now(
     if mark is not None:
         known = f"the last stored price of {unit} is from {wording.clock(mark.at, deps.zone, dated=True)}"
     question = _QUESTIONS[missing]
-    wanted = MissingValue(f"{question} {known[:1].upper()}{known[1:]}.", shape=f"{missing.partition(' ')[0]} {{}}")
+    wanted = MissingValue(f"{question} {sentence_case(known)}.", shape=f"{missing.partition(' ')[0]} {{}}")
     text = f"The {missing} is missing, and {known}. Type it like {example_with(example, instrument, mark)}."
     raise not_known(deps, instrument.asset, text, wanted)
 

@@ -12,6 +12,7 @@ from handlers.language.position import CROSS_EXAMPLE, contract_name, line
 from handlers.words import liquidation as words
 from handlers.words import wording
 from signals.assets import packed
+from signals.language.spelling import sentence_case
 from signals.liquidation import (
     Assumption,
     CrossNeedsAccount,
@@ -149,4 +150,4 @@ def _table(question: PositionQuestion, venue: str, quote_: str | None) -> TierTa
 def sentence(error: LiquidationError) -> str:
     """Return an error's text as a sentence."""
     text = str(error).rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('?') else '.'}"
+    return f"{sentence_case(text)}{'' if text.endswith('?') else '.'}"

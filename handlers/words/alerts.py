@@ -23,6 +23,7 @@ from signals.alerts.record import PastWords
 from signals.alerts.rule import rule_of
 from signals.evidence import Odds
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 from signals.metric import metrics
 from signals.units import DAY, MINUTE
 from signals.venues import venue_credit
@@ -48,18 +49,18 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     rule, values = rule_of(event.rule), words_of(event)
     resolved = event.kind == "resolved"
     headline, counter = rule.setup.told(event.values) if rule.setup else (rule.headline, rule.counter)
-    sentence = _capital(wording.template(rule.resolved if resolved else headline, values))
+    sentence = sentence_case(wording.template(rule.resolved if resolved else headline, values))
     if rule.setup and not resolved:
         sentence = " ".join(filter(None, (sentence, setups.how_many(rule.setup, event.values))))
-    head = _capital(_head(event, rule, sentence))
+    head = sentence_case(_head(event, rule, sentence))
     lines = [Line(head, "headline")]
     if resolved:  # the headline above it names the asset
         lines += [Line(text) for text in _ending(event, rule)]
-        lines.append(Line(_capital(sentence.removeprefix(f"{event.asset}: "))))
+        lines.append(Line(sentence_case(sentence.removeprefix(f"{event.asset}: "))))
     if event.offline:
         lines.append(Line(_offline(event, zone)))
     legs = [] if resolved else _evidence(event, rule, values)
-    lines += [Line(_capital(leg)) for leg in legs]
+    lines += [Line(sentence_case(leg)) for leg in legs]
     if not resolved:
         lines.append(Line(wording.template(counter, values), "caveat"))
         lines += _proof(event)
@@ -114,7 +115,7 @@ def _reply(event: Event, head: str, legs: list[str]) -> str | None:
         or (event.kind == "fired" and event.takes_in)
         or (event.kind == "resumed" and event.rank != "notice")
     ):
-        return " ".join([head, *(_capital(leg) for leg in legs[:1])])
+        return " ".join([head, *(sentence_case(leg) for leg in legs[:1])])
     return None
 
 
@@ -256,10 +257,6 @@ def _offline(event: Event, zone: str) -> str:
         since = wording.clock(event.since, zone, dated=True)
         return f"This began on {since} and ended on {when}, while perpulse was not running."
     return f"This happened on {when}, while perpulse was not running."
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 # --- fast moves -------------------------------------------------------------------------------------------------------

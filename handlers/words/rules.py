@@ -13,6 +13,7 @@ from handlers.words.stories.conditions import LINES
 from signals.alerts.condition import judged
 from signals.alerts.derived import CROSSINGS, with_derived
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 from signals.metric import metrics
 from signals.units import DAY, HOUR
 from signals.venues import venue_title
@@ -242,9 +243,7 @@ def history(one: RuleStanding, now: datetime, zone: str) -> list[str]:
         more = len(one.fired) - len(newest)
         lines.append(f"Fired {'before and ' if more else ''}on {wording.listing(newest)}.")
     if one.judged:
-        lines.append(
-            f"{later(one.days)[:1].upper()}{later(one.days)[1:]} price was higher in {one.up} of {one.judged}."
-        )
+        lines.append(f"{sentence_case(later(one.days))} price was higher in {one.up} of {one.judged}.")
     elif one.fired:
         lines.append(f"Not judged yet: what came of it is said {later(one.days)}.")
     if one.rule.worded.once:

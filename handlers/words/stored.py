@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from handlers.words import wording
 from handlers.words.readings import coverage_words
 from signals.inputs import INPUTS
+from signals.language.spelling import sentence_case
 from signals.units import DAY
 from signals.venues import source_title
 
@@ -73,7 +74,7 @@ def input_lines(found: Status, now: datetime) -> list[str]:
         most = max(together, key=lambda said: len(together[said]), default="")
         for said, names in together.items():  # what differs from most of its group is named
             title = group.title if said == most else wording.listing([INPUTS[name].title for name in names])
-            lines.append(f"{title[:1].upper()}{title[1:]}: {said}")
+            lines.append(f"{sentence_case(title)}: {said}")
         if group.title == "Open interest" and every and found.coverage:
             begun = "Now" if found.coverage.enough else "No total now:"
             lines[-1] += f" {begun} {coverage_words(found.coverage)}."

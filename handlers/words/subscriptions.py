@@ -10,6 +10,7 @@ from handlers.words.alerts import moving
 from signals.alerts import burst
 from signals.alerts.rule import OWN, rule_of, rules
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 from storage.alerts.episodes import PRIVATE
 from storage.people.destinations import ANY
 from storage.people.subscriptions import SOURCES, of_the_market
@@ -151,4 +152,4 @@ def _headline(episode: Episode, now: datetime) -> str:
     asset = "the market" if episode.asset == MARKET else episode.asset
     said = wording.template(rule.headline, {**fields, **rule.named(episode.last_values), "asset": asset}).rstrip(".")
     since = wording.day(episode.since, year=episode.since.year != now.year)
-    return f"{said[:1].upper()}{said[1:]} (since {since})."
+    return f"{sentence_case(said)} (since {since})."

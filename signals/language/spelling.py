@@ -26,6 +26,11 @@ HOURS: Final = {
 _LARGEST: Final = 1e15
 
 
+def sentence_case(text: str) -> str:
+    """Return words as a sentence begins: with a capital, and all else as it was. Empty text stays empty."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 class UnreadableNumber(ValueError):  # noqa: N818 - it says what is the matter with the number
     """Digits can be read in no way, or in two; the message says why and what to type, as one sentence."""
 

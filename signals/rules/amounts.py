@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from signals.language.spelling import MAGNITUDES, UnreadableNumber, plainly, read_number
+from signals.language.spelling import MAGNITUDES, UnreadableNumber, plainly, read_number, sentence_case
 from signals.rules.errors import RuleError
 from signals.rules.terms import amount_text, exact
 from signals.units import HOURS_A_YEAR
@@ -123,7 +123,7 @@ def _rate(line: TypedLine, amount: Amount, value: Value, number: float, units: U
             unit = amount_text(0.01, value).lstrip("1")
             raise ask(line, amount, f"{value.title} is counted in percent", [f"{plain}{unit}"])
         wanted = [f"{plain}% a year", f"{plain}% per 8 h"]
-        raise ask(line, amount, f"{value.title[:1].upper()}{value.title[1:]}, {plain} of what", wanted)
+        raise ask(line, amount, f"{sentence_case(value.title)}, {plain} of what", wanted)
     if units.yearly and not units.per:
         found = number / 100
         if value.unit == "apr":
@@ -170,7 +170,7 @@ def ask(line: TypedLine, amount: Amount, question: str, wanted: Collection[str])
     """Return the question which of some amounts was meant, each as a whole line."""
     offers = tuple((one, line.with_instead(amount.begin, amount.end, one)) for one in wanted)
     choice = f": {' or '.join(wanted)}?" if len(offers) > 1 else f": type {next(iter(wanted))}." if offers else "."
-    return RuleError(f"{question[:1].upper()}{question[1:]}{choice}", *line.place(amount.begin, amount.end), offers)
+    return RuleError(f"{sentence_case(question)}{choice}", *line.place(amount.begin, amount.end), offers)
 
 
 def _wrong(line: TypedLine, amount: Amount, value: Value) -> RuleError:

@@ -12,7 +12,7 @@ from signals.alerts.condition import AT_ONCE, Condition, Level
 from signals.alerts.derived import Derived
 from signals.alerts.rule import OWN, AlertRule, rules
 from signals.inputs import INPUTS
-from signals.language.spelling import plainly
+from signals.language.spelling import plainly, sentence_case
 from signals.liquidation.watching import FARTHER
 from signals.metric import MEASURES, metrics
 from signals.rules import saying
@@ -259,7 +259,7 @@ def _figure(term: Term) -> str:
 
 def _leg(term: Term) -> str:
     title = saying.title_of(term)
-    return f"{saying.begun(title)} {_figure(term)} (line {saying.line_of(term)})."
+    return f"{sentence_case(title)} {_figure(term)} (line {saying.line_of(term)})."
 
 
 def _counter(names: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from signals.language.spelling import sentence_case
 from signals.rules.errors import RuleError
 from signals.rules.naming import with_ids
 from signals.rules.text import TypedLine
@@ -149,7 +150,7 @@ def _unexpected(line: TypedLine, error: UnexpectedInput) -> RuleError:
         return RuleError(f"The line stops too early.{what}", place, place)
     end = token.end_pos if token is not None else _word_end(line.plain, begin)
     shown = line.shown(begin, end)
-    what = f" {' or '.join(wanted[:2])[:1].upper()}{' or '.join(wanted[:2])[1:]} was expected." if wanted else ""
+    what = f" {sentence_case(' or '.join(wanted[:2]))} was expected." if wanted else ""
     return RuleError(f"“{shown}” does not fit there.{what}", *line.place(begin, end))
 
 

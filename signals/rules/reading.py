@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.alerts.rule import rules
+from signals.language.spelling import sentence_case
 from signals.liquidation.watching import FARTHER
 from signals.metric import metrics
 from signals.rules import saying
@@ -188,7 +189,7 @@ def _contradicted(parsed: Parsed, meaning: Meaning) -> None:
             if apart(term, other):
                 first, last = parsed.groups[0][0], parsed.groups[-1][-1]
                 said = (
-                    f"{saying.begun(saying.said_term(term))} and {saying.said_term(other)} never hold at once: say or."
+                    f"{sentence_case(saying.said_term(term))} and {saying.said_term(other)} never hold at once: say or."
                 )
                 raise RuleError(said, *parsed.line.place(first.begin, last.end))
         for end in meaning.until:

@@ -24,11 +24,6 @@ _TESTS: Final[dict[Test, str]] = {">": "above", ">=": "at least", "<": "below", 
 _SIZES: Final = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"))
 
 
-def begun(text: str) -> str:
-    """Return words as a sentence begins."""
-    return f"{text[:1].upper()}{text[1:]}"
-
-
 def number_words(number: float) -> str:
     """Say a number with a true minus and thousands apart: −2.5, 100,000."""
     whole, _, part = plainly(abs(number)).partition(".")

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from signals.language.spelling import HOURS, read_number
+from signals.language.spelling import HOURS, read_number, sentence_case
 from signals.metric import metrics
 from signals.rules.amounts import bound_of, digits_of, percent_of
 from signals.rules.errors import RuleError
 from signals.rules.naming import PRICE, asset_of, named
-from signals.rules.saying import begun, span_words
+from signals.rules.saying import span_words
 from signals.rules.terms import Term, centred, changes_by_part, ordered, value_of
 from signals.units import DAY
 
@@ -244,7 +244,7 @@ class Understood:
         amount, way = _amount(spoken), spoken.words[0]
         line = f"crosses {'above' if up else 'below'} {self.line.shown(amount.begin, amount.end)}"
         offers = ((line, self.line.with_instead(way.begin, amount.end, line)),)
-        said = f"{begun(value_of(name).title)} {line}? A change is said in percent, like {way.text} 5% in 24h."
+        said = f"{sentence_case(value_of(name).title)} {line}? A change is said in percent, like {way.text} 5% in 24h."
         return RuleError(said, *self.line.place(way.begin, amount.end), offers)
 
     def _which_way(self, spoken: Spoken) -> RuleError:
@@ -265,7 +265,7 @@ class Understood:
             sides = ("up", "down") if change else ("above", "below")
             words = tuple(f"{side} {shown}" for side in sides)
             offers = tuple((one, self.line.with_instead(amount.begin, amount.end, one)) for one in words)
-            said = f"{begun(value.title)} {' or '.join(sides)} {shown}?"
+            said = f"{sentence_case(value.title)} {' or '.join(sides)} {shown}?"
             raise RuleError(said, *self.line.place(amount.begin, amount.end), offers)
         test: Test = "<=" if amount.number.text[0] == "-" else ">="
         if change:
@@ -291,7 +291,7 @@ class Understood:
         value = value_of(name)
         if value.unit == "code":
             where = self.line.place(spoken.begin, spoken.end)
-            raise RuleError(f"{begun(value.title)} has no line to cross; it is one of: {_codes(name)}.", *where)
+            raise RuleError(f"{sentence_case(value.title)} has no line to cross; it is one of: {_codes(name)}.", *where)
         if spoken.kind == "flips":
             self._has_sign(spoken, name)
             signs: dict[str, Test] = {"positive": "crosses above", "negative": "crosses below"}
@@ -308,7 +308,7 @@ class Understood:
         value = value_of(name)
         where = self.line.place(spoken.begin, spoken.end)
         if value.unit != "code":
-            said = f"{begun(value.title)} is hardly ever exactly that: say above or below."
+            said = f"{sentence_case(value.title)} is hardly ever exactly that: say above or below."
             raise RuleError(said, *where)
         words = " ".join(piece.text for piece in spoken.words)
         if spoken.kind == "named" and words in value.codes:
@@ -317,13 +317,13 @@ class Understood:
             number = digits_of(self.line, _amount(spoken))
             if number.is_integer() and (0 <= number < len(value.codes) if value.codes else -1 <= number <= 1):
                 return Term(name, "is", number)
-        raise RuleError(f"{begun(value.title)} is one of: {_codes(name)}. Say it with “is”.", *where)
+        raise RuleError(f"{sentence_case(value.title)} is one of: {_codes(name)}. Say it with “is”.", *where)
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 
     def _has_sign(self, spoken: Spoken, name: str) -> None:
         if not centred(value_of(name)):
-            said = f"{begun(value_of(name).title)} never changes its sign. Say a line, like crosses 100k."
+            said = f"{sentence_case(value_of(name).title)} never changes its sign. Say a line, like crosses 100k."
             raise RuleError(said, *self.line.place(spoken.begin, spoken.end))
 
     def _when(self, spoken: Spoken, name: str) -> RuleError:
@@ -331,7 +331,7 @@ class Understood:
         place = spoken.end
         spans = ("24h", "7d") if metrics()[name.partition(".")[0]].step >= DAY else ("1h", "24h", "7d")
         offers = tuple((f"in {span}", self.line.with_instead(place, place, f"in {span}")) for span in spans)
-        said = f"{begun(value_of(name).title)}: within which time? Say it too, for example in 24h."
+        said = f"{sentence_case(value_of(name).title)}: within which time? Say it too, for example in 24h."
         return RuleError(said, *self.line.place(spoken.begin, spoken.end), offers)
 
 

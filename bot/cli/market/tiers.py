@@ -14,6 +14,7 @@ from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from handlers.command import Refused
 from signals.assets import Instrument, assets_of
+from signals.language.spelling import sentence_case
 from signals.venues import SPELLINGS, VENUES, venue_title
 from storage.engine.database import Store
 
@@ -91,7 +92,7 @@ def show(words: list[str], config: Path | None, db: Path | None) -> None:
             )
         except LiquidationError as error:
             text = str(error).rstrip(".?")
-            raise Refused(f"{text[:1].upper()}{text[1:]}. Try another venue, or: perpulse tiers refresh") from None
+            raise Refused(f"{sentence_case(text)}. Try another venue, or: perpulse tiers refresh") from None
     for line in tiers_shown(table, SystemClock().now().date()):
         out(line)
 

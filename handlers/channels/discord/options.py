@@ -32,6 +32,7 @@ from handlers.language.kinds import (
     ZONE,
     plan_of,
 )
+from signals.language.spelling import sentence_case
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _free(command: Command) -> dict[str, Any]:
 
 def _option(field: Field) -> dict[str, Any]:
     hint = _HINTS.get(field.kind)
-    told = clip(f"{field.label[:1].upper()}{field.label[1:]}{f', {hint}' if hint else ''}", DESCRIPTION)
+    told = clip(f"{sentence_case(field.label)}{f', {hint}' if hint else ''}", DESCRIPTION)
     option: dict[str, Any] = {"type": AppCommandOptionType.string.value, "name": field.name, "description": told}
     if field.kind is ROLE:
         return option | {"type": AppCommandOptionType.role.value}

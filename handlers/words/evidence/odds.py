@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from handlers.words import wording
 from signals.evidence import TOO_FEW, Odds
+from signals.language.spelling import sentence_case
 from signals.metric import metrics
 from signals.venues import venue_title
 
@@ -48,7 +49,7 @@ def horizon_line(odds: Odds) -> str:
     """Say one horizon of several: what followed after so long, and what that makes of it."""
     after = later(odds.days)
     figures = f"{_figures(odds)}." if odds.n >= TOO_FEW else f"known of {wording.count(odds.n, 'case')}."
-    return f"{after[:1].upper()}{after[1:]}: {figures} {verdict(odds)}"
+    return f"{sentence_case(after)}: {figures} {verdict(odds)}"
 
 
 def _figures(odds: Odds) -> str:

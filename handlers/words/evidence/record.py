@@ -14,6 +14,7 @@ from signals.alerts.burst import BURST, Burst
 from signals.alerts.event import Event
 from signals.alerts.rule import rule_of
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 
 if TYPE_CHECKING:
     from storage.alerts.record import Entry
@@ -73,7 +74,7 @@ def as_told(entry: Entry) -> str | None:
     values = words_of(event)
     legs = [text for leg in told.legs if (text := filled(leg, values))]
     said = [wording.template(told.headline, values), *legs, wording.template(told.counter, values)]
-    return "\n".join(text[:1].upper() + text[1:] for text in said)
+    return "\n".join(sentence_case(text) for text in said)
 
 
 def _sentences(entry: Entry) -> dict[str, Any]:

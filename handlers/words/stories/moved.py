@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from signals.units import HOUR, floor
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _funding(change: FigureChange | None, premium: BeforeAfter) -> str:
         was = "" if premium.before is None else f" ({wording.percent(100 * premium.before, 3)} before)"
         said.append(f"the perpetual trades {wording.share(100 * abs(premium.after), 3)} {side} its index{was}")
     text = "; ".join(said)
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return f"{sentence_case(text)}." if text else ""
 
 
 def _depth(depth: BeforeAfter) -> str:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +30,7 @@ def how_many(setup: Setup, values: Mapping[str, float]) -> str:
     if all(leg.must for leg in setup.counted):
         return ""
     said = f"{len(holding(setup, values))} of {len(setup.counted)} legs"
-    return f"{setup.word}, {said}." if setup.word else f"{said[:1].upper()}{said[1:]}."
+    return f"{setup.word}, {said}." if setup.word else f"{sentence_case(said)}."
 
 
 def evidence(setup: Setup, event: Event, values: Mapping[str, Any], fill: Fill) -> list[str]:

@@ -1,8 +1,9 @@
 """How long it takes to write to 100,000 chats: an alert, and what an owner announces.
 
 Written is the notice with all it goes to, one transaction with its commit; the announcement leaves out who has muted
-everything. What whoever sends does next, one row for each chat in parts, is measured with it: `and its rows`. Beside
-them stands the same number of the same rows, made beforehand and written bare into a table without a second index.
+everything. What whoever sends does beside sending, one row for each chat in parts, is measured with it: `and its
+rows`. Beside them stands the same number of the same rows, made beforehand and written bare into a table without a
+second index.
 """
 
 from __future__ import annotations

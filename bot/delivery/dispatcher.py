@@ -114,6 +114,7 @@ class Dispatcher:
         self._again_after = again_after
         self._probes = Probes(store, clock, owners or _nobody)
         self._renderer = Renderer()
+        self._unmade = spreading.Unmade()
         self.holdings = holdings or Holdings(store, clock, ("send",), (), tuple(self._channels))
         self._looked: datetime | None = None
         self.counted: Counter[tuple[str, str]] = Counter()  # messages by platform and by what became of them
@@ -269,6 +270,9 @@ class Dispatcher:
                 platform.in_flight.add(task)
                 task.add_done_callback(partial(self._landed_one, platform))
             started += count
+        if self._unmade.any:  # while what was claimed is on its way
+            await asyncio.to_thread(self._make_next)
+            self._wake.set()
         return started
 
     def _claim(
@@ -278,23 +282,27 @@ class Dispatcher:
         """Write in one transaction what has landed, and claim what may leave now.
 
         Return how many were claimed, and those that go on. What a stage holds or drops is settled before anybody could
-        see it as being sent. Rows that are yet to be made are made before, in transactions of their own.
+        see it as being sent. Rows that have to be made before are made in transactions of their own, so that nobody
+        waits long for any, and with no row locked that whoever makes others may want.
         """
         while True:
             with self._store.write() as work:
                 outbox.sent(work, landed)
                 landed = ()
-                if spreading.one(work):
-                    continue
-                return self._claimed(work, platform, limit, resting, now)
+                count, claims = self._claimed(work, platform, limit, resting, now)
+            if not self._unmade.needed:
+                return count, claims
+            with self._store.write() as work:
+                spreading.make(work, self._unmade.needed)
 
     def _claimed(
         self, work: Work, platform: str, limit: int, resting: set[int], now: datetime
     ) -> tuple[int, list[Claim]]:
         process = self.holdings.number
         claims = outbox.claim(
-            work, now=now, process=process, platform=platform, limit=limit, resting=resting, together=group
-        )
+            work, now=now, process=process, platform=platform, limit=limit, resting=resting, together=group,
+            unmade=self._unmade,
+        )  # fmt: skip
         passing = [_staged(work, claim, now) for claim in claims]
         return len(claims), [claim for claim in passing if claim.rows]
 
@@ -318,19 +326,17 @@ class Dispatcher:
         with self._store.write() as work:
             outbox.sent(work, landed)
 
-    def _spread(self) -> None:
-        """Make the rows that are yet to be made, a part in a transaction, so that nobody waits long for any."""
-        while True:
-            with self._store.write() as work:
-                if not spreading.one(work):
-                    return
+    def _make_next(self) -> None:
+        with self._store.write() as work:
+            self._unmade.make_next(work)
 
     def _tell_waiting(self, now: datetime) -> None:
         """Turn what was held, and what is too old for news, into one message per destination.
 
         Never a flood of old news, never silence. One process does so for all.
         """
-        self._spread()
+        with self._store.write() as work:  # also of a platform that takes nothing now
+            self._unmade.look(work)
         if (own := self.holdings.under("send", "late news")) is None:
             return
         with own, self._store.write() as work:  # all or nothing: a row that ended without its line would be lost

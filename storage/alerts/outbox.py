@@ -210,13 +210,17 @@ def claim(
     limit: int,
     resting: Collection[int] = (),
     together: Callable[[OutboxRow, OutboxRow], bool] | None = None,
+    unmade: spreading.Unmade | None = None,
 ) -> list[Claim]:
     """Take the most urgent rows that are due, one message per destination, as being sent from now on.
 
     process: who takes them, nothing where it is not the one that sends to the platform. resting: destinations that must
     not be written to yet. together: tells whether a row is said in the message of another one, about the same asset and
-    close. The rows of all notices are there by then (sending/spreading.py).
+    close. unmade: what is left of notices whose rows are not all made, which holds up what comes after it; nothing is
+    claimed where that says what is needed first. None: all rows are there.
     """
+    if unmade:
+        unmade.look(work)
     if limit <= 0 or not sender.held(work, process, platform):
         return []
     due = _limits(now)
@@ -237,6 +241,8 @@ def claim(
                 taken.setdefault(row["destination"], row)
         if len(rows) < limit:
             break
+    if unmade and unmade.any:
+        taken = {row["destination"]: row for row in unmade.passing(work, taken.values())}
     if not taken:
         return []
     switched = [place for place, row in taken.items() if row["switched"]]
@@ -409,7 +415,7 @@ def clock_set(work: Work, by: timedelta) -> None:
 def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
     """Mark a destination as gone and end its rows; return how many. `/start` brings it back."""
     with store.write() as work:
-        spreading.everything(work)
+        spreading.of_place(work, destination)
         work.run(SQL.mark_gone, destination=destination, reason=reason, now=to_ms(now))
         return work.run(SQL.end_rows_of, destination=destination, reason=reason, now=to_ms(now))
 
@@ -439,7 +445,7 @@ def expired(work: Work, *, now: datetime) -> dict[int, list[Expired]]:
 
     A digest is not among them: the next one tells of the time since the last that arrived.
     """
-    spreading.everything(work)
+    spreading.too_old(work, to_ms(now))
     found: dict[int, list[Expired]] = {}
     rows = work.rows(SQL.too_old, now=to_ms(now))
     work.many(SQL.expire, [{"id": row["id"], "now": to_ms(now)} for row in rows])

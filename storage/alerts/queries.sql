@@ -270,8 +270,8 @@ SELECT DISTINCT episode FROM messages WHERE destination = :destination AND episo
 -- a server takes for rare it would look for among all that waits, and sort what it finds, each time that eight are
 -- claimed. What is held or put back further than anything is, was so by a clock that has been set back since. What is
 -- held for something waits for the one message that tells of all of it (held.py).
-SELECT o.id, o.destination, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for, o.lead,
-    n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic,
+SELECT o.id, o.destination, o.priority, o.nonce, o.attempts, o.state, o.plain, o.created, o.held_until, o.held_for,
+    o.lead, n.id AS number, n.kind, n.rank, n.at, n.payload, n.episode, n.rule, n.asset, d.platform, d.chat, d.topic,
     d.kind AS chat_kind, d.zone, d.gone_reason IS NOT NULL AS barred,
     d.server IS NOT NULL OR EXISTS (SELECT 1 FROM switches s WHERE s.destination = d.id) AS switched,
     (SELECT m.message FROM messages m WHERE m.episode = n.episode AND m.destination = d.id) AS message,
@@ -539,17 +539,31 @@ SELECT min(next) AS next FROM digests WHERE destination = :destination AND next 
 -- --- sending/spreading.py
 
 -- name: next_part
-SELECT id, notice, priority, due, expires, places FROM outbox_parts ORDER BY priority DESC, id LIMIT 1 {locked};
+SELECT id, notice, priority, due, expires, places FROM outbox_parts ORDER BY priority DESC, notice, id LIMIT 1 {locked};
+
+-- name: parts_left
+SELECT id, notice, priority FROM outbox_parts ORDER BY priority DESC, notice, id;
+
+-- name: places_of_parts
+SELECT id, notice, places FROM outbox_parts WHERE id IN ({numbers}(:parts));
+
+-- name: parts_named
+SELECT id, notice, priority, due, expires, places FROM outbox_parts WHERE id IN ({numbers}(:parts))
+ORDER BY priority DESC, notice, id {locked};
 
 -- name: parts_of_notice
 SELECT id, notice, priority, due, expires, places FROM outbox_parts WHERE notice = :notice
-ORDER BY priority DESC, id {locked};
+ORDER BY priority DESC, notice, id {locked};
 
 -- name: parts_of_earlier
 -- Of earlier notices of the same episode.
 SELECT id, notice, priority, due, expires, places FROM outbox_parts
 WHERE notice IN (SELECT id FROM notices WHERE episode = :episode AND id < :notice)
-ORDER BY priority DESC, id {locked};
+ORDER BY priority DESC, notice, id {locked};
+
+-- name: parts_too_old
+SELECT id, notice, priority, due, expires, places FROM outbox_parts WHERE expires <= :now
+ORDER BY priority DESC, notice, id {locked};
 
 -- name: count_in_parts
 SELECT coalesce(sum(count), 0) AS count FROM outbox_parts WHERE notice = :notice;

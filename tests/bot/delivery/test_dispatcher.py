@@ -100,10 +100,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     store.close()
 
 
-async def test_what_goes_to_many_is_made_in_parts_before_anything_is_claimed(
+async def test_what_goes_to_many_is_sent_by_urgency_whatever_is_made_of_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else what is more urgent, or belongs into the same message, would not be there yet."""
     monkeypatch.setattr(spreading, "PART", 2)
     for chat in range(11, 18):
         bench.place(str(chat))
@@ -112,6 +111,19 @@ async def test_what_goes_to_many_is_made_in_parts_before_anything_is_claimed(
     await bench.turns(30)
     assert bench.states() == ["sent"] * 14
     assert [text.partition(" ")[0] for text in bench.texts] == ["urgent"] * 7 + ["later"] * 7
+
+
+async def test_the_first_messages_leave_before_all_rows_are_made(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spreading, "PART", 2)
+    for chat in range(11, 20):
+        bench.place(str(chat))
+    bench.tell()
+    assert await bench.dispatcher.turn() == 1
+    assert bench.states() == ["sent"] + ["queued"] * 3  # the first part, and another one while that was on its way
+    bench.dispatcher.platforms["telegram"].trouble.halted = "its token is refused"
+    for made in (6, 8, 9, 9):  # what is left is made whatever the platform takes
+        assert await bench.dispatcher.turn() == 0
+        assert len(bench.states()) == made
 
 
 # -- one error, one action --------------------------------------------------------------------------------------------

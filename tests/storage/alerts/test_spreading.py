@@ -172,6 +172,8 @@ def test_what_becomes_of_a_place_becomes_of_its_row(peopled: Store, change: str)
         assert rows(peopled) == [("queued", 1)] * (CHATS - 1)
     elif change == "gone":
         outbox.gone(peopled, here.id, "blocked", now=NOW)
+        assert sorted(rows(peopled)) == [("dead", 1), ("queued", 1)]  # what is kept with it, and no more
+        spread(peopled)
         assert sorted(rows(peopled)) == [("dead", 1)] + [("queued", 1)] * (CHATS - 1)
     elif change == "move":
         place(peopled, "-100")

@@ -123,8 +123,8 @@ def _brief(event: Event, rule: AlertRule, head: Line, legs: Sequence[str], zone:
     """Return what is left of it where its message goes on to newer things: its end, or a figure with its time."""
     if event.kind == "resolved":
         return (Line(_over(event, rule, zone), "echo"),)
-    of = _capital(_of(event, _metric(rule), zone))
-    return (head, *(Line(f"{of}: {wording.small(leg)}") for leg in legs[:1]))
+    whose = ", ".join(filter(None, (_venues(event), _of(event, _metric(rule), zone))))
+    return (head, *(Line(f"{_capital(whose)}: {wording.small(leg)}") for leg in legs[:1]))
 
 
 def _evidence(event: Event, rule: AlertRule, values: Mapping[str, Any]) -> list[str]:
@@ -223,11 +223,10 @@ def _span(days: float) -> str:
 
 def stamp(event: Event, zone: str = "UTC") -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
-    venues = ", ".join(venue_credit(venue) for venue in event.venues)
     rule = rule_of(event.rule)
     coarser = event.step.days >= 1 > max(metrics()[name].step for name in rule.metrics).days
     parts = [
-        venues,
+        _venues(event),
         f"for {', '.join(venue_credit(venue) for venue in event.silent)}, silent" if event.silent else "",
         _of(event, _metric(rule), zone),
         coverage_words(event.coverage) if event.coverage else "",
@@ -236,6 +235,10 @@ def stamp(event: Event, zone: str = "UTC") -> str:
         event.note or "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _venues(event: Event) -> str:
+    return ", ".join(venue_credit(venue) for venue in event.venues)
 
 
 def _of(event: Event, metric: Metric, zone: str) -> str:

@@ -20,7 +20,7 @@ class Message:
     """The blocks, and the one line that answers the message of an episode that got worse or is over.
 
     brief: what is left of it where its message goes on to tell of newer things: of what is over a line that says so, of
-    what is not the headline and the first leg with its time.
+    what is not the headline and the first leg with its venues and its time.
     """
 
     blocks: tuple[Block, ...]
@@ -85,11 +85,17 @@ def _briefly(message: Message, lines: int) -> Message:
 
 
 def _lines_of(parts: Sequence[Message]) -> list[Line]:
-    """Return the lines of several messages; one stamp that all of them bear stands once, at the end."""
+    """Return the lines of several messages, with a stamp at the end; one that all of them bear stands there alone.
+
+    What is said briefly bears none: it says itself where its figure comes from.
+    """
     lines = [block for part in parts for block in part.blocks if isinstance(block, Line)]
     stamps = [line for line in lines if line.role == "stamp"]
-    if len(set(stamps)) == 1 and len(stamps) == len(parts):  # else each stays with its own part
+    if len(set(stamps)) == 1:
         lines = [*(line for line in lines if line.role != "stamp"), stamps[0]]
+    elif stamps:  # each stays with its own part
+        last = max(place for place, line in enumerate(lines) if line.role == "stamp")
+        lines = [*lines[:last], *lines[last + 1 :], lines[last]]
     return lines
 
 

@@ -51,7 +51,8 @@ def _rendered(
         payloads = [notice.payload for notice in notices if notice.payload.get("event") == event]
         if len(payloads) == len(messages) > 1:
             return joined(payloads, zone).blocks, ()
-    replies = (messages[number].reply for number in answered)
+    # What a message leaves out it would refute: a story that goes on says that its leg holds, whatever ended an alarm.
+    replies = (messages[number].reply for number in answered if number in {notice.number for notice in said_of})
     parts = tuple(_left_of(notice, messages[notice.number], answered) for notice in said_of)
     said = together(parts, [place for place, notice in enumerate(said_of) if notice.number not in answered])
     return with_mute(said, said_of).blocks, tuple(reply for reply in replies if reply)

@@ -34,6 +34,10 @@ LEGS = {
     "price_drawdown.price": 17_000.0,
     "funding_stretch.value": -0.152,
     "oi_vs_ma180.value": -0.2,
+    "oi_vs_ma180.coins": -0.1,
+    "oi_drawdown.value": -0.35,
+    "oi_drawdown.usd": 10e9,
+    "oi_drawdown.coins": -0.12,
     "oi_zscore.dollars": -0.2,
     "taker_zscore.value": -2.3,
     "taker_zscore.buy_share": 0.44,
@@ -131,6 +135,25 @@ def test_a_story_that_begins_later_goes_on_in_the_message_of_its_alarm(desk: Des
         "BTC: positions are being closed faster than usual.",
         "BTC: over after 24 h: sellers press and positions close.",
     ], "what still holds is said again, after its story is over"
+
+
+def test_an_alarm_that_ends_within_its_story_is_no_answer_to_a_message_that_says_that_it_holds(desk: Desk) -> None:
+    tell(desk, (AVERAGE, "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, ("deleveraging_reset", "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (AVERAGE, "resolved"), rank="notice")
+    said(desk)
+    assert len(desk.heads(-1)) == 1
+    assert [one.message.reply_to for one in desk.channel.said] == [None, None, "m1", None], "an edit, and no answer"
+    desk.clock.forward(3600)
+    tell(desk, ("deleveraging_reset", "resolved"), rank="notice")
+    said(desk)
+    edit, answer = desk.channel.said[-2:]
+    assert answer.text == "BTC: over after 24 h: futures positions cut in dollars and in coins."
+    assert "BTC: over after 24 h (15 January 14:00 UTC): open interest below its 180-day average." in edit.text
 
 
 def test_a_story_stands_beside_an_alarm_that_is_more_urgent(desk: Desk) -> None:
@@ -257,7 +280,7 @@ def test_a_further_sign_of_a_fall_goes_on_in_the_message_of_the_first(desk: Desk
         "BTC: shorts are paying much to stay.",
         "BTC: price is well below its high of the past 16 days.",
     ]
-    assert desk.channel.said[-2].text.splitlines()[-1] == (
+    assert desk.channel.said[-2].text.splitlines()[-2] == (
         "BTC: over after 24 h (16 January 12:00 UTC): positions closed unusually fast."
     ), "what is over is one line by now"
 

@@ -1,14 +1,16 @@
 """Which setups are open around an alarm, and which alarms within a setup that begins: one event is one message.
 
 An alarm that begins while its setup is open is told as a leg in that setup's message. A setup that begins while one of
-its alarms is open goes on in that alarm's message: what was told of it is a leg now.
+its alarms is open goes on in that alarm's message: what was told of it is a leg now. So does a further sign of the same
+fall: in November 2022 closing, what shorts pay, the price and the average of half a year came within three days.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from signals.alerts.condition import RANKS
 from signals.alerts.event import tellers
@@ -16,13 +18,17 @@ from signals.alerts.rule import rules
 from signals.alerts.setup import setups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
     from typing import Self
 
     from bot.engine.evaluate import Evaluation
     from signals.alerts.condition import Rank
     from signals.alerts.episodes import State
+    from signals.alerts.event import Event
     from storage.alerts.episodes import Key, RuleState
+
+SAME_FALL: Final = timedelta(days=3)  # as long as what restarts is the same episode; an older message is far up by then
 
 
 def first_setups(key: Key) -> bool:
@@ -32,10 +38,14 @@ def first_setups(key: Key) -> bool:
 
 @dataclass
 class OpenSetups:
-    """The episodes of setups that are open, each with the rank that it was told at, and those of their alarms."""
+    """The episodes of setups that are open, each with the rank that it was told at, and those of their alarms.
+
+    falls: the open episodes of alarms that can be signs of a fall, each with the rank told and since when it is.
+    """
 
     episodes: dict[Key, tuple[int, Rank]] = field(default_factory=dict)
     alarms: dict[Key, int] = field(default_factory=dict)
+    falls: dict[Key, tuple[int, Rank, datetime]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, states: Mapping[Key, RuleState]) -> Self:
@@ -46,16 +56,17 @@ class OpenSetups:
         return found
 
     def stands(self, key: Key, state: State, episode: int | None) -> None:
-        """Note where a rule stands now; what is neither a setup nor told by one is passed by."""
-        is_open = bool(state.rank and state.told and episode is not None)
+        """Note where a rule stands now; what no message goes on in is passed by."""
+        for known in (self.episodes, self.alarms, self.falls):
+            known.pop(key, None)
+        if not state.rank or not state.told or episode is None:
+            return
         if key[0] in setups():
-            self.episodes.pop(key, None)
-            if is_open and episode is not None:
-                self.episodes[key] = episode, RANKS[state.told - 1]
-        elif key[0] in _told_by_setups():
-            self.alarms.pop(key, None)
-            if is_open and episode is not None:
-                self.alarms[key] = episode
+            self.episodes[key] = episode, RANKS[state.told - 1]
+        if key[0] in _told_by_setups():
+            self.alarms[key] = episode
+        if state.since and key[0] in rules() and rules()[key[0]].of_a_fall:
+            self.falls[key] = episode, RANKS[state.told - 1], state.since
 
     def around(self, key: Key) -> tuple[tuple[int, Rank], ...]:
         """Return the open episodes of setups that contain an alarm of an asset."""
@@ -64,11 +75,33 @@ class OpenSetups:
             one for (setup, of), one in self.episodes.items() if of == asset and rule in setups()[setup].alarms
         )
 
-    def inside(self, key: Key) -> tuple[int, ...]:
-        """Return the open episodes of the alarms that a setup tells of an asset, the newest last; none of an alarm."""
-        rule, asset = key
-        contained = setups()[rule].alarms if rule in setups() else frozenset()
-        return tuple(sorted(one for (alarm, of), one in self.alarms.items() if of == asset and alarm in contained))
+    def inside(self, event: Event) -> tuple[int, ...]:
+        """Return the open episodes in whose message goes on what begins, the newest last; none of what goes on.
+
+        Of a setup those of the alarms that it tells, of a sign of a fall those of as urgent signs that are not old.
+        """
+        if event.kind != "fired":
+            return ()
+        if event.rule in setups():
+            contained = setups()[event.rule].alarms
+            found = (one for (alarm, of), one in self.alarms.items() if of == event.asset and alarm in contained)
+        elif event.rule in rules() and rules()[event.rule].signs_a_fall(event.values):
+            found = (
+                one
+                for (alarm, of), (one, rank, since) in self.falls.items()
+                if of == event.asset and alarm != event.rule and event.at - since <= SAME_FALL
+                if RANKS.index(rank) >= RANKS.index(event.rank)
+            )
+        else:
+            return ()
+        return tuple(sorted(found))
+
+    def told_alone(self, legs: Collection[Key]) -> OpenSetups:
+        """Return the alarms that have a message of their own. legs: those that a setup tells."""
+        return OpenSetups(
+            alarms={key: one for key, one in self.alarms.items() if key not in legs},
+            falls={key: one for key, one in self.falls.items() if key not in legs},
+        )
 
     def teller(self, key: Key, rank: Rank) -> tuple[int, Rank] | None:
         """Return the open episode that tells an alarm of this rank as its leg; None where none does."""
@@ -83,7 +116,7 @@ def _told_by_setups() -> frozenset[str]:
 def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
     """Mark each event that a setup tells as its leg with that setup's episode, for who is told everything.
 
-    So is the end of one that was never told alone. A setup that begins bears the alarms whose message it goes on in.
+    So is the end of one that was never told alone. What begins bears the alarms whose message it goes on in.
     What is told only to who asks for it by name tells such a reader nothing, so its alarms are told alone.
     evaluations: of the whole past, in the order of time; an episode is
     numbered by the place of the event that it stands at.
@@ -103,13 +136,12 @@ def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
             legs[one.key] = teller
         elif teller is None:
             legs.pop(one.key, None)
-        begins = one.event.kind == "fired"
-        told_alone = OpenSetups(alarms={key: at for key, at in open_setups.alarms.items() if key not in legs})
+        takes_in = open_setups.told_alone(legs).inside(one.event)
         yield replace(
             one,
             event=replace(
                 one.event,
                 within=(teller,) if teller else (),
-                takes_in=told_alone.inside(one.key) if begins else (),
+                takes_in=takes_in,
             ),
         )

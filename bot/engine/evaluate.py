@@ -216,7 +216,7 @@ def _keep(
     proved = proofs(store, (one.event for one in evaluations if one.event and _is_news(states.get(one.key))))
     open_setups = OpenSetups.of(states)
     with store.write() as work:
-        for key, every in sorted(by_key.items(), key=lambda item: first_setups(item[0])):
+        for key, every in sorted(by_key.items(), key=_order):
             before = states.get(key)
             episode = before.episode if before else None
             recorded: list[tuple[Event, int]] = []
@@ -226,8 +226,8 @@ def _keep(
                 if event.kind != "fired" or first is None or event.since > first:
                     recorded.append((event, episode))
             for event, number in compressed(recorded) if _is_news(before) else ():
-                inside = open_setups.inside(key) if event.kind == "fired" else ()
-                happened = replace(event, offline=event.at < started, within=open_setups.around(key), takes_in=inside)
+                within, inside = open_setups.around(key), open_setups.inside(event)
+                happened = replace(event, offline=event.at < started, within=within, takes_in=inside)
                 marked = with_proof(work, happened, number, proved.get((key, event.at)), now)
                 announce(work, marked, number, now)
                 told.append(marked)
@@ -236,6 +236,12 @@ def _keep(
             open_setups.stands(key, after, episode)
     episodes.wrote(store, saved)
     return told
+
+
+def _order(of: tuple[Key, list[Evaluation]]) -> tuple[bool, datetime]:
+    """Sort rules by it: setups first, since alarms are told as part of them, then by what happened first."""
+    key, every = of
+    return first_setups(key), min((one.event.at for one in every if one.event), default=EVER)
 
 
 def _is_news(before: RuleState | None) -> bool:

@@ -129,8 +129,7 @@ async def play(store: Store, told: Iterable[Evaluation], dispatcher: Dispatcher,
         prices = [price_of(store, event) for _, _, event in every]
         with store.write() as work:
             for (key, state, found), price in zip(every, prices, strict=True):
-                inside = around.inside(key) if found.kind == "fired" else ()
-                event = with_story(work, replace(found, takes_in=inside), last.get(key))
+                event = with_story(work, replace(found, takes_in=around.inside(found)), last.get(key))
                 episode = last[key] = episodes.record(work, key, event, last.get(key))
                 episodes.save(work, key, state, episode)
                 around.stands(key, state, episode)

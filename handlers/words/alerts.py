@@ -31,7 +31,7 @@ from storage.queries.market.charts import PRICE_OF_THE_MARKET
 from storage.queries.market.readings import times_ago
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from signals.alerts.burst import Burst, Past, Running
     from signals.alerts.event import Event
@@ -82,7 +82,8 @@ def tell(event: Event, zone: str = "UTC") -> Message:
     if event.note:
         chart["note"] = event.note
     picture = Picture(chart, rule.title if written else metric.chart.title)
-    return Message((*shortened(lines), picture, buttons), reply=_reply(event, head, legs))
+    reply, brief = _reply(event, head, legs), _brief(event, rule, lines[0], legs, zone)
+    return Message((*shortened(lines), picture, buttons), reply=reply, brief=brief)
 
 
 def _proof(event: Event) -> list[Line]:
@@ -117,6 +118,14 @@ def _reply(event: Event, head: str, legs: list[str]) -> str | None:
     ):
         return " ".join([head, *(sentence_case(leg) for leg in legs[:1])])
     return None
+
+
+def _brief(event: Event, rule: AlertRule, head: Line, legs: Sequence[str], zone: str) -> tuple[Line, ...]:
+    """Return what is left of it where its message goes on to newer things: its end, or a figure with its time."""
+    if event.kind == "resolved":
+        return (Line(_over(event, rule, zone), "echo"),)
+    whose = ", ".join(filter(None, (_venues(event), _of(event, _metric(rule), zone))))
+    return (head, *(Line(f"{_capital(whose)}: {wording.small(leg)}") for leg in legs[:1]))
 
 
 def _evidence(event: Event, rule: AlertRule, values: Mapping[str, Any]) -> list[str]:
@@ -190,11 +199,16 @@ def _head(event: Event, rule: AlertRule, sentence: str) -> str:
                 return f"{change}: {wording.small(sentence)}"
             return f"{event.asset}, {change}: {sentence.removeprefix(whose)}"
         case "resolved":
-            over = wording.duration(event.at - event.since)
-            asset = "" if event.asset == MARKET else f"{event.asset}: "
-            goes_on = rule.setup is not None and setups.outlasted(rule.setup, event)
-            state = "no longer told" if goes_on else "over"
-            return f"{asset}{state} after {over}: {wording.small(rule.title)}."
+            return _over(event, rule)
+
+
+def _over(event: Event, rule: AlertRule, zone: str | None = None) -> str:
+    """Say that an episode is over and after how long; with a zone also when, for a message that goes on without it."""
+    when = f" ({wording.clock(event.at, zone, dated=True)})" if zone else ""
+    asset = "" if event.asset == MARKET else f"{event.asset}: "
+    goes_on = rule.setup is not None and setups.outlasted(rule.setup, event)
+    state = "no longer told" if goes_on else "over"
+    return f"{asset}{state} after {wording.duration(event.at - event.since)}{when}: {wording.small(rule.title)}."
 
 
 def _days_shown(metric: Metric, lasted: timedelta) -> float:
@@ -210,11 +224,10 @@ def _span(days: float) -> str:
 
 def stamp(event: Event, zone: str = "UTC") -> str:
     """Say where the numbers come from, of what time they are, and what must be known of them."""
-    venues = ", ".join(venue_credit(venue) for venue in event.venues)
     rule = rule_of(event.rule)
     coarser = event.step.days >= 1 > max(metrics()[name].step for name in rule.metrics).days
     parts = [
-        venues,
+        _venues(event),
         f"for {', '.join(venue_credit(venue) for venue in event.silent)}, silent" if event.silent else "",
         _of(event, _metric(rule), zone),
         coverage_words(event.coverage) if event.coverage else "",
@@ -223,6 +236,10 @@ def stamp(event: Event, zone: str = "UTC") -> str:
         event.note or "",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _venues(event: Event) -> str:
+    return ", ".join(venue_credit(venue) for venue in event.venues)
 
 
 def _of(event: Event, metric: Metric, zone: str) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handlers.reply import Buttons, Line, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from handlers.reply import Block
 
@@ -17,10 +17,15 @@ LONGEST = 900  # characters
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """The blocks, and the one line that answers the message of an episode that got worse or is over."""
+    """The blocks, and the one line that answers the message of an episode that got worse or is over.
+
+    brief: what is left of it where its message goes on to tell of newer things: of what is over a line that says so, of
+    what is not the headline and the first leg with its venues and its time.
+    """
 
     blocks: tuple[Block, ...]
     reply: str | None = None
+    brief: tuple[Line, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -42,7 +47,7 @@ def shortened(lines: Sequence[Line]) -> tuple[Line, ...]:
     )
     kept = dict(enumerate(lines))
     for places in going:
-        while places and sum(len(line.text) + 1 for line in kept.values()) > LONGEST:
+        while places and _length(kept.values()) > LONGEST:
             kept.pop(places.pop(), None)
     return tuple(kept.values())
 
@@ -52,18 +57,47 @@ def _begins(lines: Sequence[Line], place: int) -> bool:
     return place > 0 and lines[place - 1].role == "headline"
 
 
-def together(messages: Sequence[Message]) -> Message:
-    """Make one message of several about one asset and close, in their order: one picture, one row of buttons."""
+def together(messages: Sequence[Message], before: Collection[int] = ()) -> Message:
+    """Make one message of several about one asset, in their order: one picture, one row of buttons.
+
+    before: the places of those that were told before. Where all is too long they are said briefly and then by their
+    headlines alone, the last first, so that what is new keeps all that it says.
+    """
     if len(messages) == 1:
         return messages[0]
-    blocks = [block for message in messages for block in message.blocks]
-    lines = [block for block in blocks if isinstance(block, Line)]
-    stamps = dict.fromkeys(line for line in lines if line.role == "stamp")
-    if len(stamps) == 1:  # else each stays with its own part
-        lines = [*(line for line in lines if line.role != "stamp"), *stamps]
-    text = shortened(lines)
+    parts = list(messages)
+    for lines in (2, 1):
+        for place in sorted(before, reverse=True):
+            if parts[place].brief and _length(_lines_of(parts)) > LONGEST:
+                parts[place] = _briefly(parts[place], lines)
+    blocks = [block for part in parts for block in part.blocks]
+    text = shortened(_lines_of(parts))
     picture = [block for block in blocks if isinstance(block, Picture)][:1]
     buttons = dict.fromkeys(button for block in blocks if isinstance(block, Buttons) for button in block.buttons)
     labels = {button.label: button for button in reversed(buttons)}  # the first of each label
     chosen = tuple(button for button in buttons if labels[button.label] == button)
     return Message((*text, *picture, *([Buttons(chosen)] if chosen else [])))
+
+
+def _briefly(message: Message, lines: int) -> Message:
+    rest = (block for block in message.blocks if not isinstance(block, Line))
+    return replace(message, blocks=(*message.brief[:lines], *rest))
+
+
+def _lines_of(parts: Sequence[Message]) -> list[Line]:
+    """Return the lines of several messages, with a stamp at the end; one that all of them bear stands there alone.
+
+    What is said briefly bears none: it says itself where its figure comes from.
+    """
+    lines = [block for part in parts for block in part.blocks if isinstance(block, Line)]
+    stamps = [line for line in lines if line.role == "stamp"]
+    if len(set(stamps)) == 1:
+        lines = [*(line for line in lines if line.role != "stamp"), stamps[0]]
+    elif stamps:  # each stays with its own part
+        last = max(place for place, line in enumerate(lines) if line.role == "stamp")
+        lines = [*lines[:last], *lines[last + 1 :], lines[last]]
+    return lines
+
+
+def _length(lines: Iterable[Line]) -> int:
+    return sum(len(line.text) + 1 for line in lines)

@@ -43,11 +43,11 @@ class Event:
     come from. silent: venues that another one speaks for. derived: inputs that were computed from others. coverage: of
     open interest, where there are several venues. note: said in every stamp. offline: it happened while perpulse was
     not running. came_and_went: it fired and ended while nobody could be told. again: it had been told as over. within:
-    the open episodes of setups that tell this alarm as a leg, each with its rank. takes_in: of a setup that begins the
-    open episodes of alarms that it tells as its legs: it goes on in their message where they have one. lacking: of a
-    setup the legs that are not known, each with the day from which its data are (ISO), "" where there are none.
-    evidence: the odds as they were known then (signals/evidence.py), record: what the rule had said before
-    (signals/alerts/record.py), as plain data.
+    the open episodes of setups that tell this alarm as a leg, each with its rank. takes_in: of what begins the open
+    episodes in whose message it goes on where they have one: of a setup those of the alarms that it tells as its legs,
+    of a sign of a fall those of earlier signs of it. lacking: of a setup the legs that are not known, each with the day
+    from which its data are (ISO), "" where there are none. evidence: the odds as they were known then
+    (signals/evidence.py), record: what the rule had said before (signals/alerts/record.py), as plain data.
     """
 
     kind: Kind

@@ -14,14 +14,14 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from signals.alerts.condition import AT_ONCE
+from signals.alerts.condition import AT_ONCE, held
 from signals.inputs import MARKET
 from signals.metric import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from signals.alerts.condition import Level
+    from signals.alerts.condition import Groups, Level
     from signals.alerts.derived import Derived
     from signals.alerts.setup import Setup
     from signals.series import Array
@@ -47,8 +47,9 @@ class AlertRule:
     nothing can be judged, None for all of them; the others are waited for no longer than a moment. setup: the setup
     that it is, with its legs. derived: values that its conditions name and that are computed from the rows of others.
     momentary: it tells of a moment, such as a crossing, and its end is no news. compares: the values that must be known
-    before anything is, where those are not the main ones of its metrics. scored: False where the same figure is read
-    both ways, so that what followed is reported and not held against any other day.
+    before anything is, where those are not the main ones of its metrics. of_a_fall: groups of conditions under which it
+    is one sign of a falling price among several, so that it goes on in the message of an earlier sign. scored: False
+    where the same figure is read both ways, so that what followed is reported and not held against any other day.
     """
 
     id: str
@@ -67,16 +68,18 @@ class AlertRule:
     derived: tuple[Derived, ...] = ()
     momentary: bool = False
     compares: tuple[str, ...] = ()
+    of_a_fall: Groups = ()
     scored: bool = True
 
     def within(self, metric: str) -> AlertRule:
         """Return the rule as the file of a metric declares it: short names made whole, and what it needs found."""
         levels = tuple(level.within(metric) for level in self.levels)
+        of_a_fall = tuple(tuple(condition.within(metric) for condition in group) for group in self.of_a_fall)
         named = [name for level in levels for name in level.names()]
         for text in (self.headline, *self.legs, self.counter, self.resolved):
             named += [name for _, name, _, _ in string.Formatter().parse(text) if name and "." in name]
         found = dict.fromkeys([metric, *(name.partition(".")[0] for name in named)])
-        return replace(self, levels=levels, metrics=tuple(found))
+        return replace(self, levels=levels, metrics=tuple(found), of_a_fall=of_a_fall)
 
     def named(self, values: Mapping[str, Named]) -> dict[str, Named]:
         """Return values as the sentences name them: by their whole names, those of the first metric also shortly."""
@@ -93,6 +96,10 @@ class AlertRule:
     def needed(self) -> tuple[str, ...]:
         """Return the metrics without which nothing can be judged."""
         return self.metrics if self.required is None else self.required
+
+    def signs_a_fall(self, values: Mapping[str, float]) -> bool:
+        """Tell whether some values make it a sign of a falling price; what is not known makes it none."""
+        return held(self.of_a_fall, values) is True
 
     @property
     def market_wide(self) -> bool:

@@ -163,6 +163,7 @@ RULES = (
                 at_once=[*LONGS_PAY],
             ),
         ),
+        of_a_fall=((at_most(0.0),),),
         headline="{asset}: shorts are paying much to stay.",
         legs=(
             (

@@ -38,6 +38,8 @@ def compute(s: Panel) -> dict[str, Series]:
         "shorts_share": shorts[REACH] / (shorts[REACH] + longs[REACH]),
         "shorts_above_usd": shorts[REACH],
         "longs_below_usd": longs[REACH],
+        "shorts_of_oi": shorts[REACH] / (s["open_interest_coin"] * price),
+        "longs_of_oi": longs[REACH] / (s["open_interest_coin"] * price),
         "shorts_2": shorts[0.02],
         "shorts_5": shorts[0.05],
         "longs_2": longs[0.02],
@@ -84,6 +86,12 @@ METRIC = Metric(
         "shorts_share": Value("share", "share of shorts in liquidations within 10 %", "modelled", usual=0.5),
         "shorts_above_usd": Value("usd", "shorts liquidated within 10 % above price", "modelled"),
         "longs_below_usd": Value("usd", "longs liquidated within 10 % below price", "modelled"),
+        "shorts_of_oi": Value(
+            "share", "shorts liquidated within 10 % above, part of open interest", "modelled; all shorts are 100 %"
+        ),
+        "longs_of_oi": Value(
+            "share", "longs liquidated within 10 % below, part of open interest", "modelled; all longs are 100 %"
+        ),
         "shorts_2": Value("usd", "shorts liquidated within 2 % above price", "modelled"),
         "shorts_5": Value("usd", "shorts liquidated within 5 % above price", "modelled"),
         "longs_2": Value("usd", "longs liquidated within 2 % below price", "modelled"),

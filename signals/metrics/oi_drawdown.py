@@ -112,6 +112,7 @@ RULES = (
                 hold_leave=days(2),
             ),
         ),
+        of_a_fall=((at_most(0.0),),),
         headline="{asset}: futures positions have been cut; the fall in open interest is not price alone.",
         legs=(
             "Open interest {usd:usd}, {coins_now:coins {asset}}. Peak {peak_usd:usd} on {peak_at:date}.",

@@ -101,6 +101,7 @@ RULES = (
                 hold_leave=days(2),
             ),
         ),
+        of_a_fall=((at_most(0.0),),),
         headline="{asset}: open interest has fallen below its 180-day average, in dollars and in coins.",
         legs=(
             (

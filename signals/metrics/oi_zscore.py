@@ -97,6 +97,7 @@ RULES = (
                 hold_leave=days(1),
             ),
         ),
+        of_a_fall=((at_most("coins", "dollars"),),),
         headline="{asset}: positions are being closed faster than usual.",
         legs=(
             (

@@ -99,6 +99,7 @@ RULES = (
                 "critical", enter=at_most(-3.0, "lines"), leave=above(-2.5, "lines"), hold=AT_ONCE, hold_leave=DAYS_OUT
             ),
         ),
+        of_a_fall=((at_most(0.0),),),
         headline="{asset}: price is well below its high of the past 16 days.",
         legs=(
             (

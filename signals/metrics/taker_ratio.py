@@ -103,6 +103,7 @@ RULES = (
                 hold_leave=days(3),
             ),
         ),
+        of_a_fall=((at_most(1.0),),),
         headline="{asset}: sellers are in more of a hurry than buyers.",
         legs=(
             (

@@ -95,6 +95,7 @@ RULES = (
                 hold_leave=days(4),
             ),
         ),
+        of_a_fall=((at_most(0.0),),),
         headline="{asset}: selling at market is unusually one-sided.",
         legs=(
             (

@@ -4,6 +4,12 @@ After "revenge rally" (Cointelegraph, January 2026), signals.md section 3 and LI
 of price, price −10 % over 16 days, coins 10 % above their low of 120 days. Without a map, or with one that explains
 under 15 % of open interest, it stays silent. It is told for two weeks at most: fuel that has not burnt by then is an
 old map.
+
+3 to 1 of nearly nothing is no fuel: a fall empties the side below, and $34m of shorts were 1000 to 1. What could be
+forced out has to be 5 % of open interest, so that all of it burning would be what signals.md calls closing (RC-3, and
+section 7.3: 5 % of coins in a day), and it is over when half of that is left (section 3: "half of the short side traded
+through"). Both lines are taken from those definitions and not from a span; on BTC of 2021-25, with a public daily
+series of open interest, 8 fires of both sides are 2, and none is over the next day where 6 were (November 2026).
 """
 
 from __future__ import annotations
@@ -13,6 +19,8 @@ from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days, hours
 
 LEAST_PLACED = 0.15  # of open interest: a map that explains less says nothing of the market
+LEAST_FUEL = 0.05  # of open interest: what is forced out of less would not even be called closing
+BURNT = LEAST_FUEL / 2
 
 SETUP = Setup(
     id="squeeze_fuel",
@@ -23,11 +31,18 @@ SETUP = Setup(
         Leg(
             id="map",
             title="shorts above against longs below",
-            holds=((at_least(3.0, "liq_map.value"), at_least(LEAST_PLACED, "liq_map.placed")),),
+            holds=(
+                (
+                    at_least(3.0, "liq_map.value"),
+                    at_least(LEAST_PLACED, "liq_map.placed"),
+                    at_least(LEAST_FUEL, "liq_map.shorts_of_oi"),
+                ),
+            ),
             must=True,
             says=(
-                "Modelled within 10 %: {liq_map.shorts_above_usd:usd} of shorts above, "
-                "{liq_map.longs_below_usd:usd} of longs below. Per 1 % of price that is "
+                "Modelled within 10 %: {liq_map.shorts_above_usd:usd} of shorts above "
+                "({liq_map.shorts_of_oi:part1} of open interest), {liq_map.longs_below_usd:usd} of longs below. "
+                "Per 1 % of price that is "
                 "{liq_map.shorts_per_1:usd} against {liq_map.longs_per_1:usd}."
             ),
         ),
@@ -70,7 +85,7 @@ SETUP = Setup(
             rank="notice",
             legs=3,
             hold=hours(2),
-            leave=((below(1.5, "liq_map.value"),),),
+            leave=((below(1.5, "liq_map.value"),), (below(BURNT, "liq_map.shorts_of_oi"),)),
             hold_leave=hours(2),
         ),
     ),

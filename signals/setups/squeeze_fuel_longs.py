@@ -1,16 +1,17 @@
 """More longs below than shorts above the price could be forced out, after a rise into which positions were added.
 
 The mirror of squeeze_fuel (signals.md section 3, 2026): 3 to 1 on our own map per 1 % of price, price +10 % over 16
-days, coins 10 % above their low of 120 days. Without a map, or with one that explains under 15 % of open interest, it
-stays silent. It is told for two weeks at most: fuel that has not burnt by then is an old map.
+days, coins 10 % above their low of 120 days; the same floor of 5 % of open interest and the same end at half of it.
+Without a map, or with one that explains under 15 % of open interest, it stays silent. It is told for two weeks at most:
+fuel that has not burnt by then is an old map.
 """
 
 from __future__ import annotations
 
-from signals.alerts.condition import above, at_least, at_most
+from signals.alerts.condition import above, at_least, at_most, below
 from signals.alerts.setup import Leg, Setup, Stage
 from signals.series import days, hours
-from signals.setups.squeeze_fuel import LEAST_PLACED
+from signals.setups.squeeze_fuel import BURNT, LEAST_FUEL, LEAST_PLACED
 
 SETUP = Setup(
     id="squeeze_fuel_longs",
@@ -21,10 +22,17 @@ SETUP = Setup(
         Leg(
             id="map",
             title="longs below against shorts above",
-            holds=((at_most(1 / 3, "liq_map.value"), at_least(LEAST_PLACED, "liq_map.placed")),),
+            holds=(
+                (
+                    at_most(1 / 3, "liq_map.value"),
+                    at_least(LEAST_PLACED, "liq_map.placed"),
+                    at_least(LEAST_FUEL, "liq_map.longs_of_oi"),
+                ),
+            ),
             must=True,
             says=(
-                "Modelled within 10 %: {liq_map.longs_below_usd:usd} of longs below, "
+                "Modelled within 10 %: {liq_map.longs_below_usd:usd} of longs below "
+                "({liq_map.longs_of_oi:part1} of open interest), "
                 "{liq_map.shorts_above_usd:usd} of shorts above. Per 1 % of price that is "
                 "{liq_map.longs_per_1:usd} against {liq_map.shorts_per_1:usd}."
             ),
@@ -67,7 +75,7 @@ SETUP = Setup(
             rank="notice",
             legs=3,
             hold=hours(2),
-            leave=((above(1 / 1.5, "liq_map.value"),),),
+            leave=((above(1 / 1.5, "liq_map.value"),), (below(BURNT, "liq_map.longs_of_oi"),)),
             hold_leave=hours(2),
         ),
     ),

@@ -22,7 +22,21 @@ from signals.alerts.setup import setups
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
-from tests.field.world import DATA, DAY, days_of, listener, recorded, settled, utc, with_data
+from tests.field.world import (
+    DATA,
+    DAY,
+    HOUR,
+    bars,
+    coins,
+    days_of,
+    hourly_closes,
+    listener,
+    play,
+    recorded,
+    settled,
+    utc,
+    with_data,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +72,7 @@ def told_by_years(store: Store, first: str = "2021-01-01") -> list[Event]:
 def new_messages(told: Sequence[Event]) -> set[tuple[str, datetime]]:
     """Return what comes as a message of its own: what begins of one asset at one close is one.
 
-    Not a setup that begins while one of its alarms is told: it goes on in that message.
+    Not a setup that begins while one of its alarms is told, nor a further sign of a fall: it goes on in that message.
     """
     return {(event.asset, event.at) for event in told if event.kind in BEGINS and not event.takes_in}
 
@@ -102,6 +116,33 @@ def test_five_years_are_told_in_two_messages_a_month(store: Store) -> None:
         said = between(told, first, last)
         assert said, f"nothing was told from {first} on"
         assert len(new_messages(said)) <= MOST_AN_EVENT
+
+
+@with_data
+@pytest.mark.slow
+def test_november_2022_is_two_messages_for_who_hears_and_for_who_replays(tmp_path: Path) -> None:
+    """Hour by hour, with an eighth of the coins gone on the 8th at 20:00 and what shorts really paid."""
+    closes = hourly_closes("BTC", "2022-09-20", "2022-11-12", {"2022-11-08 20:00": 18_100, "2022-11-09 21:00": 15_900})
+    interest = coins(closes.index, 400_000.0, {"2022-11-08 20:00": -0.125})
+    of_market = [
+        *bars("binance", "BTC", closes, open_interest_coin=interest),
+        settled("BTC", "2021-10-01", "2022-11-12"),
+    ]
+    begin, end = utc("2022-11-07"), utc("2022-11-11")
+    heard = Store(tmp_path / "heard.db")
+    every = (event for event in play(heard, of_market, begin, end) if not rules()[event.rule].only_asked)
+    live = [event for event in every if event.kind != "changed" and not event.within]
+    again = notices(evaluations(heard, ("BTC",), begin, end + HOUR))
+    signs = [(event.at, event.rule, event.rank, bool(event.takes_in)) for event in live if event.kind == "fired"]
+    assert [(rule, further) for _, rule, _, further in signs] == [
+        ("price_drawdown", False),
+        ("cascade", False),
+        ("funding_stretch_low", True),
+    ]
+    assert len(new_messages(live)) == 2
+    assert signs == [
+        (event.at, event.rule, event.rank, bool(event.takes_in)) for event in again if event.kind == "fired"
+    ]
 
 
 @with_data

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.words.message import together
+from handlers.words.message import Message, together
 from handlers.words.notices import late_together, message_of, sources_together, with_mute
 from signals.alerts.condition import RANKS
 from signals.alerts.event import LATE, SOURCE
@@ -45,15 +45,28 @@ class Renderer:
 def _rendered(
     notices: Sequence[Notice], answered: Sequence[int], zone: str
 ) -> tuple[tuple[Block, ...], tuple[str, ...]]:
-    said_of = _without_legs(notices)
+    said_of = _in_order(_without_legs(notices), answered)
     messages = {notice.number: message_of(notice.payload, zone) for notice in notices}
     for event, joined in ((SOURCE, sources_together), (LATE, late_together)):
         payloads = [notice.payload for notice in notices if notice.payload.get("event") == event]
         if len(payloads) == len(messages) > 1:
             return joined(payloads, zone).blocks, ()
-    replies = (messages[number].reply for number in answered)
-    said = together(tuple(messages[notice.number] for notice in said_of))
+    # What a message leaves out it would refute: a story that goes on says that its leg holds, whatever ended an alarm.
+    replies = (messages[number].reply for number in answered if number in {notice.number for notice in said_of})
+    parts = tuple(_left_of(notice, messages[notice.number], answered) for notice in said_of)
+    said = together(parts, [place for place, notice in enumerate(said_of) if notice.number not in answered])
     return with_mute(said, said_of).blocks, tuple(reply for reply in replies if reply)
+
+
+def _in_order(notices: Sequence[Notice], answered: Sequence[int]) -> list[Notice]:
+    """Put what is new before what was told before, and what is over last."""
+    return sorted(notices, key=lambda notice: (notice.kind == "resolved", notice.number not in answered))
+
+
+def _left_of(notice: Notice, message: Message, answered: Sequence[int]) -> Message:
+    """Shrink what was told before as over to a line: the message goes on to tell of other things."""
+    over = notice.kind == "resolved" and notice.number not in answered and message.brief
+    return Message(message.brief) if over else message
 
 
 def _without_legs(notices: Sequence[Notice]) -> list[Notice]:

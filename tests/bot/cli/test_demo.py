@@ -59,11 +59,23 @@ def test_the_demo_sends_one_message_an_episode_edits_it_and_closes_it(demo: subp
     assert 5 <= len(sent) <= 15  # a winter, and no hail
     story = "BTC: futures positions have been cut, in coins as well as in dollars."
     told = [title for title, text in parts(demo.stdout) if text.startswith(story)]
-    assert told[:2] == ["message 2, edited", "reply to message 2"], "a story goes on in the message of its alarm"
+    assert told[:2] == ["message 1, edited", "reply to message 1"], "a story goes on in the message of its alarm"
     assert len(set(replies)) == len(replies), "an episode is closed once"
     for message in closed:
         assert titles.index(message) < titles.index(f"{message}, edited") < titles.index(f"reply to {message}")
     assert "Late:" not in demo.stdout, "in a replay nothing waits"
+
+
+@pytest.mark.slow
+def test_no_answer_of_the_demo_is_refuted_by_the_message_that_it_answers(
+    demo: subprocess.CompletedProcess[str],
+) -> None:
+    shown = parts(demo.stdout)
+    answers = [(place, text) for place, (title, text) in enumerate(shown) if title.startswith("reply to")]
+    assert len(answers) > 8
+    for place, text in answers:
+        for line in text.splitlines():
+            assert line.split(". ")[0].rstrip(".") in shown[place - 1][1], "the message says what the answer does"
 
 
 @pytest.mark.slow

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.engine.around import OpenSetups
 from bot.engine.evaluate import announce, with_story
+from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State
 from signals.alerts.event import Event
 from signals.alerts.setup import setups
@@ -25,7 +28,17 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Rank
 
 WAVE, FLOW, CLOSING = "selling_wave", "taker_zscore", "oi_zscore"
+FALL, SHORTS, AVERAGE = "price_drawdown", "funding_stretch_low", "oi_vs_ma180"
 LEGS = {
+    "price_drawdown.value": -0.16,
+    "price_drawdown.price": 17_000.0,
+    "funding_stretch.value": -0.152,
+    "oi_vs_ma180.value": -0.2,
+    "oi_vs_ma180.coins": -0.1,
+    "oi_drawdown.value": -0.35,
+    "oi_drawdown.usd": 10e9,
+    "oi_drawdown.coins": -0.12,
+    "oi_zscore.dollars": -0.2,
     "taker_zscore.value": -2.3,
     "taker_zscore.buy_share": 0.44,
     "taker_zscore.ratio": 0.79,
@@ -57,11 +70,12 @@ def tell(
             event = Event(
                 kind=kind, rule=rule, asset="BTC", rank=rank, at=now, since=now - DAY, values=found, step=HOUR,
                 venues=("binance",), within=around.around((rule, "BTC")),
-                takes_in=around.inside((rule, "BTC")) if kind == "fired" else (),
             )  # fmt: skip
+            event = replace(event, takes_in=around.inside(event))
             event = with_story(work, event, desk.running.get(rule))
             number = desk.running[rule] = episodes.record(work, (rule, "BTC"), event, desk.running.get(rule))
-            state = State(rank=0 if kind == "resolved" else 2, told=2, at=now)
+            told = RANKS.index(rank) + 1
+            state = State(rank=0 if kind == "resolved" else told, told=told, at=now, since=now)
             episodes.save(work, (rule, "BTC"), state, number)
             around.stands((rule, "BTC"), state, number)
             announce(work, event, number, desk.clock.now())
@@ -121,6 +135,25 @@ def test_a_story_that_begins_later_goes_on_in_the_message_of_its_alarm(desk: Des
         "BTC: positions are being closed faster than usual.",
         "BTC: over after 24 h: sellers press and positions close.",
     ], "what still holds is said again, after its story is over"
+
+
+def test_an_alarm_that_ends_within_its_story_is_no_answer_to_a_message_that_says_that_it_holds(desk: Desk) -> None:
+    tell(desk, (AVERAGE, "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, ("deleveraging_reset", "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (AVERAGE, "resolved"), rank="notice")
+    said(desk)
+    assert len(desk.heads(-1)) == 1
+    assert [one.message.reply_to for one in desk.channel.said] == [None, None, "m1", None], "an edit, and no answer"
+    desk.clock.forward(3600)
+    tell(desk, ("deleveraging_reset", "resolved"), rank="notice")
+    said(desk)
+    edit, answer = desk.channel.said[-2:]
+    assert answer.text == "BTC: over after 24 h: futures positions cut in dollars and in coins."
+    assert "BTC: over after 24 h (15 January 14:00 UTC): open interest below its 180-day average." in edit.text
 
 
 def test_a_story_stands_beside_an_alarm_that_is_more_urgent(desk: Desk) -> None:
@@ -220,3 +253,74 @@ def test_what_stands_open_is_read_from_where_rules_stand(desk: Desk, now: dateti
     assert around.around((CLOSING, "BTC")) == ((desk.running[WAVE], "warning"),)
     assert around.around((CLOSING, "ETH")) == ()
     assert around.around(("price_drawdown", "BTC")) == ()
+
+
+def days(count: float) -> float:
+    return count * timedelta(days=1).total_seconds()
+
+
+def test_a_further_sign_of_a_fall_goes_on_in_the_message_of_the_first(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"), (CLOSING, "resolved"), rank="notice")
+    said(desk)
+    edit, answer = desk.channel.said[1:]
+    assert edit.edited == answer.message.reply_to == "m1", "one fall, one message"
+    assert desk.heads(1) == [
+        "BTC: price is well below its high of the past 16 days.",
+        "BTC: over after 24 h: positions closed unusually fast.",
+    ]
+    assert answer.text.splitlines() == desk.heads(1), "in two lines what is new"
+    desk.clock.forward(days(1))
+    tell(desk, (SHORTS, "fired"), rank="notice")
+    said(desk)
+    assert desk.channel.said[-1].message.reply_to == "m1"
+    assert desk.heads(-2) == [
+        "BTC: shorts are paying much to stay.",
+        "BTC: price is well below its high of the past 16 days.",
+    ]
+    assert desk.channel.said[-2].text.splitlines()[-2] == (
+        "BTC: over after 24 h (16 January 12:00 UTC): positions closed unusually fast."
+    ), "what is over is one line by now"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "values"),
+    [
+        pytest.param((CLOSING, "notice"), (FALL, "notice", 3.1), {}, id="after more than three days"),
+        pytest.param((CLOSING, "notice"), (FALL, "warning", 1), {}, id="more urgent than the first"),
+        pytest.param(("funding_stretch", "notice"), (FALL, "notice", 1), {}, id="longs pay: no sign of a fall"),
+        pytest.param((FALL, "notice"), ("funding_stretch", "notice", 1), {}, id="nor after one"),
+        pytest.param(
+            (FALL, "notice"), (CLOSING, "notice", 1), {"oi_zscore__dollars": -0.01}, id="price rose meanwhile"
+        ),
+    ],
+)
+def test_what_is_no_further_sign_of_a_fall_is_a_message_of_its_own(
+    desk: Desk, first: tuple[str, Rank], later: tuple[str, Rank, float], values: dict[str, float]
+) -> None:
+    tell(desk, (first[0], "fired"), rank=first[1])
+    said(desk)
+    desk.clock.forward(days(later[2]))
+    tell(desk, (later[0], "fired"), rank=later[1], **values)
+    said(desk)
+    assert [one.edited or one.message.reply_to for one in desk.channel.said] == [None, None]
+
+
+def test_signs_of_one_close_are_one_message_and_no_answer(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"), (FALL, "fired"))
+    said(desk)
+    assert [one.edited or one.message.reply_to for one in desk.channel.said] == [None]
+    assert len(desk.heads()) == 2
+
+
+def test_a_long_message_keeps_all_that_is_new_and_says_the_rest_briefly(desk: Desk) -> None:
+    for rule in (CLOSING, FALL, SHORTS, AVERAGE):
+        tell(desk, (rule, "fired"), rank="notice")
+        said(desk)
+        desk.clock.forward(days(0.5))
+    lines = desk.channel.said[-2].text.splitlines()
+    assert lines[0] == "BTC: open interest has fallen below its 180-day average, in dollars and in coins."
+    assert len(desk.heads(-2)) == 4
+    assert len(desk.channel.said[-2].text) <= 900

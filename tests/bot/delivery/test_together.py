@@ -67,7 +67,8 @@ async def test_a_later_event_edits_the_message_with_all_its_episodes_in_it(desk:
     await desk.turns()
     edit, answer = desk.channel.said[-2:]
     assert (edit.edited, answer.message.reply_to, answer.message.silent) == ("m1", "m1", False)
-    assert [head[:20] for head in desk.heads(-2)] == ["BTC, now a warning: ", "BTC: over after 24 h"]
+    assert [head[:20] for head in desk.heads(-2)] == ["BTC, now a warning: "]
+    assert edit.text.splitlines()[-2] == "BTC: over after 24 h (15 January 12:00 UTC): positions closed unusually fast."
     assert answer.text.startswith("BTC, now a warning: ")
 
 

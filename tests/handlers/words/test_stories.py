@@ -119,6 +119,7 @@ DAYS: dict[str, dict[str, float]] = {
     },
     "squeeze_fuel": {
         "liq_map.value": 4.1,
+        "liq_map.shorts_of_oi": 0.35,
         "liq_map.placed": 0.31,
         "liq_map.shorts_above_usd": 3.4e9,
         "liq_map.longs_below_usd": 0.8e9,
@@ -135,6 +136,7 @@ DAYS: dict[str, dict[str, float]] = {
     },
     "squeeze_fuel_longs": {
         "liq_map.value": 0.24,
+        "liq_map.longs_of_oi": 0.298,
         "liq_map.placed": 0.31,
         "liq_map.shorts_above_usd": 0.7e9,
         "liq_map.longs_below_usd": 2.9e9,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from handlers.words import wording
 from handlers.words.alerts import tell
 from handlers.words.message import LONGEST
-from signals.alerts.condition import RANKS, at_least, at_most, below
+from signals.alerts.condition import RANKS, at_least, at_most, below, held
 from signals.alerts.event import Event
 from signals.alerts.rule import rules
 from signals.alerts.setup import Leg, Setup, Stage, setups
@@ -194,3 +194,25 @@ def test_a_crowd_is_left_as_the_alarm_that_it_contains(crowd: str, alarm: str) -
     for one, other in zip(ours, theirs, strict=True):
         bounds = [{(condition.op, condition.bound) for condition in group} for group in one.at_once]
         assert bounds == [{(condition.op, condition.bound) for condition in group} for group in other.at_once]
+
+
+@pytest.mark.parametrize(
+    ("rule", "ratio", "side", "holds"),
+    [
+        pytest.param("squeeze_fuel", 1000.0, 0.0034, False, id="$34m of shorts, of $10bn"),
+        pytest.param("squeeze_fuel", 3.5, 0.0499, False, id="shorts just below the floor"),
+        pytest.param("squeeze_fuel", 3.5, 0.05, True, id="shorts that would be a closing"),
+        pytest.param("squeeze_fuel", 2.9, 0.2, False, id="many on both sides"),
+        pytest.param("squeeze_fuel_longs", 0.001, 0.0208, False, id="longs below the floor"),
+        pytest.param("squeeze_fuel_longs", 0.3, 0.112, True, id="longs that would be a closing"),
+        pytest.param("squeeze_fuel_longs", 0.3, math.nan, None, id="open interest is not known"),
+    ],
+)
+def test_fuel_is_a_part_of_open_interest(rule: str, ratio: float, side: float, holds: bool | None) -> None:
+    setup = setups()[rule]
+    of_side = "longs_of_oi" if rule == "squeeze_fuel_longs" else "shorts_of_oi"
+    values = {"liq_map.value": ratio, "liq_map.placed": 0.2, f"liq_map.{of_side}": side}
+    truth = float(setup.counts(values)[setup.truth(setup.legs[0])])
+    assert (None if math.isnan(truth) else bool(truth)) is holds
+    ends = {**values, f"liq_map.{of_side}": 0.02}
+    assert held(setup.stages[0].leave, ends), "half of it is burnt"

@@ -66,7 +66,7 @@ def test_what_a_message_says_already_is_said_again_beside_the_news() -> None:
     assert replies == ("Two.",)
     blocks, replies = Renderer().render(claim(notice(2, reply="Two."), beside=(notice(1, reply="One."),)))
     said = " ".join(block.text for block in blocks if isinstance(block, Line))
-    assert said.index("News 1.") < said.index("News 2."), "in the order of their episodes"
+    assert said.index("News 2.") < said.index("News 1."), "what is new answers, and comes first"
     assert replies == ("Two.",), "what was told before is answered no second time"
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 import structlog
 
+from bot.delivery import failures as of_sending
 from bot.delivery.failures import MANY, REMEDIES, Failures, Trouble
+from bot.delivery.probing import DOWN_PAUSE, TOKEN_PAUSES
 from handlers.channels import failure
 from handlers.channels.failure import (
     ChatGone,
@@ -211,3 +214,111 @@ def test_a_row_waits_twice_as_long_each_time_and_ten_minutes_at_most(
     (row,) = beside.rows(counter.store, "SELECT state, not_before FROM outbox")
     assert row["state"] == "queued"
     assert row["not_before"] == round((NOW + timedelta(seconds=seconds)).timestamp() * 1000)
+
+
+def test_a_platform_that_is_down_is_tried_ever_more_rarely(counter: Counter) -> None:
+    counter.failures, rests = Failures(counter.clock, NoNoise()), []
+    for _ in range(7):
+        again(counter, Unreached("port closed"))
+        again(counter, Unreached("port closed"))  # what was on its way too makes it no longer
+        rests.append(counter.trouble.rests_until - counter.clock.seconds)
+        counter.clock.forward(rests[-1])
+    assert rests == [1, 5, 30, 30, 30, 30, 30]
+
+
+@pytest.mark.parametrize(
+    ("ends", "platform"),
+    [
+        pytest.param((300, 300, 300), "rests", id="one end"),
+        pytest.param((300, 300, 298), "rests", id="one end, nearly"),
+        pytest.param((300, 300, 297), "goes on", id="another one"),
+        pytest.param((300, 300), "goes on", id="of two chats"),
+    ],
+)
+def test_a_pause_with_one_end_is_that_of_the_whole_bot(
+    counter: Counter, ends: tuple[float, ...], platform: str
+) -> None:
+    claim = counter.claim()
+    for number, seconds in enumerate(ends):
+        told = Throttled("flood", seconds=seconds, scope="unsaid")
+        counter.failures.settle(counter.store, replace(claim, chat=str(number)), counter.trouble, told)
+    assert counter.platform == platform
+    if platform == "rests":  # a little longer than it asks for: who comes back early is told to wait longer
+        asked = counter.trouble.rests_until - counter.clock.seconds
+        assert ends[-1] < asked < ends[-1] + 1
+
+
+def test_pauses_are_compared_only_until_a_message_goes_through(counter: Counter) -> None:
+    claim, told = counter.claim(), Throttled("flood", seconds=300, scope="unsaid")
+    for number in range(MANY):
+        counter.failures.settle(counter.store, replace(claim, chat=str(number)), counter.trouble, told)
+        counter.trouble.over("any")
+    assert counter.platform == "goes on"
+
+
+def test_a_pause_of_the_bot_is_not_cut_short_by_a_shorter_one(counter: Counter) -> None:
+    again(counter, Throttled("flood", seconds=300, scope="platform"))
+    again(counter, Throttled("flood", seconds=7, scope="platform"))
+    assert counter.trouble.rests_until > counter.clock.seconds + 300
+
+
+def test_since_when_a_token_is_refused_is_known_and_when_it_is_asked_again(counter: Counter) -> None:
+    again(counter, TokenRefused("no"))
+    counter.clock.forward(60)
+    again(counter, TokenRefused("still no"))
+    trouble = counter.trouble
+    assert (trouble.halted, trouble.halted_at) == ("still no", NOW)
+    assert trouble.asked_again == counter.clock.seconds - 60 + TOKEN_PAUSES[0]
+
+
+def lost(repeats_are_dropped: float = 0) -> PerhapsSent:
+    failed = PerhapsSent("lost")
+    failed.once_for = timedelta(seconds=repeats_are_dropped)
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("queued", "dropped", "later", "tries", "restarted", "waits"),
+    [
+        pytest.param(0, 0, 5, 1, False, True, id="a third would show it anew"),
+        pytest.param(0, 110, 109, 1, False, False, id="the platform drops repeats"),
+        pytest.param(0, 110, 110, 1, False, True, id="and does so no more"),
+        pytest.param(300, 110, 109, 1, False, False, id="since the first try, not since it was written"),
+        pytest.param(0, 110, 109, 1, True, False, id="another process takes over soon"),
+        pytest.param(0, 110, 110, 1, True, True, id="another process takes over late"),
+        pytest.param(0, 110, 60, 10, False, False, id="eleven tries"),
+        pytest.param(0, 110, 60, 11, False, True, id="twelve tries, whatever is dropped"),
+    ],
+)
+def test_when_what_may_have_arrived_waits_for_its_platform(
+    counter: Counter, queued: float, dropped: float, later: float, tries: int, restarted: bool, waits: bool
+) -> None:
+    """Sent on it would be shown again and again; held too early it would be late for nothing."""
+
+    def held() -> bool:
+        (row,) = beside.rows(counter.store, "SELECT state, held_until FROM outbox")
+        assert row["state"] == "uncertain"
+        return row["held_until"] is not None
+
+    counter.clock.forward(queued)
+    counter.fails(lost(dropped))
+    assert not held(), "once is not lost for good"
+    assert counter.trouble.asked_again == math.inf
+    counter.clock.forward(later)
+    beside.rows(counter.store, "UPDATE outbox SET not_before = 0, attempts = ?", tries)
+    if restarted:
+        counter.failures = Failures(counter.clock, random.Random(1))
+    counter.fails(lost(dropped))
+    assert held() is waits
+    assert counter.trouble.asked_again == (counter.clock.seconds + DOWN_PAUSE if waits else math.inf)
+    assert list(counter.failures.in_doubt) == ([] if waits else [1])
+
+
+def test_no_more_is_remembered_of_what_may_have_arrived_than_the_newest(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_sending, "MOST_REMEMBERED", 2)
+    claim = counter.claim()
+    for number in range(1, 5):
+        counter.failures.settle(counter.store, replace(claim, id=number), Trouble(), lost())
+    assert list(counter.failures.in_doubt) == [3, 4]

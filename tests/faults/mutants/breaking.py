@@ -100,6 +100,9 @@ def _with(node: ast.AST, **fields: object) -> ast.AST:
 
 def _fields(node: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
     """Return the children of a node that are code: no annotation, decorator, docstring, log line or import."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cast":
+        yield "args", 1, node.args[1]
+        return
     for name, value in ast.iter_fields(node):
         if name in {
             "annotation",

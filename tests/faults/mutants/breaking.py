@@ -174,12 +174,16 @@ def _short(node: ast.AST) -> str:
 
 _WORDS: Final = {
     "<=": "<", ">=": ">", "<": "<=", ">": ">=", "=": "<>", "<>": "=", "AND": "OR", "OR": "AND", "DESC": "ASC",
-    "MAX": "MIN", "MIN": "MAX", "NOT IN": "IN", "IN": "NOT IN", "IS NOT": "IS", "IS": "IS NOT", "EXISTS": "NOT EXISTS",
+    "max": "min", "min": "max", "NOT IN": "IN", "IN": "NOT IN", "IS NOT": "IS", "IS": "IS NOT", "EXISTS": "NOT EXISTS",
     "NOT EXISTS": "EXISTS", "+": "-",
 }  # fmt: skip
 _SQL: Final = re.compile(
-    r"<=|>=|<>|<|>|(?<![:\w])=|\+|\b(?:AND|OR|DESC|MAX|MIN|NOT IN|NOT EXISTS|IN|IS NOT|IS|EXISTS)\b|'[a-z]+'"
+    r"<=|>=|<>|<|(?<![->])>(?!>)|(?<![:\w])=|\+|\b(?:AND|OR|DESC|NOT IN|NOT EXISTS|IN|IS NOT|IS|EXISTS)\b|"
+    r"\b(?:max|min)(?=\()|'[a-z]+'"
 )
+
+
+_IS_NO_OPERATOR: Final = re.compile(r"(?:\bSET |, |^\s*)[a-z_]+ =$|\bBETWEEN \S+ AND$")  # another one is no SQL
 
 
 def of_sql(file: str, source: str, used: Collection[str]) -> Iterator[Mutant]:
@@ -191,6 +195,8 @@ def of_sql(file: str, source: str, used: Collection[str]) -> Iterator[Mutant]:
         if name in used and not line.lstrip().startswith("--"):
             for found in _SQL.finditer(line):
                 word = found[0]
+                if _IS_NO_OPERATOR.search(line[: found.start()] + word):
+                    continue
                 after = _WORDS.get(word) or f"'xx{word[1:]}"
                 at = offset + found.start()
                 changed = source[:at] + after + source[at + len(word) :]

@@ -197,6 +197,15 @@ def test_a_chat_that_is_gone_is_no_error_of_ours(counter: Counter) -> None:
     assert [(line["log_level"], line["reason"], line["dropped"]) for line in logs] == [("warning", "blocked", 1)]
 
 
+def test_what_was_not_reached_was_away_until_what_waits_for_it_is_let_go(counter: Counter) -> None:
+    """A question that is answered lets go what waits, only where something may have been lost meanwhile."""
+    again(counter, PerhapsSent("lost"))
+    assert not counter.trouble.was_away
+    again(counter, Unreached("port closed"))
+    again(counter, PerhapsSent("lost"))
+    assert counter.trouble.was_away
+
+
 class NoNoise(random.Random):
     """Jitter that is always the least."""
 
@@ -239,13 +248,14 @@ def test_a_pause_with_one_end_is_that_of_the_whole_bot(
     counter: Counter, ends: tuple[float, ...], platform: str
 ) -> None:
     claim = counter.claim()
-    for number, seconds in enumerate(ends):
-        told = Throttled("flood", seconds=seconds, scope="unsaid")
+    for number, end in enumerate(ends):
+        counter.clock.forward(10)
+        told = Throttled("flood", seconds=end - 10 * number, scope="unsaid")
         counter.failures.settle(counter.store, replace(claim, chat=str(number)), counter.trouble, told)
     assert counter.platform == platform
     if platform == "rests":  # a little longer than it asks for: who comes back early is told to wait longer
         asked = counter.trouble.rests_until - counter.clock.seconds
-        assert ends[-1] < asked < ends[-1] + 1
+        assert told.seconds < asked < told.seconds + 1
 
 
 def test_pauses_are_compared_only_until_a_message_goes_through(counter: Counter) -> None:
@@ -322,3 +332,23 @@ def test_no_more_is_remembered_of_what_may_have_arrived_than_the_newest(
     for number in range(1, 5):
         counter.failures.settle(counter.store, replace(claim, id=number), Trouble(), lost())
     assert list(counter.failures.in_doubt) == [3, 4]
+
+
+class MostNoise(random.Random):
+    """Jitter that is always the most."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def test_chance_makes_each_wait_longer_and_none_shorter(counter: Counter) -> None:
+    """Else many that failed at once would come back at once, or before they may."""
+    counter.failures = Failures(counter.clock, MostNoise())
+    again(counter, NotSent("hm"))
+    (row,) = beside.rows(counter.store, "SELECT not_before FROM outbox")
+    assert 1.1 < row["not_before"] / 1000 - NOW.timestamp() <= 1.5
+    again(counter, Unreached("port closed"))
+    assert 1.1 < counter.trouble.rests_until - counter.clock.seconds <= 1.5
+    again(counter, Throttled("flood", seconds=7))
+    (chat,) = beside.rows(counter.store, "SELECT rests_until FROM destinations")
+    assert 7.5 < chat["rests_until"] / 1000 - NOW.timestamp() < 8

@@ -191,10 +191,10 @@ def _within(folder: Path) -> list[Path]:
     return sorted(folder.rglob("test_*.py"))
 
 
-def noted(files: Collection[str], tests: Collection[str], waits: Collection[str]) -> Notes | None:
+def noted(files: Collection[str], tests: Collection[str], left_out: Collection[str]) -> Notes | None:
     """Return what some files of tests do without a mutant, as it is kept or by running them; None where one fails.
 
-    files: what is to be watched. waits: tests that are left out. Afterwards this process holds what each mutant's
+    files: what is to be watched. left_out: tests that are not asked. Afterwards this process holds what each mutant's
     begins with: the libraries.
     """
     notes = _kept()
@@ -205,7 +205,7 @@ def noted(files: Collection[str], tests: Collection[str], waits: Collection[str]
             code = 70
             try:
                 notes.watch(files)
-                code = _pytest([*(f"--deselect={name}" for name in waits), *missing], notes)
+                code = _pytest([*(f"--deselect={name}" for name in left_out), *missing], notes)
                 if code == 0:
                     notes.write(KEPT)
             finally:

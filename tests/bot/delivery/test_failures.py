@@ -229,10 +229,16 @@ def test_a_platform_that_is_down_is_tried_ever_more_rarely(counter: Counter) -> 
     counter.failures, rests = Failures(counter.clock, NoNoise()), []
     for _ in range(7):
         again(counter, Unreached("port closed"))
-        again(counter, Unreached("port closed"))  # what was on its way too makes it no longer
         rests.append(counter.trouble.rests_until - counter.clock.seconds)
         counter.clock.forward(rests[-1])
-    assert rests == [1, 5, 30, 30, 30, 30, 30]
+    assert rests == [1, 2, 5, 10, 30, 30, 30]
+
+
+def test_what_was_on_its_way_too_makes_the_rest_of_a_platform_no_longer(counter: Counter) -> None:
+    again(counter, Unreached("port closed"))
+    rests_until = counter.trouble.rests_until
+    again(counter, Unreached("port closed"))
+    assert counter.trouble.rests_until == rests_until
 
 
 @pytest.mark.parametrize(

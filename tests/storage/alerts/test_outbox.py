@@ -428,8 +428,8 @@ def test_a_story_goes_on_in_the_newest_message_of_what_it_takes_in(store: Store)
     place(store, "11")
     other = place(store, "12", ("long_crowding", "*"))
     process = senders.take(store)
-    first, second = episode(store), episode(store, "ETH")
-    for number, message in ((first, "m1"), (second, "m2")):
+    first, second, beside_it = episode(store), episode(store, "ETH"), episode(store, "DOGE")
+    for number, message in ((first, "m1"), (second, "m2"), (beside_it, "m3")):
         announce(store, notice(episode=number))
         for one in claims(store, process):
             sent_from(store, one, message, now=NOW)

@@ -60,7 +60,7 @@ faults:
 
 mutate:
 	@sh .ci/setup dev
-	@$(PY) -m tests.faults.mutants $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(PY) -m tests.faults.mutants $(ARGS)
 
 lock:
 	@command -v uv >/dev/null || { echo "perpulse: make lock needs uv: https://docs.astral.sh/uv" >&2; exit 1; }

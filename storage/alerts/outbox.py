@@ -79,7 +79,7 @@ class OutboxRow:
     lead: int | None
     message: str | None
     announced: bool
-    told: bool = False
+    told: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,10 @@ class Claim:
     due: datetime
     message: str | None
     rows: tuple[OutboxRow, ...]
-    beside: tuple[Notice, ...] = ()
-    switches: tuple[Switch, ...] = ()
-    barred: bool = False
-    process: int = 0
+    beside: tuple[Notice, ...]
+    switches: tuple[Switch, ...]
+    barred: bool
+    process: int
 
     @property
     def notices(self) -> tuple[Notice, ...]:

@@ -520,8 +520,8 @@ UPDATE outbox SET held_for = NULL, held_until = CASE WHEN held_until < :now THEN
 WHERE id = :id AND state = 'queued';
 
 -- name: hold_on
-UPDATE outbox SET held_until = :until, expires = CASE WHEN expires < :expires THEN :expires ELSE expires END
-WHERE id = :id AND state = 'queued';
+-- What is held for something does not grow too old, and is news for a while again when it is let go.
+UPDATE outbox SET held_until = :until WHERE id = :id AND state = 'queued';
 
 -- name: hold_otherwise
 UPDATE outbox SET held_until = :until WHERE settled IS NULL AND state = 'queued'

@@ -27,7 +27,7 @@ import structlog
 
 from handlers.version import VERSION
 from tests.faults.every import SCENARIOS
-from tests.faults.mutants import GOAL
+from tests.faults.mutants.breaking import GOAL
 from tests.faults.scenario import DISCORD, TELEGRAM, Counts, Scale
 
 if TYPE_CHECKING:

@@ -23,11 +23,7 @@ def due_beside(work: Work, firsts: Collection[Row], due: Mapping[str, int]) -> d
     of_episodes = [
         (row["destination"], row["id"], row["asset"], row["at"]) for row in firsts if row["episode"] is not None
     ]
-    of_rules = [
-        (row["destination"], row["id"], row["rule"])
-        for row in firsts
-        if row["episode"] is None and row["rule"] is not None
-    ]
+    of_rules = [(row["destination"], row["id"], row["rule"]) for row in firsts if row["episode"] is None]
     found: list[Row] = []
     if of_episodes:
         found += work.rows(SQL.due_beside, **due, firsts=json.dumps(of_episodes))

@@ -72,9 +72,8 @@ def let_go(work: Work, row: OutboxRow, *, now: datetime) -> None:
 
 def hold_on(work: Work, rows: Iterable[HeldRow], until: datetime) -> None:
     """Hold rows for longer."""
-    expires = to_ms(until + outbox.STILL_NEWS)
     for one in rows:
-        work.run(SQL.hold_on, id=one.row.id, until=to_ms(until), expires=expires)
+        work.run(SQL.hold_on, id=one.row.id, until=to_ms(until))
 
 
 def hold_otherwise(store: Store, destination: int, held_for: HeldFor, until: datetime) -> int:

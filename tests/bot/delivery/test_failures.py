@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 import structlog
 
+from bot.delivery import failures as of_sending
 from bot.delivery.failures import MANY, REMEDIES, Failures, Trouble
+from bot.delivery.probing import DOWN_PAUSE, TOKEN_PAUSES
 from handlers.channels import failure
 from handlers.channels.failure import (
     ChatGone,
@@ -194,6 +197,15 @@ def test_a_chat_that_is_gone_is_no_error_of_ours(counter: Counter) -> None:
     assert [(line["log_level"], line["reason"], line["dropped"]) for line in logs] == [("warning", "blocked", 1)]
 
 
+def test_what_was_not_reached_was_away_until_what_waits_for_it_is_let_go(counter: Counter) -> None:
+    """A question that is answered lets go what waits, only where something may have been lost meanwhile."""
+    again(counter, PerhapsSent("lost"))
+    assert not counter.trouble.was_away
+    again(counter, Unreached("port closed"))
+    again(counter, PerhapsSent("lost"))
+    assert counter.trouble.was_away
+
+
 class NoNoise(random.Random):
     """Jitter that is always the least."""
 
@@ -211,3 +223,138 @@ def test_a_row_waits_twice_as_long_each_time_and_ten_minutes_at_most(
     (row,) = beside.rows(counter.store, "SELECT state, not_before FROM outbox")
     assert row["state"] == "queued"
     assert row["not_before"] == round((NOW + timedelta(seconds=seconds)).timestamp() * 1000)
+
+
+def test_a_platform_that_is_down_is_tried_ever_more_rarely(counter: Counter) -> None:
+    counter.failures, rests = Failures(counter.clock, NoNoise()), []
+    for _ in range(7):
+        again(counter, Unreached("port closed"))
+        rests.append(counter.trouble.rests_until - counter.clock.seconds)
+        counter.clock.forward(rests[-1])
+    assert rests == [1, 2, 5, 10, 30, 30, 30]
+
+
+def test_what_was_on_its_way_too_makes_the_rest_of_a_platform_no_longer(counter: Counter) -> None:
+    again(counter, Unreached("port closed"))
+    rests_until = counter.trouble.rests_until
+    again(counter, Unreached("port closed"))
+    assert counter.trouble.rests_until == rests_until
+
+
+@pytest.mark.parametrize(
+    ("ends", "platform"),
+    [
+        pytest.param((300, 300, 300), "rests", id="one end"),
+        pytest.param((300, 300, 298), "rests", id="one end, nearly"),
+        pytest.param((300, 300, 297), "goes on", id="another one"),
+        pytest.param((300, 300), "goes on", id="of two chats"),
+    ],
+)
+def test_a_pause_with_one_end_is_that_of_the_whole_bot(
+    counter: Counter, ends: tuple[float, ...], platform: str
+) -> None:
+    claim = counter.claim()
+    for number, end in enumerate(ends):
+        counter.clock.forward(10)
+        told = Throttled("flood", seconds=end - 10 * number, scope="unsaid")
+        counter.failures.settle(counter.store, replace(claim, chat=str(number)), counter.trouble, told)
+    assert counter.platform == platform
+    if platform == "rests":  # a little longer than it asks for: who comes back early is told to wait longer
+        asked = counter.trouble.rests_until - counter.clock.seconds
+        assert told.seconds < asked < told.seconds + 1
+
+
+def test_pauses_are_compared_only_until_a_message_goes_through(counter: Counter) -> None:
+    claim, told = counter.claim(), Throttled("flood", seconds=300, scope="unsaid")
+    for number in range(MANY):
+        counter.failures.settle(counter.store, replace(claim, chat=str(number)), counter.trouble, told)
+        counter.trouble.over("any")
+    assert counter.platform == "goes on"
+
+
+def test_a_pause_of_the_bot_is_not_cut_short_by_a_shorter_one(counter: Counter) -> None:
+    again(counter, Throttled("flood", seconds=300, scope="platform"))
+    again(counter, Throttled("flood", seconds=7, scope="platform"))
+    assert counter.trouble.rests_until > counter.clock.seconds + 300
+
+
+def test_since_when_a_token_is_refused_is_known_and_when_it_is_asked_again(counter: Counter) -> None:
+    again(counter, TokenRefused("no"))
+    counter.clock.forward(60)
+    again(counter, TokenRefused("still no"))
+    trouble = counter.trouble
+    assert (trouble.halted, trouble.halted_at) == ("still no", NOW)
+    assert trouble.asked_again == counter.clock.seconds - 60 + TOKEN_PAUSES[0]
+
+
+def lost(repeats_are_dropped: float = 0) -> PerhapsSent:
+    failed = PerhapsSent("lost")
+    failed.once_for = timedelta(seconds=repeats_are_dropped)
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("queued", "dropped", "later", "tries", "restarted", "waits"),
+    [
+        pytest.param(0, 0, 5, 1, False, True, id="a third would show it anew"),
+        pytest.param(0, 110, 109, 1, False, False, id="the platform drops repeats"),
+        pytest.param(0, 110, 110, 1, False, True, id="and does so no more"),
+        pytest.param(300, 110, 109, 1, False, False, id="since the first try, not since it was written"),
+        pytest.param(0, 110, 109, 1, True, False, id="another process takes over soon"),
+        pytest.param(0, 110, 110, 1, True, True, id="another process takes over late"),
+        pytest.param(0, 110, 60, 10, False, False, id="eleven tries"),
+        pytest.param(0, 110, 60, 11, False, True, id="twelve tries, whatever is dropped"),
+    ],
+)
+def test_when_what_may_have_arrived_waits_for_its_platform(
+    counter: Counter, queued: float, dropped: float, later: float, tries: int, restarted: bool, waits: bool
+) -> None:
+    """Sent on it would be shown again and again; held too early it would be late for nothing."""
+
+    def held() -> bool:
+        (row,) = beside.rows(counter.store, "SELECT state, held_until FROM outbox")
+        assert row["state"] == "uncertain"
+        return row["held_until"] is not None
+
+    counter.clock.forward(queued)
+    counter.fails(lost(dropped))
+    assert not held(), "once is not lost for good"
+    assert counter.trouble.asked_again == math.inf
+    counter.clock.forward(later)
+    beside.rows(counter.store, "UPDATE outbox SET not_before = 0, attempts = ?", tries)
+    if restarted:
+        counter.failures = Failures(counter.clock, random.Random(1))
+    counter.fails(lost(dropped))
+    assert held() is waits
+    assert counter.trouble.asked_again == (counter.clock.seconds + DOWN_PAUSE if waits else math.inf)
+    assert list(counter.failures.in_doubt) == ([] if waits else [1])
+
+
+def test_no_more_is_remembered_of_what_may_have_arrived_than_the_newest(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(of_sending, "MOST_REMEMBERED", 2)
+    claim = counter.claim()
+    for number in range(1, 5):
+        counter.failures.settle(counter.store, replace(claim, id=number), Trouble(), lost())
+    assert list(counter.failures.in_doubt) == [3, 4]
+
+
+class MostNoise(random.Random):
+    """Jitter that is always the most."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return b
+
+
+def test_chance_makes_each_wait_longer_and_none_shorter(counter: Counter) -> None:
+    """Else many that failed at once would come back at once, or before they may."""
+    counter.failures = Failures(counter.clock, MostNoise())
+    again(counter, NotSent("hm"))
+    (row,) = beside.rows(counter.store, "SELECT not_before FROM outbox")
+    assert 1.1 < row["not_before"] / 1000 - NOW.timestamp() <= 1.5
+    again(counter, Unreached("port closed"))
+    assert 1.1 < counter.trouble.rests_until - counter.clock.seconds <= 1.5
+    again(counter, Throttled("flood", seconds=7))
+    (chat,) = beside.rows(counter.store, "SELECT rests_until FROM destinations")
+    assert 7.5 < chat["rests_until"] / 1000 - NOW.timestamp() < 8

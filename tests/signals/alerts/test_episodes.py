@@ -265,6 +265,7 @@ def test_a_restart_that_is_worse_than_before_is_an_escalation_and_a_late_one_is_
     first = ["1 fired notice since 1", "4 resolved notice since 1"]
     worse = [*first, "5 escalated warning since 1", "8 resolved warning since 1"]
     assert tell(THREE, 10, 4, 4, 4, 20, 4, 4, 4, continues=2 * HOUR)[0] == worse
+    assert tell(THREE, 10, 4, 4, 4, 4, 10, continues=2 * HOUR)[0] == [*first, "6 resumed notice since 1"]
     assert tell(THREE, 10, 4, 4, 4, 4, 4, 10, continues=2 * HOUR)[0] == [*first, "7 fired notice since 7"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from signals.alerts.condition import above, at_least, at_most, below, level
 from signals.alerts.episodes import State, step
-from signals.alerts.rule import named, rules_of
-from signals.alerts.stepping import FEW, run
+from signals.alerts.rule import AlertRule, named, rules_of
+from signals.alerts.stepping import FEW, run, run_rule
 from signals.metric import metrics
 
 if TYPE_CHECKING:
@@ -115,6 +115,31 @@ def test_a_state_from_elsewhere_is_gone_on_with(state: State, values: list[float
     times = [START + n * HOUR for n in range(len(values))]
     found = run(SETS["two sides"], state, {"value": np.array(values)}, times, closes=HOUR, continues=4 * HOUR)
     assert same(found, singly(SETS["two sides"], state, {"value": values}, times))
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "told"),
+    [
+        pytest.param({"continues": timedelta(0)}, (0, 1, 0, 1), "1 fired, 2 resolved, 3 fired", id="a new episode"),
+        pytest.param({"continues": HOUR}, (0, 1, 0, 1), "1 fired, 2 resolved, 3 resumed", id="the same episode"),
+        pytest.param({"lasts": 2 * HOUR}, (1, 1, 1, 1, 1), "0 fired, 2 resolved", id="for so long"),
+        pytest.param({}, (0, 1, 1, 1), "1 fired", id="a state"),
+        pytest.param({"momentary": True}, (0, 1, 1), "1 fired, 2 resolved, 2 fired", id="a moment"),
+    ],
+)
+@pytest.mark.parametrize("before", [0, FEW + 1], ids=["few closes", "many closes"])
+def test_a_rule_is_stepped_by_all_that_it_declares(
+    declared: dict[str, Any], values: tuple[float, ...], told: str, before: int
+) -> None:
+    levels = (level("warning", enter=at_least(1.0, "p.value"), leave=below(1.0, "p.value"), hold=HOUR),)
+    rule = AlertRule("one", "", levels, "", (), "", "", metrics=("p",), **declared)
+    column = np.array([NAN] + [0.0] * before + list(values))
+    times = [START + n * HOUR for n in range(-1 - before, len(values))]
+    state, found = run_rule(rule, State(), {"p.value": column}, times, HOUR)
+    said = [f"{round((change.at - START) / HOUR)} {change.kind}" for _, change in found]
+    assert ", ".join(said) == told
+    assert state.first == times[1], "by the value that must be known"
+    assert state.at == times[-1]
 
 
 def test_closes_that_were_judged_are_passed_by() -> None:

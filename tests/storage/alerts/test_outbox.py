@@ -10,7 +10,7 @@ import pytest
 from signals.alerts.episodes import Transition
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
-from storage.alerts.sending import rests
+from storage.alerts.sending import held, rests
 from storage.engine.sql import Query
 from storage.people import destinations
 from tests.fakes.notices import claim_from, sent_from
@@ -217,6 +217,40 @@ def test_a_sent_message_is_known_to_the_next_notice_of_its_episode(store: Store)
     assert (two.message, two.rows[0].announced) == ("77p", True)
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        pytest.param("sent", True, id="it was told of"),
+        pytest.param("expired", True, id="it was told of in a line"),
+        pytest.param("merged", True, id="another message said it"),
+        pytest.param("dead", False, id="it could not be told"),
+        pytest.param("muted", False, id="nobody wanted to hear of it"),
+    ],
+)
+@pytest.mark.parametrize("way", ["claimed", "beside", "held", "held no longer"])
+def test_an_end_knows_whether_its_beginning_was_told_there(store: Store, way: str, state: str, told: bool) -> None:
+    """By this the end of what was never told of is left out."""
+    here, elsewhere = place(store), place(store, "12", ("*", "ETH"))
+    number, other = episode(store), episode(store)
+    announce(store, notice(episode=number))
+    beside.rows(store, "UPDATE outbox SET state = ?, settled = 1", state)
+    with store.write() as work:  # neither another chat's row nor another episode's tells this chat of it
+        outbox.announce_to(work, elsewhere, notice(episode=number), now=NOW, expires=SOON)
+    beside.rows(store, "UPDATE outbox SET state = 'sent', settled = 1 WHERE destination = ?", elsewhere)
+    announce(store, notice("resolved", at=NOW + SECOND, episode=number))
+    if way.startswith("held"):
+        beside.rows(store, "UPDATE outbox SET held_for = 'quiet', held_until = 1 WHERE settled IS NULL")
+        with store.write() as work:
+            (one,) = held.held(work, here) if way == "held" else held.due(work, now=NOW, most=9)[0].rows
+        assert one.row.announced is told
+        return
+    if way == "beside":
+        announce(store, notice("fired", "critical", at=NOW + SECOND, episode=other))
+    (claim,) = claims(store, senders.take(store), together=lambda _, __: True)
+    assert [row.announced for row in claim.rows] == [told, False][: len(claim.rows)]
+    assert len(claim.rows) == (2 if way == "beside" else 1)
+
+
 def test_what_waits_is_merged_into_what_comes_later(store: Store) -> None:
     place(store)
     number, other = episode(store), episode(store, "ETH")
@@ -332,14 +366,22 @@ def test_whatever_is_not_settled_waits(store: Store, state: str) -> None:
     assert outbox.waiting(store) == 0
 
 
+def test_an_alarm_takes_nothing_into_its_message_that_belongs_to_no_episode(store: Store) -> None:
+    place(store)
+    announce(store, notice("fired", "critical", episode=episode(store)))
+    announce(store, notice("position", payload={"text": "of no episode"}))
+    (claim,) = claims(store, senders.take(store), together=lambda _, __: True)
+    assert [row.notice.kind for row in claim.rows] == ["fired"]
+
+
 def test_what_belongs_to_no_episode_goes_with_its_rule_in_its_chat(store: Store) -> None:
     here, there = place(store, "11", ("sources", "*"), ("*", "*")), place(store, "12", ("sources", "*"))
     told = [announce(store, notice("source", rule="sources", asset="MARKET", payload={"text": n})) for n in range(2)]
     assert told == [2, 2]
     announce(store, notice(payload={"text": "of another rule"}))
     announce(store, notice(episode=episode(store), rule="sources", asset="MARKET", payload={"text": "of an episode"}))
-    held = announce(store, notice("source", rule="sources", asset="MARKET", payload={"text": "held"}))
-    assert held
+    waits = announce(store, notice("source", rule="sources", asset="MARKET", payload={"text": "held"}))
+    assert waits
     beside.rows(store, "UPDATE outbox SET held_for = 'quiet' WHERE id > (SELECT max(id) - 2 FROM outbox)")
     found = claims(store, senders.take(store), together=lambda _, __: True)
     assert {claim.destination: [row.notice.payload["text"] for row in claim.rows] for claim in found} == {
@@ -386,8 +428,8 @@ def test_a_story_goes_on_in_the_newest_message_of_what_it_takes_in(store: Store)
     place(store, "11")
     other = place(store, "12", ("long_crowding", "*"))
     process = senders.take(store)
-    first, second = episode(store), episode(store, "ETH")
-    for number, message in ((first, "m1"), (second, "m2")):
+    first, second, beside_it = episode(store), episode(store, "ETH"), episode(store, "DOGE")
+    for number, message in ((first, "m1"), (second, "m2"), (beside_it, "m3")):
         announce(store, notice(episode=number))
         for one in claims(store, process):
             sent_from(store, one, message, now=NOW)

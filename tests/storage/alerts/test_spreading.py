@@ -129,9 +129,20 @@ def test_a_later_notice_of_the_episode_settles_what_waits_in_parts(peopled: Stor
     fire(peopled, episode=episode)
     with peopled.write() as work:
         spreading.one(work)
+    fire(peopled, asset="ETH")
     fire(peopled, "resolved", episode=episode)
+    assert left(peopled) == [2, 2, 2, 1] * 2, "whoever judges makes no rows of anything else"
     spread(peopled)
-    assert sorted(rows(peopled)) == [("merged", 1)] * CHATS + [("queued", 2)] * CHATS
+    assert sorted(rows(peopled)) == [("merged", 1)] * CHATS + [("queued", 2)] * CHATS + [("queued", 3)] * CHATS
+
+
+def test_nobody_is_told_of_the_beginning_after_the_end_went_to_few_at_once(peopled: Store) -> None:
+    """Most have unsubscribed meanwhile, so that the end is rows before the parts of the beginning are."""
+    episode = begin(peopled)
+    fire(peopled, episode=episode)
+    beside.rows(peopled, "DELETE FROM subscriptions WHERE destination > 2")
+    assert fire(peopled, "resolved", episode=episode) == 2
+    assert sorted(rows(peopled)) == [("merged", 1)] * 2 + [("queued", 1)] * (CHATS - 2) + [("queued", 2)] * 2
 
 
 def test_twice_is_harmless(peopled: Store) -> None:

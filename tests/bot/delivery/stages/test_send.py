@@ -29,7 +29,7 @@ def notice(number: int = 1, kind: str = "fired", rank: str = "warning", **more: 
 
 def claim(*rows: Notice, message: str | None = None, beside: tuple[Notice, ...] = (), **more: Any) -> Claim:
     told = tuple(
-        OutboxRow(place, row, uncertain=False, lead=None, message=message, announced=message is not None)
+        OutboxRow(place, row, uncertain=False, lead=None, message=message, announced=message is not None, told=False)
         for place, row in enumerate(rows or (notice(),), start=1)
     )
     about: dict[str, Any] = {
@@ -45,6 +45,9 @@ def claim(*rows: Notice, message: str | None = None, beside: tuple[Notice, ...] 
         "uncertain": False,
         "plain": False,
         "due": NOW,
+        "switches": (),
+        "barred": False,
+        "process": 1,
     }
     return Claim(**about | more, message=message, rows=told, beside=beside)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,12 +55,33 @@ def test_crossings_at_closes_in_a_row_are_each_told() -> None:
 
 @given(CROSSED, st.integers(0, 30))
 def test_in_two_parts_as_in_one(crossed: list[float], cut: int) -> None:
-    cut = min(cut, len(crossed))
+    cut %= len(crossed) + 1
     whole, told = run(crossed)
     state, before = run(crossed[:cut])
     later, after = run(crossed, state, cut)
     assert before + after == told
     assert (later.rank, later.since, later.first) == (whole.rank, whole.since, whole.first)
+
+
+def test_what_fired_at_the_last_close_is_over_at_the_first_one_that_comes_after_it() -> None:
+    state, told = run([0.0, 1.0])
+    assert told == [("fired", times(2)[1])]
+    after, told = run([0.0, 1.0, 0.0, 0.0], state, 2)
+    assert told == [("resolved", times(3)[2])]
+    assert (after.rank, after.ended) == (0, times(3)[2])
+
+
+@pytest.mark.parametrize(("last", "unknown"), [(0.0, False), (1.0, False), (np.nan, True)])
+def test_what_is_not_known_is_said_where_the_rule_stands(last: float, unknown: bool) -> None:
+    assert run([1.0, np.nan, last])[0].unknown is unknown
+
+
+def test_it_is_known_from_the_first_close_that_is() -> None:
+    """A fire at that close may be old news, since nobody can say what was before it."""
+    crossed = [np.nan, np.nan, 1.0, 0.0, 1.0]
+    assert run(crossed)[0].first == times(3)[2]
+    assert run(crossed[:2])[0].first is None
+    assert run([0.0, 1.0], State(first=START))[0].first == START
 
 
 @given(CROSSED)

@@ -125,7 +125,7 @@ def _brief(event: Event, rule: AlertRule, head: Line, legs: Sequence[str], zone:
     if event.kind == "resolved":
         return (Line(_over(event, rule, zone), "echo"),)
     whose = ", ".join(filter(None, (_venues(event), _of(event, _metric(rule), zone))))
-    return (head, *(Line(f"{_capital(whose)}: {wording.small(leg)}") for leg in legs[:1]))
+    return (head, *(Line(f"{sentence_case(whose)}: {wording.small(leg)}") for leg in legs[:1]))
 
 
 def _evidence(event: Event, rule: AlertRule, values: Mapping[str, Any]) -> list[str]:

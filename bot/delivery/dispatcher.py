@@ -36,7 +36,7 @@ from handlers.channels.failure import SendFailed
 from signals.alerts.event import LATE
 from signals.wall_clock import midnight
 from storage.alerts import digests, outbox
-from storage.alerts.sending import held, refusals, restored, spreading
+from storage.alerts.sending import gathering, held, refusals, restored, spreading
 from storage.engine.database import LeaseLost, StoreError
 from storage.people import switches
 
@@ -403,7 +403,7 @@ def _staged(work: Work, claim: Claim, now: datetime) -> Claim:
     claim = claim.only([row for row in claim.rows if not digests.taken_back(work, claim.destination, row, now)])
     left = [row for row in claim.rows if _passes(work, row, judged(row, recipient, now), now)]
     if around := {episode for row in left for episode in setups_around(row)}:
-        told = outbox.told_there(work, claim.destination, around)
+        told = gathering.told_there(work, claim.destination, around)
         told |= {row.notice.episode for row in left if row.notice.episode is not None}
         left = [row for row in left if _passes(work, row, join(row, told), now)]
     most = switches.budget_of(claim.switches)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from signals.units import HOUR, from_ms, in_ms, to_ms
 from storage.alerts.sending import gathering, restored, sender, spreading
 from storage.engine.sql import queries
+from storage.engine.work import by_name
 from storage.people import switches
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Rank
     from storage.engine.database import Store
-    from storage.engine.work import Row, Work
+    from storage.engine.work import Row, Values, Work
     from storage.people.switches import Switch
 
 SQL = queries("storage.alerts")
@@ -224,7 +225,7 @@ def claim(
     if limit <= 0 or not sender.held(work, process, platform):
         return []
     due = _limits(now)
-    taken: dict[int, Row] = {}
+    taken: dict[int, Values] = {}
     while len(taken) < limit:
         # More than one row of a destination may come first: those are passed over, and the next ones looked for.
         rows = work.rows(
@@ -236,9 +237,9 @@ def claim(
             taken=json.dumps(list(taken)),
             most=limit,
         )
-        for row in rows:
+        for found in rows:
             if len(taken) < limit:
-                taken.setdefault(row["destination"], row)
+                taken.setdefault(found["destination"], by_name(found))
         if len(rows) < limit:
             break
     if unmade and unmade.any:
@@ -248,7 +249,7 @@ def claim(
     switched = [place for place, row in taken.items() if row["switched"]]
     chosen = switches.of(work, switched) if switched else {}
     beside = gathering.due_beside(work, [row for row in taken.values() if row["accompanied"]], due) if together else {}
-    every = [*taken.values(), *(row for rows in beside.values() for row in rows)]
+    every: list[Row | Values] = [*taken.values(), *(row for near in beside.values() for row in near)]
     goes_on = gathering.taken_in(work, [(row, inside) for row in every if (inside := _takes_in(row))])
     of_message = {place: goes_on.get(row["id"], row["message"]) for place, row in taken.items()}
     told = gathering.told_beside(work, [(place, message) for place, message in of_message.items() if message])
@@ -272,7 +273,7 @@ def _limits(now: datetime) -> dict[str, int]:
 
 
 def _claimed(
-    row: Row, rows: tuple[OutboxRow, ...], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
+    row: Values, rows: tuple[OutboxRow, ...], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
 ) -> Claim:
     """Return what is said with a row that leads: the rows that belong into its message, and what that says already."""
     return Claim(
@@ -297,12 +298,12 @@ def _claimed(
     )
 
 
-def _takes_in(row: Row) -> Collection[int]:
+def _takes_in(row: Row | Values) -> Collection[int]:
     """Return the episodes in whose message a row goes on: those that a setup tells as its legs when it begins."""
     return _notice(row).payload.get("takes_in") or () if row["kind"] == "fired" else ()
 
 
-def read_row(row: Row, goes_on: str | None = None) -> OutboxRow:
+def read_row(row: Row | Values, goes_on: str | None = None) -> OutboxRow:
     """Return a row as it was read. goes_on: the message in which it is told, where its episode has none there yet."""
     return OutboxRow(
         row["id"],
@@ -315,7 +316,7 @@ def read_row(row: Row, goes_on: str | None = None) -> OutboxRow:
     )
 
 
-def _notice(row: Row) -> Notice:
+def _notice(row: Row | Values) -> Notice:
     return _made(*_SAID(row))
 
 
@@ -418,12 +419,6 @@ def gone(store: Store, destination: int, reason: str, *, now: datetime) -> int:
         spreading.of_place(work, destination)
         work.run(SQL.mark_gone, destination=destination, reason=reason, now=to_ms(now))
         return work.run(SQL.end_rows_of, destination=destination, reason=reason, now=to_ms(now))
-
-
-def told_there(work: Work, destination: int, episodes: Collection[int]) -> set[int]:
-    """Return those of some episodes that a message told a destination of."""
-    rows = work.rows(SQL.told_there, destination=destination, episodes=json.dumps(sorted(episodes)))
-    return {int(row["episode"]) for row in rows}
 
 
 def waiting(store: Store) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +24,14 @@ class Row(Protocol):
     def keys(self) -> Sequence[str]:
         """Return the names of the columns, in the order of the query."""
         ...
+
+
+Values: TypeAlias = "Mapping[str, Any]"  # of a row, by name
+
+
+def by_name(row: Row) -> Values:
+    """Return the values of a row by name, for one that is asked for dozens: a row looks each name up anew."""
+    return dict(zip(row.keys(), row, strict=True))
 
 
 class Work(Protocol):

@@ -10,12 +10,12 @@ from storage.engine.sql import queries
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from storage.engine.work import Row, Work
+    from storage.engine.work import Row, Values, Work
 
 SQL: Final = queries("storage.alerts")
 
 
-def due_beside(work: Work, firsts: Collection[Row], due: Mapping[str, int]) -> dict[int, list[Row]]:
+def due_beside(work: Work, firsts: Collection[Values], due: Mapping[str, int]) -> dict[int, list[Row]]:
     """Return, by destination, the rows there that may be said in the message of a row that leads, the oldest first.
 
     firsts: the rows that lead, one a destination. due: what tells whether a row is due, as for these.
@@ -37,7 +37,7 @@ def told_beside(work: Work, messages: Collection[tuple[int, str]]) -> dict[int, 
     return _by_destination(work.rows(SQL.told_beside, messages=json.dumps(messages))) if messages else {}
 
 
-def taken_in(work: Work, rows: Iterable[tuple[Row, Collection[int]]]) -> dict[int, str]:
+def taken_in(work: Work, rows: Iterable[tuple[Row | Values, Collection[int]]]) -> dict[int, str]:
     """Return, by row, the message in which it goes on: the newest one that tells of an episode that it takes in there.
 
     rows: each with the episodes that it takes in. A row that has a message of its own, or takes in what was never told
@@ -47,6 +47,12 @@ def taken_in(work: Work, rows: Iterable[tuple[Row, Collection[int]]]) -> dict[in
         (row["id"], row["destination"], episode) for row, inside in rows if row["message"] is None for episode in inside
     ]
     return {row["id"]: row["message"] for row in work.rows(SQL.taken_in, asked=json.dumps(asked))} if asked else {}
+
+
+def told_there(work: Work, destination: int, episodes: Collection[int]) -> set[int]:
+    """Return those of some episodes that a message told a destination of."""
+    rows = work.rows(SQL.told_there, destination=destination, episodes=json.dumps(sorted(episodes)))
+    return {int(row["episode"]) for row in rows}
 
 
 def _by_destination(rows: Iterable[Row]) -> dict[int, list[Row]]:

@@ -108,7 +108,7 @@ async def test_what_goes_to_many_is_sent_by_urgency_whatever_is_made_of_it(
         bench.place(str(chat))
     bench.tell("later")
     bench.tell("urgent", rank="critical")
-    await bench.turns(30)
+    await bench.turns(6)
     assert bench.states() == ["sent"] * 14
     assert [text.partition(" ")[0] for text in bench.texts] == ["urgent"] * 7 + ["later"] * 7
 

@@ -135,6 +135,11 @@ def first_since(work: Work, key: Key) -> datetime | None:
     return None if row is None or row["first"] is None else from_ms(row["first"])
 
 
+def forget(work: Work, key: Key) -> None:
+    """Forget the episodes of a rule and asset of which nothing was told, since they are written anew."""
+    work.run(SQL.forget_episodes, rule=key[0], asset=key[1])
+
+
 def began(work: Work, episode: int, since: datetime) -> None:
     """Correct since when an episode has been."""
     work.run(SQL.episode_began, episode=episode, since=to_ms(since))

@@ -17,6 +17,9 @@ VALUES (:rule, :asset, :since, :at, :ended, :rank, :found, :found);
 -- name: first_since
 SELECT min(since) AS first FROM episodes WHERE rule = :rule AND asset = :asset;
 
+-- name: forget_episodes
+DELETE FROM episodes WHERE rule = :rule AND asset = :asset;
+
 -- name: episode_began
 UPDATE episodes SET since = :since WHERE id = :episode;
 

@@ -109,5 +109,58 @@ def test_earlier_episodes_are_learnt_once(store: Store) -> None:
         assert spans == sorted(spans)
 
 
+GAP = datetime(2025, 10, 1, tzinfo=UTC), datetime(2026, 1, 20, tzinfo=UTC)
+
+
+def spans(store: Store) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    return {
+        rule: [(one.since, one.ended) for one in found]
+        for rule in rules()
+        if (found := [*episodes.of(store, rule, "BTC"), *episodes.of(store, rule, "MARKET")])
+    }
+
+
+def test_a_later_stretch_goes_on_where_an_import_ended(store: Store, tmp_path: Path) -> None:
+    fill(store, None, GAP[0])
+    judge_past(store, ["BTC"], GAP[0])
+    fill(store, GAP[0], END)
+    assert judge_past(store, ["BTC"], END, since={"BTC": GAP[0], "MARKET": GAP[0]}) > 3
+    at_once = Store(tmp_path / "at-once.db")
+    fill(at_once)
+    judge_past(at_once, ["BTC"], END)
+    assert spans(store) == spans(at_once), "as if all had come at once"
+    assert open_of(store) == held_by_replay(store, END)
+    assert judge_past(store, ["BTC"], END, since={"BTC": GAP[0], "MARKET": GAP[0]}) == 0, (
+        "a second time changes nothing"
+    )
+    assert spans(store) == spans(at_once)
+    at_once.close()
+
+
+def test_what_comes_into_the_midst_of_what_was_judged_is_learnt_and_told_to_nobody(store: Store) -> None:
+    chat = destinations.ensure(store, "telegram", "7", None, kind="private", title=None, now=END)
+    destinations.subscribe(store, chat.id, "*", "*")
+    fill(store, None, GAP[0])
+    judge(store, ["BTC"], GAP[0], started=GAP[0])
+    fill(store, GAP[1], END - 5 * DAY)
+    judge(store, ["BTC"], END - 5 * DAY, started=GAP[0])  # a bot that was away: what it tells of these days stands
+    fill(store, END - 5 * DAY, END)
+    judge(store, ["BTC"], END, started=GAP[0])
+    judge_past(store, ["BTC"], END)
+    told, before = notices(store), spans(store)
+    assert not [since for since, _ in before.get("price_drawdown", []) if GAP[0] < since < GAP[1]]
+    fill(store, *GAP)
+    assert judge_past(store, ["BTC"], END) == 0, "no older row has come"
+    assert judge_past(store, ["BTC"], END, since={"BTC": GAP[0], "MARKET": GAP[0]}) > 1
+    after = spans(store)
+    learnt = [since for since, _ in after["price_drawdown"] if GAP[0] < since < GAP[1]]
+    assert [since.month for since in learnt] == [10, 11]
+    ended = {(rule, one) for rule, kept in before.items() for one in kept if one[1]}
+    assert ended < {(rule, one) for rule, kept in after.items() for one in kept}, "what was over stands"
+    assert open_of(store) == held_by_replay(store, END), "and what is open says since when it really is"
+    assert notices(store) == told, "nothing is pushed for the past"
+    assert judge_past(store, ["BTC"], END, since={"BTC": GAP[0], "MARKET": GAP[0]}) == 0
+
+
 def test_an_empty_store_has_no_past(tmp_path: Path) -> None:
     assert judge_past(Store(tmp_path / "none.db"), ["BTC"], END) == 0

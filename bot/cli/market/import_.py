@@ -13,10 +13,12 @@ from bot.archive.importing.tables import keep
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from bot.engine.hindsight import judge_past
+from signals.units import from_ms
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from bot.archive.importing import Imported
@@ -54,7 +56,8 @@ def import_files(
             keep(store, imported)
             read.append(imported)
         if read:
-            judge_past(store, sorted({value.asset for imported in read for value in imported.kept}), now)
+            since = _first_rows(read)
+            judge_past(store, sorted(since), now, since=since)
         store.close()
     problems = [*refused, *(str(problem) for imported in read for problem in imported.problems)]
     if as_json:
@@ -72,6 +75,14 @@ def import_files(
             sys.stderr.write(f"... and {len(problems) - SHOWN_PROBLEMS} more; --json lists them all.\n")
     if refused:
         raise typer.Exit(2)
+
+
+def _first_rows(read: Sequence[Imported]) -> dict[str, datetime]:
+    """Return of each asset when the first row that some files hold of it is."""
+    first: dict[str, int] = {}
+    for value in (value for imported in read for value in imported.kept):
+        first[value.asset] = min(value.at, first.get(value.asset, value.at))
+    return {asset: from_ms(at) for asset, at in first.items()}
 
 
 def _tell_import(imported: Imported) -> None:

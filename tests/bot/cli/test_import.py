@@ -3,15 +3,17 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bot import demo
+from storage.alerts import episodes
+from storage.engine.database import Store
 from tests.bot.commandline import GOOD, HEADER, strict, written
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.bot.commandline import Perpulse
 
 
@@ -84,3 +86,25 @@ def test_a_file_that_cannot_be_taken_is_refused_and_others_are_kept(
     answer = strict(both.out)
     assert (both.code, both.err, answer["kept"], len(answer["problems"])) == (2, "", 2, 1)
     assert said in answer["problems"][0]
+
+
+@pytest.mark.slow
+def test_a_stretch_that_comes_later_has_its_alarms(perpulse: Perpulse, stored: str, tmp_path: Path) -> None:
+    """The first and the last third are imported and judged, then the one between them."""
+    rows = demo.path().read_text(encoding="utf-8").splitlines(keepends=True)
+    head, *lines = [row for row in rows if not row.startswith("#")]
+    cuts = ("2025-10-01", "2026-01-20")
+    thirds = (
+        [line for line in lines if line < cuts[0]],
+        [line for line in lines if line >= cuts[1]],
+        [line for line in lines if cuts[0] <= line < cuts[1]],
+    )
+    for number, third in enumerate(thirds):
+        file = tmp_path / f"{number}.csv"
+        file.write_text("".join((head, *third)), encoding="utf-8")
+        assert perpulse("import", str(file), "--db", "thirds.db").code == 0
+    found, at_once = (
+        {one.since for one in episodes.of(Store(Path(name)), "price_drawdown", "BTC")} for name in ("thirds.db", stored)
+    )
+    assert found == at_once
+    assert len([since for since in found if cuts[0] <= since.isoformat() < cuts[1]]) == 2

@@ -1,4 +1,4 @@
-"""OKX perpetual swaps and dated futures in our units. Calls and fields: okx.com/docs-v5, public data, market data, trading statistics.
+"""OKX perpetual swaps and dated futures in our units. Calls and fields: okx.com/docs-v5, public and market data.
 
 Sizes are contracts (0.01 BTC); `oiCcy` is coins. Histories come newest first, and both bounds are exclusive.
 """

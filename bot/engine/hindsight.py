@@ -70,7 +70,7 @@ def judge_past(
             had = {key: episodes.of(store, *key) for key in by_key}
             with store.write() as work:
                 for key, every in by_key.items():
-                    learnt += _learn(work, key, every, _Known(states.get(key), had[key], fresh), closes.first)
+                    learnt += _learn(work, key, every, _Learner(states.get(key), had[key], fresh), closes.first)
     return learnt
 
 
@@ -80,7 +80,7 @@ def _fresh(group: RuleGroup, asset: str, since: Mapping[str, datetime]) -> datet
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Learner:
     """What a rule knew before: where it stood, the episodes it had, and from when on rows have come since."""
 
     before: RuleState | None
@@ -104,7 +104,7 @@ class _Known:
         return (one.ended is None or events[0].since < one.ended) and (over is None or one.since < over)
 
 
-def _learn(work: Work, key: Key, every: Sequence[Evaluation], known: _Known, begin: datetime) -> int:
+def _learn(work: Work, key: Key, every: Sequence[Evaluation], known: _Learner, begin: datetime) -> int:
     """Write what a rule had not known of its past; return how many episodes that is."""
     before = known.before
     final = replace(every[-1].state, past=begin, silent=before is None or before.state.silent)
@@ -136,7 +136,7 @@ def _silent(before: RuleState, final: State) -> bool:
     return before.state.silent and final.at is not None and before.state.at <= final.at
 
 
-def _anew(work: Work, key: Key, past: Sequence[Sequence[Event]], known: _Known, final: State) -> int:
+def _anew(work: Work, key: Key, past: Sequence[Sequence[Event]], known: _Learner, final: State) -> int:
     """Write the whole past of a rule in place of what it had of it; return how many episodes are new."""
     had = {(one.since, one.ended) for one in known.had}
     new = [(events[0].since, events[-1].at if events[-1].kind == "resolved" else None) for events in past]

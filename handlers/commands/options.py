@@ -297,7 +297,7 @@ def _usual_day(index: float | None) -> str:
 
 
 def _against(reading: Reading) -> str:
-    changes = say("{change_24h:points} in 24 h, {change_7d:points} in 7 days", reading.values)
+    changes = say("{change_7d:points} in 7 days and {change_24h:signed} in 24 h", reading.values)
     extremes = say("{lowest:number} to {highest:number}", reading.values)
     return f"Against 90 days: {say('{value:zscore}', reading.values)}, {changes}. Range of 90 days: {extremes}."
 
@@ -306,5 +306,5 @@ def _realised(reading: Reading) -> str:
     realised, over = reading.get("realised"), reading.get("over_realised")
     if realised is None or over is None:
         return ""
-    dearer = f"{wording.number(abs(over), 1)} points {'dearer' if over > 0 else 'cheaper'}"
-    return f"Price moved {wording.number(realised, 1)} % a year in the last 30 days: options are {dearer} than that."
+    dearer = f"{wording.number(abs(over), 1)} {'above' if over > 0 else 'below'} that"
+    return f"Price moved {wording.number(realised, 1)} % a year in the last 30 days: options are priced {dearer}."

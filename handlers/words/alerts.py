@@ -124,8 +124,8 @@ def _brief(event: Event, rule: AlertRule, head: Line, legs: Sequence[str], zone:
     """Return what is left of it where its message goes on to newer things: its end, or a figure with its time."""
     if event.kind == "resolved":
         return (Line(_over(event, rule, zone), "echo"),)
-    whose = ", ".join(filter(None, (_venues(event), _of(event, _metric(rule), zone))))
-    return (head, *(Line(f"{sentence_case(whose)}: {wording.small(leg)}") for leg in legs[:1]))
+    told = Line(f"{head.text.rstrip('.')} ({wording.clock(event.at, zone, dated=True)}).", head.role)
+    return (told, *(Line(f"{sentence_case(_venues(event))}: {wording.small(leg)}") for leg in legs[:1]))
 
 
 def _evidence(event: Event, rule: AlertRule, values: Mapping[str, Any]) -> list[str]:

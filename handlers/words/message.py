@@ -19,8 +19,8 @@ LONGEST = 900  # characters
 class Message:
     """The blocks, and the one line that answers the message of an episode that got worse or is over.
 
-    brief: what is left of it where its message goes on to tell of newer things: of what is over a line that says so, of
-    what is not the headline and the first leg with its venues and its time.
+    brief: what is left of it where its message goes on to tell of newer things, with its time: of what is over a line
+    that says so, of what is not the headline and the first leg.
     """
 
     blocks: tuple[Block, ...]
@@ -60,16 +60,15 @@ def _begins(lines: Sequence[Line], place: int) -> bool:
 def together(messages: Sequence[Message], before: Collection[int] = ()) -> Message:
     """Make one message of several about one asset, in their order: one picture, one row of buttons.
 
-    before: the places of those that were told before. Where all is too long they are said briefly and then by their
-    headlines alone, the last first, so that what is new keeps all that it says.
+    before: the places of those that were told before. They are said briefly, since their figures are old ones, and
+    where all is too long by their headlines alone, the last first.
     """
     if len(messages) == 1:
         return messages[0]
-    parts = list(messages)
-    for lines in (2, 1):
-        for place in sorted(before, reverse=True):
-            if parts[place].brief and _length(_lines_of(parts)) > LONGEST:
-                parts[place] = _briefly(parts[place], lines)
+    parts = [_briefly(part) if place in before else part for place, part in enumerate(messages)]
+    for place in sorted(before, reverse=True):
+        if _length(_lines_of(parts)) > LONGEST:
+            parts[place] = _briefly(parts[place], 1)
     blocks = [block for part in parts for block in part.blocks]
     text = shortened(_lines_of(parts))
     picture = [block for block in blocks if isinstance(block, Picture)][:1]
@@ -79,15 +78,15 @@ def together(messages: Sequence[Message], before: Collection[int] = ()) -> Messa
     return Message((*text, *picture, *([Buttons(chosen)] if chosen else [])))
 
 
-def _briefly(message: Message, lines: int) -> Message:
+def _briefly(message: Message, most: int | None = None) -> Message:
     rest = (block for block in message.blocks if not isinstance(block, Line))
-    return replace(message, blocks=(*message.brief[:lines], *rest))
+    return replace(message, blocks=(*message.brief[:most], *rest)) if message.brief else message
 
 
 def _lines_of(parts: Sequence[Message]) -> list[Line]:
     """Return the lines of several messages, with a stamp at the end; one that all of them bear stands there alone.
 
-    What is said briefly bears none: it says itself where its figure comes from.
+    What is said briefly bears none: it says itself of when and whose its figure is.
     """
     lines = [block for part in parts for block in part.blocks if isinstance(block, Line)]
     stamps = [line for line in lines if line.role == "stamp"]

@@ -349,6 +349,7 @@ _SPECS: dict[str, Callable[[Any], str]] = {
     "part2": lambda value: share(_hundredfold(value), 2),
     "yearly": lambda value: apr(_hundredfold(value)),
     "points": points,
+    "signed": lambda value: number(value, plus=True),
     "apr": apr,
     "rate": rate,
     "percentile": percentile,

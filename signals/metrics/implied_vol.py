@@ -63,7 +63,7 @@ METRIC = Metric(
             title="Implied volatility",
             axis="percent a year",
             value="iv",
-            unit="index",
+            unit="percent_a_year",
             over=days(7),
             beside=("realised, last 30 days", "realised"),
         ),

@@ -398,7 +398,21 @@ def _okx_rate_history(q: Question) -> Any:
     )
 
 
+def _okx_dated(q: Question) -> Any:
+    """Answer as for FUTURES: two dated contracts of bitcoin, one in coins, and a perpetual with an expiry in years."""
+    names = {"BTC-USDT-261225": 1.004, "BTC-USDT-270326": 1.02, "BTC-USD-261225": 1.3, "BTC-USD_UM_XPERP-310404": 1.4}
+    index = q.price(q.find(OKX, "BTC-USDT-SWAP"), q.now) * 1.0003
+    return _okx(
+        [
+            {"instId": name, "instType": "FUTURES", "markPx": q.text(index * premium), "ts": str(q.now)}
+            for name, premium in names.items()
+        ]
+    )
+
+
 def _okx_marks(q: Question) -> Any:
+    if q.query.get("instType") == "FUTURES":
+        return _okx_dated(q)
     return _okx(
         [
             {"instId": contract.name, "instType": "SWAP", "markPx": q.text(q.price(contract, q.now)), "ts": str(q.now)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.words.message import Message, together
+from handlers.words.message import together
 from handlers.words.notices import late_together, message_of, sources_together, with_mute
 from signals.alerts.condition import RANKS
 from signals.alerts.event import LATE, SOURCE
@@ -53,20 +53,18 @@ def _rendered(
             return joined(payloads, zone).blocks, ()
     # What a message leaves out it would refute: a story that goes on says that its leg holds, whatever ended an alarm.
     replies = (messages[number].reply for number in answered if number in {notice.number for notice in said_of})
-    parts = tuple(_left_of(notice, messages[notice.number], answered) for notice in said_of)
-    said = together(parts, [place for place, notice in enumerate(said_of) if notice.number not in answered])
+    parts = [messages[notice.number] for notice in said_of]
+    new = [notice.number in answered for notice in said_of]
+    before = [
+        place for place, notice in enumerate(said_of) if not new[place] and (any(new) or notice.kind == "resolved")
+    ]
+    said = together(parts, before)
     return with_mute(said, said_of).blocks, tuple(reply for reply in replies if reply)
 
 
 def _in_order(notices: Sequence[Notice], answered: Sequence[int]) -> list[Notice]:
-    """Put what is new before what was told before, and what is over last."""
-    return sorted(notices, key=lambda notice: (notice.kind == "resolved", notice.number not in answered))
-
-
-def _left_of(notice: Notice, message: Message, answered: Sequence[int]) -> Message:
-    """Shrink what was told before as over to a line: the message goes on to tell of other things."""
-    over = notice.kind == "resolved" and notice.number not in answered and message.brief
-    return Message(message.brief) if over else message
+    """Put what is new before what was told before, and of both what is over last."""
+    return sorted(notices, key=lambda notice: (notice.number not in answered, notice.kind == "resolved"))
 
 
 def _without_legs(notices: Sequence[Notice]) -> list[Notice]:

@@ -1,4 +1,4 @@
-"""OKX perpetual swaps in our units. Calls and fields: okx.com/docs-v5, public data, market data, trading statistics.
+"""OKX perpetual swaps and dated futures in our units. Calls and fields: okx.com/docs-v5, public and market data.
 
 Sizes are contracts (0.01 BTC); `oiCcy` is coins. Histories come newest first, and both bounds are exclusive.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.dated import Dated, dated, expiry_of
 from bot.market.exchange.recipe import (
     OPEN,
     RATE,
@@ -28,7 +29,7 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import HOUR, MINUTE, in_ms, to_ms
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 100
 _LEVELS: Final = 5000
+_DAY: Final = len("261225")
 _RATIOS: Final = {
     "long_short_accounts": "publicGetRubikStatContractsLongShortAccountRatioContract",
     "long_short_top_accounts": "publicGetRubikStatContractsLongShortAccountRatioContractTopTrader",
@@ -144,8 +146,7 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
     index is that of the name, BTC-USDT for BTC-USDT-SWAP; none where the contract is not priced in USDT.
     """
     rates = await _rates(ask_raw)
-    marks = await ask_raw("publicGetPublicMarkPrice", {"instType": "SWAP"}, shared=True, digest=_BY_NAME)
-    indexes = await ask_raw("publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True, digest=_BY_NAME)
+    marks, indexes = await _marks(ask_raw, "SWAP"), await _indexes(ask_raw)
 
     def row(contract: Contract) -> Row:
         rate, mark = row_of(rates, contract), row_of(marks, contract)
@@ -164,6 +165,20 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
 async def _rates(ask_raw: Raw) -> Mapping[str, Any]:
     found: Mapping[str, Any] = await ask_raw(
         "publicGetPublicFundingRate", {"instId": "ANY"}, shared=True, digest=_BY_NAME
+    )
+    return found
+
+
+async def _marks(ask_raw: Raw, kind: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw(
+        "publicGetPublicMarkPrice", {"instType": kind}, shared=True, digest=_BY_NAME
+    )
+    return found
+
+
+async def _indexes(ask_raw: Raw) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = await ask_raw(
+        "publicGetMarketIndexTickers", {"quoteCcy": "USDT"}, shared=True, digest=_BY_NAME
     )
     return found
 
@@ -195,6 +210,24 @@ async def _ratio(ask_raw: Raw, contract: Contract, ask: Ask, method: str) -> lis
     return rows
 
 
+async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
+    """Read the dated future that is nearest to a quarter away (BTC-USDT-261225), from two answers for all.
+
+    Among them are perpetuals that are listed with an expiry in years (BTC-USD_UM_XPERP-310404, the "X-Perp" of 2026);
+    by their names they are none of the contract's own. NotOffered where it has none, as all but a few coins.
+    """
+    rows, indexes = await _marks(ask_raw, "FUTURES"), await _indexes(ask_raw)
+    pair = contract.market_id.removesuffix("-SWAP")
+    index = number((indexes.get(pair) or {}).get("idxPx"))
+    found = {
+        day: row
+        for name, row in rows.items()
+        if (day := name.removeprefix(f"{pair}-")) != name and day.isdecimal() and len(day) == _DAY
+    }
+    every = (Dated(expiry_of(day), number(row["markPx"]), index) for day, row in found.items())
+    return [dated(contract, max((stamp(row["ts"]) for row in found.values()), default=0), every)]
+
+
 async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- a recipe's signature
     """Read the full book, 5,000 levels a side, within 1 % of mid."""
     answer = await ask_raw("publicGetMarketBooksFull", {"instId": contract.market_id, "sz": _LEVELS})
@@ -213,6 +246,7 @@ RECIPE: Final = VenueRecipe(
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY),
     },
     tiers=BySymbol(
         "OKX /api/v5/public/position-tiers, isolated",

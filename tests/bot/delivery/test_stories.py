@@ -132,8 +132,8 @@ def test_a_story_that_begins_later_goes_on_in_the_message_of_its_alarm(desk: Des
     tell(desk, (WAVE, "resolved"), oi_zscore__value=-3.2)
     said(desk)
     assert desk.heads(3) == [
-        "BTC: positions are being closed faster than usual.",
         "BTC: over after 24 h: sellers press and positions close.",
+        "BTC: positions are being closed faster than usual (15 January 12:00 UTC).",
     ], "what still holds is said again, after its story is over"
 
 
@@ -278,7 +278,7 @@ def test_a_further_sign_of_a_fall_goes_on_in_the_message_of_the_first(desk: Desk
     assert desk.channel.said[-1].message.reply_to == "m1"
     assert desk.heads(-2) == [
         "BTC: shorts are paying much to stay.",
-        "BTC: price is well below its high of the past 16 days.",
+        "BTC: price is well below its high of the past 16 days (16 January 12:00 UTC).",
     ]
     assert desk.channel.said[-2].text.splitlines()[-2] == (
         "BTC: over after 24 h (16 January 12:00 UTC): positions closed unusually fast."

@@ -61,7 +61,10 @@ async def test_a_later_event_edits_the_message_with_all_its_episodes_in_it(desk:
     await desk.turns()
     edit, answer = desk.channel.said[1:]
     assert (edit.edited, answer.message.reply_to) == ("m1", "m1")
-    assert desk.heads(1) == [TITLES["price_drawdown"], "BTC: over after 24 h: positions closed unusually fast."]
+    assert desk.heads(1) == [
+        "BTC: over after 24 h: positions closed unusually fast.",
+        f"{TITLES['price_drawdown'].rstrip('.')} (15 January 12:00 UTC).",
+    ], "what is new, then what goes on, and of when that is"
     assert answer.text.startswith("BTC: over after 24 h: positions closed unusually fast.")
     desk.happens(("price_drawdown", "escalated"), rank="warning")
     await desk.turns()
@@ -95,7 +98,7 @@ async def test_two_that_end_at_one_close_are_one_edit_and_one_answer(desk: Desk)
     desk.happens(("oi_zscore", "resolved"), ("taker_zscore", "resolved"))
     await desk.turns()
     _, _, answer = desk.channel.said
-    assert [head.startswith("BTC: over") for head in desk.heads(1)] == [False, True, True]
+    assert [head.startswith("BTC: over") for head in desk.heads(1)] == [True, True, False]
     assert len(answer.text.splitlines()) == 2
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handlers.charts import pictures
+from handlers.charts.scales import y_range
 from handlers.command import Refused
 from handlers.reply import Picture, Table
 from signals.options import Chain, Option, OptionKind
@@ -140,6 +141,25 @@ def test_options_of_sol_are_told_in_its_prices(room: Callable[..., Desk]) -> Non
     assert "Largest strikes: $160 with 20,636 (48 %), $136 with 13,500" in said
 
 
+@pytest.mark.parametrize(
+    ("asset", "scale", "index", "wall"),
+    [
+        pytest.param("BTC", 1.0, 92_530.0, "$100k", id="BTC"),
+        pytest.param("ETH", 0.03, 2776.0, "$3,000", id="ETH"),
+        pytest.param("SOL", 0.0016, 148.05, "$160", id="SOL"),
+    ],
+)
+def test_options_of_each_coin_have_a_table_and_a_picture(
+    room: Callable[..., Desk], asset: str, scale: float, index: float, wall: str
+) -> None:
+    reply = room(chain(asset, scale=scale, index=index)).ask(f"/options {asset.lower()}")
+    (table,) = (block for block in reply.blocks if isinstance(block, Table))
+    assert [row[3] for row in table.rows][-1] == wall
+    assert all(sum(len(cell) + 2 for cell in row) <= 42 for row in table.rows), "a phone shows 40 columns"
+    (picture,) = (block for block in reply.blocks if isinstance(block, Picture))
+    assert picture.alt.startswith(f"{asset} options · 26 December 2025: calls 29,000 {asset}")
+
+
 def test_the_picture_is_that_of_the_expiry(room: Callable[..., Desk]) -> None:
     here = room(chain())
     (picture,) = (block for block in here.ask("/options btc 12dec").blocks if isinstance(block, Picture))
@@ -185,11 +205,23 @@ def test_volatility_against_its_own_days_and_what_price_did(moved: Callable[...,
     assert lines[:5] == [
         "BTC implied volatility: 60.0 % a year.",
         "As options price it, a day is ±3.1 % and 30 days are ±17 %; about one in three goes further.",
-        "Against 90 days: z +8.83, +10 points in 24 h, +10 points in 7 days. Range of 90 days: 50 to 60.",
-        "Price moved 93.1 % a year in the last 30 days: options are 33.1 points cheaper than that.",
+        "Against 90 days: z +8.83, +10 points in 7 days and +10 in 24 h. Range of 90 days: 50 to 60.",
+        "Price moved 93.1 % a year in the last 30 days: options are priced 33.1 below that.",
         "It is the price of insurance against moves to either side, and says nothing of which way.",
     ]
     assert lines[5].startswith("Deribit, Binance · ")
+    assert lines[2].count("points") == 1
+
+
+def test_the_picture_of_volatility_shows_how_it_moved(moved: Callable[..., Desk]) -> None:
+    """Drawn from 0 to 100 ninety days between 39 and 53 were a flat line."""
+    here = moved(61)
+    (picture,) = (block for block in here.ask("/vol btc").blocks if isinstance(block, Picture))
+    full = pictures.resolve(here.store, picture.chart)
+    assert full is not None
+    low, high, _ = y_range(full)
+    assert 30 < low < 50
+    assert high < 110
 
 
 def test_what_is_learning_is_told_as_far_as_it_goes(moved: Callable[..., Desk]) -> None:

@@ -12,7 +12,7 @@ from bot.market.exchange.contracts import Contract
 from bot.market.exchange.dated import Dated, dated, expiry_of
 from bot.market.exchange.recipe import Unreadable, number
 from bot.market.source import Ask, NotOffered
-from bot.market.venues import kucoin
+from bot.market.venues import kucoin, okx
 from signals.units import DAY_MS, to_ms
 
 if TYPE_CHECKING:
@@ -107,3 +107,44 @@ async def test_a_recorded_future_of_kucoin() -> None:
     assert found.columns["dated_days"][0] == 83
     with pytest.raises(NotOffered, match=r"KuCoin lists no dated future of SOL\."):
         await kucoin.futures(ask_raw, Contract("kucoin", "SOL", "SOL/USDC:USDC", "SOLUSDCM"), ask)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asset", "error"),
+    [
+        pytest.param("BTC", None, id="nearest to a quarter"),
+        pytest.param("ETH", Unreadable, id="no index of it"),
+        pytest.param("SOL", NotOffered, id="none is listed"),
+    ],
+)
+async def test_a_future_of_okx_is_of_its_own_pair(asset: str, error: type[Exception] | None) -> None:
+    """Fields as okx.com/docs-v5 describes them; what is settled in coins and what is no dated future is passed by."""
+    at = to_ms(datetime(2026, 10, 3, 8, tzinfo=UTC))
+    marks = {
+        "BTC-USDT-261009": 84_600.0,
+        "BTC-USDT-261225": 85_438.2,
+        "BTC-USD-261225": 99_000.0,
+        "BTC-USD_UM_XPERP-310404": 84_500.0,
+        "ETH-USDT-261225": 3000.0,
+        "SOL-USD_UM_XPERP-310404": 150.0,
+    }
+    answers = {
+        "publicGetPublicMarkPrice": [
+            {"instId": name, "markPx": str(mark), "ts": str(at)} for name, mark in marks.items()
+        ],
+        "publicGetMarketIndexTickers": [{"instId": "BTC-USDT", "idxPx": "84508.04", "ts": str(at)}],
+    }
+
+    async def ask_raw(method: str, _: object, *, shared: bool, digest: Callable[[object], object]) -> object:
+        assert shared, "the answer for all is asked for once"
+        return digest({"code": "0", "data": answers[method]})
+
+    contract = Contract("okx", asset, f"{asset}/USDT:USDT", f"{asset}-USDT-SWAP")
+    ask = Ask("dated_futures", asset, datetime(2026, 10, 3, 8, tzinfo=UTC))
+    if error:
+        with pytest.raises(error):
+            await okx.futures(ask_raw, contract, ask)  # type: ignore[arg-type]
+        return
+    (found,) = await okx.futures(ask_raw, contract, ask)  # type: ignore[arg-type]
+    assert found.columns["dated_premium"][0] == pytest.approx(85_438.2 / 84_508.04 - 1)
+    assert found.columns["dated_days"][0] == 83

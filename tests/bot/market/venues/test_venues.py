@@ -431,6 +431,7 @@ async def test_options_of_another_contract_are_none(
 WHOLE = {"instrument_name": "BTC-25DEC26-60000-C", "open_interest": 12.5, "mark_iv": 61.2}
 
 
+@pytest.mark.parametrize("coin", ["BTC", "ETH", "SOL_USDC"])
 @pytest.mark.parametrize(
     ("broken", "left"),
     [
@@ -446,13 +447,17 @@ WHOLE = {"instrument_name": "BTC-25DEC26-60000-C", "open_interest": 12.5, "mark_
     ],
 )
 async def test_a_row_without_a_figure_is_lost_and_not_the_chain(
-    venue: Any, clock: Clock, exchange: FakeExchange, broken: dict[str, Any], left: int
+    venue: Any, clock: Clock, exchange: FakeExchange, coin: str, broken: dict[str, Any], left: int
 ) -> None:
     row = WHOLE | {"creation_timestamp": round(clock.now.timestamp() * 1000), "estimated_delivery_price": None}
     others = [row | {"instrument_name": f"BTC-25DEC26-{strike}-P"} for strike in (50_000, 70_000)]
     without = {name: value for name, value in (row | broken).items() if name != "open_interest" or value is not None}
-    exchange.recorded["/api/v2/public/get_book_summary_by_currency"] = {"result": [without, *others]}
-    (chain,) = await venue("deribit").fetch(Ask("options", "BTC", clock.now))
+    exchange.recorded["/api/v2/public/get_book_summary_by_currency"] = {
+        "result": [
+            one | {"instrument_name": str(one["instrument_name"]).replace("BTC", coin)} for one in (without, *others)
+        ]
+    }
+    (chain,) = await venue("deribit").fetch(Ask("options", coin.removesuffix("_USDC"), clock.now))
     assert len(chain.options) == left
     assert chain.index is None
 

@@ -185,7 +185,7 @@ def closes_in(hold: timedelta, closes: timedelta) -> int:
 
 
 def _padded(counts: tuple[int, ...], length: int) -> list[int]:
-    return [*counts, *[0] * (length - len(counts))][:length]
+    return [*counts, *[0] * length][:length]
 
 
 _NAMES: Final = tuple(field.name for field in fields(State))  # thousands of states are read and written at once

@@ -119,15 +119,21 @@ def test_a_clock_that_was_set_back_holds_nothing_for_ever(store: Store) -> None:
 
 
 def test_who_waits_longest_comes_first_with_what_waits_no_longer(store: Store) -> None:
-    for chat in range(5):
-        here = place(store, str(chat))
+    tell(store, place(store, "later"))
+    hold(store, NOW + 24 * HOUR)
+    tell(store, closed := place(store, "closed"))
+    hold(store, NOW + HOUR)
+    outbox.gone(store, closed, "blocked", now=NOW)
+    places = [place(store, str(chat)) for chat in range(5)]
+    for here in places:
         tell(store, here)
         hold(store, NOW + HOUR)
         tell(store, here)
         hold(store, NOW + 24 * HOUR, "budget")
     with store.write() as work:
+        outbox.announce_to(work, 1, Notice("late", "notice", NOW, ready("news")), now=NOW, expires=NOW + HOUR)
         found = held.due(work, now=NOW + HOUR, most=3)
-    assert [(one.destination, len(one.rows)) for one in found] == [(1, 1), (2, 1), (3, 1)]
+    assert [(one.destination, len(one.rows)) for one in found] == [(here, 1) for here in places[:3]]
 
 
 def test_what_is_told_in_a_line_edits_its_message_and_ends_where_it_has_none(store: Store) -> None:

@@ -58,7 +58,7 @@ class State:
         """Name the state as people do."""
         if self.rank == 0:
             return "pending" if self.pending else "calm"
-        return "escalated" if self.rank > 1 and self.told > 1 else "firing"
+        return "escalated" if self.rank > 1 else "firing"
 
 
 @dataclass(frozen=True, slots=True)

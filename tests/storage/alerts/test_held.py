@@ -12,7 +12,8 @@ from signals.units import to_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.alerts.sending import held
-from storage.people import destinations
+from storage.people import destinations, switches
+from storage.people.switches import Switch
 from tests.fakes.notices import claim_from, ready, sent_from
 from tests.storage import beside, senders
 
@@ -225,3 +226,22 @@ def test_what_was_settled_is_held_by_no_other_hour(store: Store) -> None:
         rows = [one.row for one in held.held(work, here)]
         held.told(work, rows, "a line tells of it", now=NOW)
     assert held.hold_otherwise(store, here, "quiet", NOW + 3 * HOUR) == 0
+
+
+def test_what_waits_for_quiet_hours_waits_for_them_whatever_else_is_switched_there(store: Store) -> None:
+    """By the hours of another switch it would come in the middle of the night."""
+    here = destinations.ensure(store, "telegram", "11", None, kind="private", title=None, now=NOW)
+    for one in (
+        Switch("budget", value="3"),
+        Switch("loud"),
+        Switch("mute", "ETH"),
+        Switch("quiet", value="11:00-15:00"),
+    ):
+        switches.switch(store, here.id, one)
+    tell(store, here.id)
+    hold(store, NOW + HOUR)
+    assert held.hold_by_clock(store, here, NOW) == (1, NOW + 3 * HOUR)
+    switches.switch_back(store, here.id, "quiet")
+    assert held.hold_by_clock(store, here, NOW) == (1, None)
+    with store.write() as work:
+        assert len(held.due(work, now=NOW, most=9)) == 1, "it comes at once"

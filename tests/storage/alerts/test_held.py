@@ -12,14 +12,16 @@ from signals.units import to_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.alerts.sending import held
+from storage.engine.database import Store
 from storage.people import destinations, switches
 from storage.people.switches import Switch
 from tests.fakes.notices import claim_from, ready, sent_from
 from tests.storage import beside, senders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storage.alerts.outbox import Claim
-    from storage.engine.database import Store
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -245,3 +247,10 @@ def test_what_waits_for_quiet_hours_waits_for_them_whatever_else_is_switched_the
     assert held.hold_by_clock(store, here, NOW) == (1, None)
     with store.write() as work:
         assert len(held.due(work, now=NOW, most=9)) == 1, "it comes at once"
+
+
+def test_before_anything_is_stored_nothing_waits_and_nothing_was_sent(tmp_path: Path) -> None:
+    store = Store(tmp_path / "perpulse.db")
+    assert not store.exists
+    assert (outbox.waiting(store), held.known_of(store, 1, NOW)) == (0, (0, 0))
+    store.close()

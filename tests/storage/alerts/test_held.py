@@ -58,6 +58,21 @@ def hold(store: Store, until: datetime, held_for: Any = "quiet", now: datetime =
             outbox.hold(work, row, until, "it waits", held_for)
 
 
+def digest(store: Store, to: int, kind: str, at: datetime) -> None:
+    beside.rows(
+        store,
+        "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, ?, '', '07:20', '', ?)",
+        to,
+        kind,
+        to_ms(at),
+    )
+
+
+def next_digest(store: Store, to: int) -> datetime | None:
+    with store.write() as work:
+        return held.digest_soon(work, to, now=NOW, latest=NOW + HOUR)
+
+
 def count(store: Store, to: int, since: datetime) -> int:
     with store.write() as work:
         return held.sent_since(work, to, since)
@@ -179,15 +194,16 @@ def test_a_chat_that_is_gone_is_not_told_and_its_rows_end(store: Store) -> None:
 )
 def test_a_digest_that_is_due_soon(store: Store, minutes: int, found: int | None) -> None:
     here = place(store)
-    beside.rows(
-        store,
-        "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, 'daily', '', '07:20', '', ?)",
-        here,
-        to_ms(NOW + timedelta(minutes=minutes)),
-    )
-    with store.write() as work:
-        soon = held.digest_soon(work, here, now=NOW, latest=NOW + HOUR)
-    assert soon == (None if found is None else NOW + timedelta(minutes=found))
+    digest(store, here, "daily", NOW + timedelta(minutes=minutes))
+    assert next_digest(store, here) == (None if found is None else NOW + timedelta(minutes=found))
+
+
+def test_of_several_digests_the_first_one_tells_of_it(store: Store) -> None:
+    here, there = place(store), place(store, "12")
+    digest(store, there, "daily", NOW + timedelta(minutes=10))
+    digest(store, here, "daily", NOW + timedelta(minutes=50))
+    digest(store, here, "weekly", NOW + timedelta(minutes=20))
+    assert next_digest(store, here) == NOW + timedelta(minutes=20)
 
 
 def test_what_is_held_knows_whether_its_episode_was_told_of(store: Store) -> None:

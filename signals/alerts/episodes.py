@@ -58,7 +58,7 @@ class State:
         """Name the state as people do."""
         if self.rank == 0:
             return "pending" if self.pending else "calm"
-        return "escalated" if self.rank > 1 and self.told > 1 else "firing"
+        return "escalated" if self.rank > 1 else "firing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def closes_in(hold: timedelta, closes: timedelta) -> int:
 
 
 def _padded(counts: tuple[int, ...], length: int) -> list[int]:
-    return [*counts, *[0] * (length - len(counts))][:length]
+    return [*counts, *[0] * length][:length]
 
 
 _NAMES: Final = tuple(field.name for field in fields(State))  # thousands of states are read and written at once

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from bot.delivery import failures as of_sending
-from bot.delivery.failures import MANY, REMEDIES, Failures, Trouble
+from bot.delivery.failures import MANY, REMEDIES, Failures, Trouble, reason_of
 from bot.delivery.probing import DOWN_PAUSE, TOKEN_PAUSES
 from handlers.channels import failure
 from handlers.channels.failure import (
@@ -139,6 +139,17 @@ def test_a_kind_of_a_channels_own_is_treated_as_the_one_it_refines(counter: Coun
 
     counter.fails(TopicGone("closed"))
     assert counter.chat == "gone"
+
+
+def test_failures_are_counted_under_as_many_words_as_the_table_has_rows() -> None:
+    """They are labels of a metric: a library's own kinds would make ever more of them."""
+
+    class TopicGone(ChatGone):
+        """The topic is gone."""
+
+    assert reason_of(TopicGone("closed")) == "chat gone"
+    assert reason_of(PerhapsSent("lost")) == "perhaps sent"
+    assert len({reason_of(case.values[0]) for case in CASES}) == len(REMEDIES)
 
 
 def test_markup_refused_twice_is_the_end_of_a_message(counter: Counter) -> None:

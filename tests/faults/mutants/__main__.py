@@ -28,6 +28,7 @@ _SENT = (
     "tests/bot/delivery/test_lost_answers.py",
     "tests/bot/delivery/test_rights.py",
     "tests/bot/delivery/test_token.py",
+    "tests/bot/delivery/test_stories.py",
 )
 _STEPPED = ("tests/signals/alerts", "tests/signals/rules/many")
 _LEFT_OUT = (

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ QUICK: Final = 0.3  # seconds of processor time; who takes longer is asked last
 LONGEST: Final = 240  # seconds by the clock that the tests of one mutant may wait for something
 _EVERY: Final = ""  # of what a test reaches: what a module does as it is imported
 _FAILED: Final = (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)  # interrupted: it cannot even be imported
+_FELL: Final = 70  # before pytest could say anything
 _PASSED: Final = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
 
@@ -202,13 +204,15 @@ def noted(files: Collection[str], tests: Collection[str], left_out: Collection[s
         sys.stdout.flush()
         pid = os.fork()
         if not pid:
-            code = 70
+            code = _FELL
             try:
                 notes.watch(files)
                 code = _pytest([*(f"--deselect={name}" for name in left_out), *missing], notes)
                 if code == 0:
                     notes.write(KEPT)
             finally:
+                if code == _FELL:
+                    traceback.print_exc()
                 os._exit(code)
         if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) != 0:
             return None
@@ -289,7 +293,7 @@ def _begin(mutant: Mutant, tests: dict[str, float], path: Path) -> int:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
-    code = 70
+    code = _FELL
     try:
         put_in(mutant)
         code = _pytest(list(dict.fromkeys(test.partition("::")[0] for test in tests)), _Only(tests, path))

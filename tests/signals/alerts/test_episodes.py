@@ -189,6 +189,8 @@ def test_a_declared_line_of_its_own_for_the_way_out() -> None:
 def test_phases_have_names() -> None:
     states = [tell(FALL, *[value] * closes)[1] for value, closes in ((-1, 1), (-10, 1), (-10, 2), (-20, 2))]
     assert [state.phase for state in states] == ["calm", "pending", "firing", "escalated"]
+    told, milder = tell(FALL, -12, -12, state=states[-1])
+    assert (told, milder.phase) == ([], "firing")
 
 
 def test_a_level_that_is_no_longer_declared_can_still_be_left() -> None:

@@ -12,13 +12,16 @@ from signals.units import to_ms
 from storage.alerts import episodes, outbox
 from storage.alerts.outbox import Notice
 from storage.alerts.sending import held
-from storage.people import destinations
+from storage.engine.database import Store
+from storage.people import destinations, switches
+from storage.people.switches import Switch
 from tests.fakes.notices import claim_from, ready, sent_from
 from tests.storage import beside, senders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storage.alerts.outbox import Claim
-    from storage.engine.database import Store
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -53,6 +56,21 @@ def hold(store: Store, until: datetime, held_for: Any = "quiet", now: datetime =
     with store.write() as work:
         for row in claim.rows:
             outbox.hold(work, row, until, "it waits", held_for)
+
+
+def digest(store: Store, to: int, kind: str, at: datetime) -> None:
+    beside.rows(
+        store,
+        "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, ?, '', '07:20', '', ?)",
+        to,
+        kind,
+        to_ms(at),
+    )
+
+
+def next_digest(store: Store, to: int) -> datetime | None:
+    with store.write() as work:
+        return held.digest_soon(work, to, now=NOW, latest=NOW + HOUR)
 
 
 def count(store: Store, to: int, since: datetime) -> int:
@@ -119,15 +137,21 @@ def test_a_clock_that_was_set_back_holds_nothing_for_ever(store: Store) -> None:
 
 
 def test_who_waits_longest_comes_first_with_what_waits_no_longer(store: Store) -> None:
-    for chat in range(5):
-        here = place(store, str(chat))
+    tell(store, place(store, "later"))
+    hold(store, NOW + 24 * HOUR)
+    tell(store, closed := place(store, "closed"))
+    hold(store, NOW + HOUR)
+    outbox.gone(store, closed, "blocked", now=NOW)
+    places = [place(store, str(chat)) for chat in range(5)]
+    for here in places:
         tell(store, here)
         hold(store, NOW + HOUR)
         tell(store, here)
         hold(store, NOW + 24 * HOUR, "budget")
     with store.write() as work:
+        outbox.announce_to(work, 1, Notice("late", "notice", NOW, ready("news")), now=NOW, expires=NOW + HOUR)
         found = held.due(work, now=NOW + HOUR, most=3)
-    assert [(one.destination, len(one.rows)) for one in found] == [(1, 1), (2, 1), (3, 1)]
+    assert [(one.destination, len(one.rows)) for one in found] == [(here, 1) for here in places[:3]]
 
 
 def test_what_is_told_in_a_line_edits_its_message_and_ends_where_it_has_none(store: Store) -> None:
@@ -170,15 +194,16 @@ def test_a_chat_that_is_gone_is_not_told_and_its_rows_end(store: Store) -> None:
 )
 def test_a_digest_that_is_due_soon(store: Store, minutes: int, found: int | None) -> None:
     here = place(store)
-    beside.rows(
-        store,
-        "INSERT INTO digests (destination, kind, days, at, assets, next) VALUES (?, 'daily', '', '07:20', '', ?)",
-        here,
-        to_ms(NOW + timedelta(minutes=minutes)),
-    )
-    with store.write() as work:
-        soon = held.digest_soon(work, here, now=NOW, latest=NOW + HOUR)
-    assert soon == (None if found is None else NOW + timedelta(minutes=found))
+    digest(store, here, "daily", NOW + timedelta(minutes=minutes))
+    assert next_digest(store, here) == (None if found is None else NOW + timedelta(minutes=found))
+
+
+def test_of_several_digests_the_first_one_tells_of_it(store: Store) -> None:
+    here, there = place(store), place(store, "12")
+    digest(store, there, "daily", NOW + timedelta(minutes=10))
+    digest(store, here, "daily", NOW + timedelta(minutes=50))
+    digest(store, here, "weekly", NOW + timedelta(minutes=20))
+    assert next_digest(store, here) == NOW + timedelta(minutes=20)
 
 
 def test_what_is_held_knows_whether_its_episode_was_told_of(store: Store) -> None:
@@ -219,3 +244,29 @@ def test_what_was_settled_is_held_by_no_other_hour(store: Store) -> None:
         rows = [one.row for one in held.held(work, here)]
         held.told(work, rows, "a line tells of it", now=NOW)
     assert held.hold_otherwise(store, here, "quiet", NOW + 3 * HOUR) == 0
+
+
+def test_what_waits_for_quiet_hours_waits_for_them_whatever_else_is_switched_there(store: Store) -> None:
+    """By the hours of another switch it would come in the middle of the night."""
+    here = destinations.ensure(store, "telegram", "11", None, kind="private", title=None, now=NOW)
+    for one in (
+        Switch("budget", value="3"),
+        Switch("loud"),
+        Switch("mute", "ETH"),
+        Switch("quiet", value="11:00-15:00"),
+    ):
+        switches.switch(store, here.id, one)
+    tell(store, here.id)
+    hold(store, NOW + HOUR)
+    assert held.hold_by_clock(store, here, NOW) == (1, NOW + 3 * HOUR)
+    switches.switch_back(store, here.id, "quiet")
+    assert held.hold_by_clock(store, here, NOW) == (1, None)
+    with store.write() as work:
+        assert len(held.due(work, now=NOW, most=9)) == 1, "it comes at once"
+
+
+def test_before_anything_is_stored_nothing_waits_and_nothing_was_sent(tmp_path: Path) -> None:
+    store = Store(tmp_path / "perpulse.db")
+    assert not store.exists
+    assert (outbox.waiting(store), held.known_of(store, 1, NOW)) == (0, (0, 0))
+    store.close()

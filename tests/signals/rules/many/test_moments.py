@@ -71,6 +71,13 @@ def test_what_fired_at_the_last_close_is_over_at_the_first_one_that_comes_after_
     assert (after.rank, after.ended) == (0, times(3)[2])
 
 
+def test_a_close_that_is_judged_again_is_told_once() -> None:
+    """After a restart the last closes are looked at again."""
+    state, _ = run([0.0, 1.0])
+    assert run([0.0, 1.0], state, 0) == (state, [])
+    assert run([0.0, 1.0, 1.0], state, 1)[1] == [("resolved", times(3)[2]), ("fired", times(3)[2])]
+
+
 @pytest.mark.parametrize(("last", "unknown"), [(0.0, False), (1.0, False), (np.nan, True)])
 def test_what_is_not_known_is_said_where_the_rule_stands(last: float, unknown: bool) -> None:
     assert run([1.0, np.nan, last])[0].unknown is unknown

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Rank
     from storage.engine.database import Store
-    from storage.engine.work import Row, Values, Work
+    from storage.engine.work import NamedRow, Row, Work
     from storage.people.switches import Switch
 
 SQL = queries("storage.alerts")
@@ -225,7 +225,7 @@ def claim(
     if limit <= 0 or not sender.held(work, process, platform):
         return []
     due = _limits(now)
-    taken: dict[int, Values] = {}
+    taken: dict[int, NamedRow] = {}
     while len(taken) < limit:
         # More than one row of a destination may come first: those are passed over, and the next ones looked for.
         rows = work.rows(
@@ -249,7 +249,7 @@ def claim(
     switched = [place for place, row in taken.items() if row["switched"]]
     chosen = switches.of(work, switched) if switched else {}
     beside = gathering.due_beside(work, [row for row in taken.values() if row["accompanied"]], due) if together else {}
-    every: list[Row | Values] = [*taken.values(), *(row for near in beside.values() for row in near)]
+    every: list[Row | NamedRow] = [*taken.values(), *(row for near in beside.values() for row in near)]
     goes_on = gathering.taken_in(work, [(row, inside) for row in every if (inside := _takes_in(row))])
     of_message = {place: goes_on.get(row["id"], row["message"]) for place, row in taken.items()}
     told = gathering.told_beside(work, [(place, message) for place, message in of_message.items() if message])
@@ -273,7 +273,7 @@ def _limits(now: datetime) -> dict[str, int]:
 
 
 def _claimed(
-    row: Values, rows: tuple[OutboxRow, ...], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
+    row: NamedRow, rows: tuple[OutboxRow, ...], beside: tuple[Notice, ...], chosen: tuple[Switch, ...], process: int
 ) -> Claim:
     """Return what is said with a row that leads: the rows that belong into its message, and what that says already."""
     return Claim(
@@ -298,12 +298,12 @@ def _claimed(
     )
 
 
-def _takes_in(row: Row | Values) -> Collection[int]:
+def _takes_in(row: Row | NamedRow) -> Collection[int]:
     """Return the episodes in whose message a row goes on: those that a setup tells as its legs when it begins."""
     return _notice(row).payload.get("takes_in") or () if row["kind"] == "fired" else ()
 
 
-def read_row(row: Row | Values, goes_on: str | None = None) -> OutboxRow:
+def read_row(row: Row | NamedRow, goes_on: str | None = None) -> OutboxRow:
     """Return a row as it was read. goes_on: the message in which it is told, where its episode has none there yet."""
     return OutboxRow(
         row["id"],
@@ -316,7 +316,7 @@ def read_row(row: Row | Values, goes_on: str | None = None) -> OutboxRow:
     )
 
 
-def _notice(row: Row | Values) -> Notice:
+def _notice(row: Row | NamedRow) -> Notice:
     return _made(*_SAID(row))
 
 

@@ -26,10 +26,10 @@ class Row(Protocol):
         ...
 
 
-Values: TypeAlias = "Mapping[str, Any]"  # of a row, by name
+NamedRow: TypeAlias = "Mapping[str, Any]"  # of a row, by name
 
 
-def by_name(row: Row) -> Values:
+def by_name(row: Row) -> NamedRow:
     """Return the values of a row by name, for one that is asked for dozens: a row looks each name up anew."""
     return dict(zip(row.keys(), row, strict=True))
 

@@ -10,12 +10,12 @@ from storage.engine.sql import queries
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from storage.engine.work import Row, Values, Work
+    from storage.engine.work import NamedRow, Row, Work
 
 SQL: Final = queries("storage.alerts")
 
 
-def due_beside(work: Work, firsts: Collection[Values], due: Mapping[str, int]) -> dict[int, list[Row]]:
+def due_beside(work: Work, firsts: Collection[NamedRow], due: Mapping[str, int]) -> dict[int, list[Row]]:
     """Return, by destination, the rows there that may be said in the message of a row that leads, the oldest first.
 
     firsts: the rows that lead, one a destination. due: what tells whether a row is due, as for these.
@@ -37,7 +37,7 @@ def told_beside(work: Work, messages: Collection[tuple[int, str]]) -> dict[int, 
     return _by_destination(work.rows(SQL.told_beside, messages=json.dumps(messages))) if messages else {}
 
 
-def taken_in(work: Work, rows: Iterable[tuple[Row | Values, Collection[int]]]) -> dict[int, str]:
+def taken_in(work: Work, rows: Iterable[tuple[Row | NamedRow, Collection[int]]]) -> dict[int, str]:
     """Return, by row, the message in which it goes on: the newest one that tells of an episode that it takes in there.
 
     rows: each with the episodes that it takes in. A row that has a message of its own, or takes in what was never told

@@ -21,7 +21,7 @@ from storage.engine.sql import queries
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from storage.engine.work import Row, Values, Work
+    from storage.engine.work import NamedRow, Row, Work
 
 SQL: Final = queries("storage.alerts")
 PART: Final = 1_000  # rows that are made in one transaction: no longer than a platform has us wait between two messages
@@ -49,9 +49,9 @@ class Unmade:
         if not self._left:
             self._reach.clear()
 
-    def passing(self, work: Work, rows: Iterable[Values]) -> list[Values]:
+    def passing(self, work: Work, rows: Iterable[NamedRow]) -> list[NamedRow]:
         """Return those of some rows, the most urgent first, that may be claimed now: up to one that a part holds up."""
-        passed: list[Values] = []
+        passed: list[NamedRow] = []
         for row in rows:
             if found := self._in_the_way(work, row):
                 self.needed = () if passed else found
@@ -66,7 +66,7 @@ class Unmade:
         if not one(work):
             self._left = []
 
-    def _in_the_way(self, work: Work, row: Values) -> tuple[int, ...]:
+    def _in_the_way(self, work: Work, row: NamedRow) -> tuple[int, ...]:
         """Return the parts that a row waits for: one that comes before it, or those that may reach its place as well.
 
         A notice goes to a place once, so parts of its own do not.

@@ -183,8 +183,8 @@ def _dated(reading: Reading) -> str:
     yearly, days = reading.get("dated"), reading.get("dated_days")
     if yearly is None or days is None:
         return (
-            "No dated future is stored: it is read from Binance, Bybit, OKX, Deribit and KuCoin, and "
-            "nobody gives its past."
+            "No dated future is stored: it is read from Binance, Bybit, OKX, Deribit, Gate, Bitget and "
+            "KuCoin, and nobody gives its past."
         )
     said = say("Dated future, {dated_days:number} days ahead: {dated_premium:change2} over the index", reading.values)
     change = reading.get("dated_change_7d")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -651,6 +652,18 @@ def _gate_contracts(q: Question) -> Any:
     ]  # fmt: skip
 
 
+def _gate_dated(q: Question) -> Any:
+    index = q.price(q.find(GATE, "BTC_USDT"), q.now) * 1.0003
+    return [
+        {
+            "name": f"BTC_USDT_{day:%Y%m%d}", "underlying": "BTC_USDT", "cycle": "QUARTERLY", "type": "direct",
+            "quanto_multiplier": "0.0001", "mark_price": q.text(index * premium), "index_price": q.text(index),
+            "expire_time": int(day.timestamp()), "in_delisting": False,
+        }
+        for day, premium in ((datetime(2026, 12, 25, 8, tzinfo=UTC), 1.004), (datetime(2027, 3, 26, 8, tzinfo=UTC), 1.02))
+    ]  # fmt: skip
+
+
 def _whole(text: str | None) -> float | str | None:
     return text if text in {None, "nan"} else int(float(text or 0))
 
@@ -725,7 +738,28 @@ def _bitget_contracts(q: Question) -> Any:
     )  # fmt: skip
 
 
+def _bitget_in_coins(q: Question) -> Any:
+    index = q.price(q.find(BITGET, "BTCUSDT"), q.now) * 1.0003
+    dated = {
+        "BTCUSD": ("", 1.0001),
+        "BTCUSDZ26": (int(datetime(2026, 12, 25, 8, tzinfo=UTC).timestamp() * 1000), 1.004),
+        "BTCUSDH27": (int(datetime(2027, 3, 26, 8, tzinfo=UTC).timestamp() * 1000), 1.02),
+    }
+    return _bitget(
+        q,
+        [
+            {
+                "symbol": name, "lastPr": q.text(index * premium), "markPrice": q.text(index * premium),
+                "indexPrice": q.text(index), "deliveryTime": str(time), "deliveryStatus": "", "ts": str(q.now),
+            }
+            for name, (time, premium) in dated.items()
+        ],
+    )  # fmt: skip
+
+
 def _bitget_tickers(q: Question) -> Any:
+    if q.query["productType"] == "COIN-FUTURES":
+        return _bitget_in_coins(q)
     return _bitget(
         q,
         [
@@ -986,6 +1020,7 @@ ANSWERS: dict[str, tuple[str, Callable[[Question], Any]]] = {
     "/api/v2/public/get_volatility_index_data": ("deribit", _deribit_dvol),
     "/api/v2/public/get_book_summary_by_currency": ("deribit", _deribit_options),
     "/api/v4/futures/usdt/contracts": ("gate", _gate_contracts),
+    "/api/v4/delivery/usdt/contracts": ("gate", _gate_dated),
     "/api/v4/futures/usdt/contract_stats": ("gate", _gate_stats),
     "/api/v4/futures/usdt/candlesticks": ("gate", _gate_candles),
     "/api/v4/futures/usdt/funding_rate": ("gate", _gate_rates),

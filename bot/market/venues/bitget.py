@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.dated import Dated, dated
 from bot.market.exchange.recipe import (
     OPEN,
     RATE,
@@ -28,7 +29,7 @@ from bot.market.exchange.recipe import (
     settled,
     stamp,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import MINUTE, to_ms
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from storage.market.points import Points
 
 _KIND: Final = {"productType": "USDT-FUTURES"}
+_IN_COINS: Final = {"productType": "COIN-FUTURES"}  # where Bitget lists its dated futures
 _BARS: Final = 200
 _RATES: Final = 100
 _RATE_PAGES: Final = 10
@@ -143,6 +145,18 @@ def _asked(contract: Contract) -> dict[str, Any]:
     return {"symbol": contract.market_id} | _KIND
 
 
+async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # noqa: ARG001 -- as all recipes
+    """Read the dated future that is nearest to a quarter away (BTCUSDZ26, settled in coins), from the answer for all.
+
+    Only a dated future has a time of delivery there. NotOffered for a coin that has none, as all but two.
+    """
+    rows: Mapping[str, Any] = await ask_raw("publicMixGetV2MixMarketTickers", _IN_COINS, shared=True, digest=_BY_SYMBOL)
+    pair = f"{contract.market_id.removesuffix('USDT')}USD"
+    found = [row for symbol, row in rows.items() if symbol.startswith(pair) and row["deliveryTime"]]
+    every = (Dated(stamp(row["deliveryTime"]), number(row["markPrice"]), number(row["indexPrice"])) for row in found)
+    return [dated(contract, max((stamp(row["ts"]) for row in found), default=0), every)]
+
+
 async def _tickers(ask_raw: Raw) -> Mapping[str, Any]:
     found: Mapping[str, Any] = await ask_raw("publicMixGetV2MixMarketTickers", _KIND, shared=True, digest=_BY_SYMBOL)
     return found
@@ -169,6 +183,7 @@ RECIPE: Final = VenueRecipe(
         "funding": Offer(settlements, MINUTE, present=PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY),
     },
     tiers=BySymbol("Bitget /api/v2/mix/market/query-position-lever", ("swap",)),
 )

@@ -1,4 +1,4 @@
-"""Gate USDT perpetuals in our units. Calls and fields: gate.com/docs/developers/apiv4, futures.
+"""Gate USDT perpetuals and dated futures in our units. Calls and fields: gate.com/docs/developers/apiv4.
 
 Sizes are contracts of `quanto_multiplier` coins; times are seconds. The list of contracts carries no time, so what is
 read from it is stamped with ours.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.market.exchange.dated import Dated, dated
 from bot.market.exchange.recipe import (
     OPEN,
     RATE,
@@ -29,7 +30,7 @@ from bot.market.exchange.recipe import (
     stamp,
     with_taker,
 )
-from bot.market.exchange.venue_recipe import BOOK_EVERY, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
+from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
 from signals.units import DAY, HOUR, MINUTE, from_ms, in_ms, to_ms
 
@@ -208,12 +209,29 @@ async def book(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:  # n
     return [depth(contract, _seconds(found["current"]), bids, asks)]
 
 
+async def futures(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
+    """Read the dated future that is nearest to a quarter away (BTC_USDT_20261225), from the list of all of them.
+
+    NotOffered for a coin that has none.
+    """
+    rows: Mapping[str, Any] = await ask_raw(
+        "publicDeliveryGetSettleContracts", _SETTLE, shared=True, digest=_BY_NAME_OR_NONE
+    )
+    every = (
+        Dated(_seconds(row["expire_time"]), number(row["mark_price"]), number(row["index_price"]))
+        for row in rows.values()
+        if row["underlying"] == contract.market_id
+    )
+    return [dated(contract, to_ms(ask.now), every)]
+
+
 async def _listed(ask_raw: Raw) -> Mapping[str, Any]:
     found: Mapping[str, Any] = await ask_raw("publicFuturesGetSettleContracts", _SETTLE, shared=True, digest=_BY_NAME)
     return found
 
 
 _BY_NAME: Final = by_key(rows_of, "name")
+_BY_NAME_OR_NONE: Final = by_key(lambda answer: rows_of(answer, least=0), "name")
 
 
 RECIPE: Final = VenueRecipe(
@@ -231,6 +249,7 @@ RECIPE: Final = VenueRecipe(
         "funding": Offer(settlements, MINUTE, OUR_TIME, PresentOfAll(RATE, rates_now)),
         "ratios": Offer(by_the_hour_and_now(ratios), RATIOS_EVERY),
         "depth": Offer(book, BOOK_EVERY),
+        "dated_futures": Offer(futures, DATED_EVERY, OUR_TIME),
     },
     tiers=BySymbol(
         "Gate /api/v4/futures/{settle}/risk_limit_tiers",

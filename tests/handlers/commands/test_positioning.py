@@ -119,7 +119,7 @@ def test_a_premium_is_of_one_venue(told: Callable[..., Desk]) -> None:
 def test_without_a_dated_future_that_is_said(told: Callable[..., Desk]) -> None:
     said = told(3, binance=PERP).text("contango btc")
     assert "learning, 3 of 244 days" in said
-    assert "No dated future is stored: it is read from Binance, Bybit, OKX, Deribit and KuCoin" in said
+    assert "No dated future is stored: it is read from Binance, Bybit, OKX, Deribit, Gate, Bitget and KuCoin" in said
 
 
 def test_a_figure_that_is_old_is_not_called_current(told: Callable[..., Desk]) -> None:

@@ -12,11 +12,13 @@ from bot.market.exchange.contracts import Contract
 from bot.market.exchange.dated import Dated, dated, expiry_of
 from bot.market.exchange.recipe import Unreadable, number
 from bot.market.source import Ask, NotOffered
-from bot.market.venues import kucoin, okx
+from bot.market.venues import bitget, gate, kucoin, okx
 from signals.units import DAY_MS, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
+
+    from storage.market.points import Points
 
 RECORDED = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "recorded" / "2026"
 AT = to_ms(datetime(2026, 11, 20, tzinfo=UTC))
@@ -146,5 +148,65 @@ async def test_a_future_of_okx_is_of_its_own_pair(asset: str, error: type[Except
             await okx.futures(ask_raw, contract, ask)  # type: ignore[arg-type]
         return
     (found,) = await okx.futures(ask_raw, contract, ask)  # type: ignore[arg-type]
+    assert found.columns["dated_premium"][0] == pytest.approx(85_438.2 / 84_508.04 - 1)
+    assert found.columns["dated_days"][0] == 83
+
+
+_OCTOBER = datetime(2026, 10, 3, 8, tzinfo=UTC)
+_GATE = [
+    {
+        "name": f"{underlying}_{day}", "underlying": underlying, "expire_time": int(expiry.timestamp()),
+        "mark_price": mark, "index_price": index, "cycle": cycle,
+    }
+    for underlying, day, expiry, mark, index, cycle in (
+        ("BTC_USDT", "20261009", datetime(2026, 10, 9, 8, tzinfo=UTC), "84600", "84508.04", "WEEKLY"),
+        ("BTC_USDT", "20261225", datetime(2026, 12, 25, 8, tzinfo=UTC), "85438.2", "84508.04", "QUARTERLY"),
+        ("ETH_USDT", "20261225", datetime(2026, 12, 25, 8, tzinfo=UTC), "0", "3000", "QUARTERLY"),
+    )
+]  # fmt: skip
+_BITGET = [
+    {"symbol": symbol, "markPrice": mark, "indexPrice": index, "deliveryTime": time, "ts": str(to_ms(_OCTOBER))}
+    for symbol, mark, index, time in (
+        ("BTCUSD", "84510", "84508.04", None),
+        ("BTCUSDZ26", "85438.2", "84508.04", str(to_ms(datetime(2026, 12, 25, 8, tzinfo=UTC)))),
+        ("ETHUSDZ26", "0", "3000", str(to_ms(datetime(2026, 12, 25, 8, tzinfo=UTC)))),
+        ("SOLUSD", "150", "150", ""),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("asset", "error"),
+    [
+        pytest.param("BTC", None, id="nearest to a quarter"),
+        pytest.param("ETH", Unreadable, id="no price of it"),
+        pytest.param("SOL", NotOffered, id="none is listed"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("futures", "name", "answer"),
+    [
+        pytest.param(gate.futures, "{asset}_USDT", _GATE, id="Gate, as its documents show it"),
+        pytest.param(bitget.futures, "{asset}USDT", {"data": _BITGET}, id="Bitget, among what is settled in coins"),
+    ],
+)
+async def test_a_future_in_the_answer_for_all(
+    futures: Callable[..., Awaitable[list[Points]]],
+    name: str,
+    answer: object,
+    asset: str,
+    error: type[Exception] | None,
+) -> None:
+    async def ask_raw(_: str, __: object, *, shared: bool, digest: Callable[[object], object]) -> object:
+        assert shared, "the answer for all is asked for once"
+        return digest(answer)
+
+    contract = Contract("gate", asset, f"{asset}/USDT:USDT", name.format(asset=asset))
+    ask = Ask("dated_futures", asset, _OCTOBER)
+    if error:
+        with pytest.raises(error):
+            await futures(ask_raw, contract, ask)
+        return
+    (found,) = await futures(ask_raw, contract, ask)
     assert found.columns["dated_premium"][0] == pytest.approx(85_438.2 / 84_508.04 - 1)
     assert found.columns["dated_days"][0] == 83

@@ -232,6 +232,9 @@ WANTED: dict[Fault, type[SourceError]] = {
 }  # fmt: skip
 
 
+MAY_LIST_NONE = {("gate", "dated_futures")}  # a list of its own, of which all may have expired
+
+
 def test_every_fault_is_wanted_and_every_venue_named() -> None:
     assert set(WANTED) == set(get_args(Fault))
     assert set(OTHERS) <= NAMES
@@ -261,7 +264,8 @@ async def test_a_fault_is_never_silent(
     for topic in topics[:1] if fault == "slow" else topics:
         with pytest.raises(SourceError) as caught:
             await there.fetch(Ask(topic, "BTC", clock.go(minutes=1), clock.now - timedelta(days=2)))
-        assert type(caught.value) is WANTED[fault], (topic, caught.value)
+        wanted = NotOffered if fault == "empty_list" and (name, topic) in MAY_LIST_NONE else WANTED[fault]
+        assert type(caught.value) is wanted, (topic, caught.value)
         said = str(caught.value)
         assert said.startswith(recipes()[name].title)
         assert not any(word in said for word in ("http", "127.0.0.1", "<html"))

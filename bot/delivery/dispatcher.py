@@ -282,18 +282,19 @@ class Dispatcher:
         """Write in one transaction what has landed, and claim what may leave now.
 
         Return how many were claimed, and those that go on. What a stage holds or drops is settled before anybody could
-        see it as being sent. Rows that have to be made before are made in transactions of their own, so that nobody
-        waits long for any, and with no row locked that whoever makes others may want.
+        see it as being sent. Of the rows that have to be made before one part is made, in a transaction of its own, and
+        it is looked once more; what else is to be made waits for the next turn. So nobody waits long for any, nor does
+        another platform, and no row is locked that whoever makes others may want.
         """
-        while True:
-            with self._store.write() as work:
-                outbox.sent(work, landed)
-                landed = ()
-                count, claims = self._claimed(work, platform, limit, resting, now)
-            if not self._unmade.needed:
-                return count, claims
-            with self._store.write() as work:
-                spreading.make(work, self._unmade.needed)
+        with self._store.write() as work:
+            outbox.sent(work, landed)
+            count, claims = self._claimed(work, platform, limit, resting, now)
+        if not self._unmade.needed:
+            return count, claims
+        with self._store.write() as work:
+            spreading.make(work, self._unmade.needed[:1])
+        with self._store.write() as work:
+            return self._claimed(work, platform, limit, resting, now)
 
     def _claimed(
         self, work: Work, platform: str, limit: int, resting: set[int], now: datetime

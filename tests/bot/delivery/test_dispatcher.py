@@ -126,6 +126,33 @@ async def test_the_first_messages_leave_before_all_rows_are_made(bench: Bench, m
         assert len(bench.states()) == made
 
 
+async def test_a_platform_without_news_makes_no_other_one_wait(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It made all rows of a broadcast to another platform before anything left there."""
+    monkeypatch.setattr(spreading, "PART", 2)
+    for chat in range(11, 29):
+        bench.place(str(chat))
+    bench.tell()
+    beside_it = FakeChannel(platform="discord")
+    dispatcher = Dispatcher(bench.store, [beside_it, bench.channel], bench.clock, noise=random.Random(1))
+    dispatcher.start()
+    assert await dispatcher.turn() == 1
+    assert len(bench.states()) < 10, "a part for each platform, and one while the message was on its way"
+
+
+async def test_no_transaction_makes_more_than_a_part(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alarms for the same chats wait for each other's rows, and whoever judges waits for who makes them."""
+    monkeypatch.setattr(spreading, "PART", 2)
+    for chat in range(11, 19):
+        bench.place(str(chat))
+    for _ in range(5):
+        bench.tell()
+    made, real = [], spreading.make
+    monkeypatch.setattr(spreading, "make", lambda work, parts: made.append(real(work, parts)))
+    await bench.turns(8)
+    assert bench.states() == ["sent"] * 40
+    assert set(made) <= {0, 1, 2}
+
+
 # -- one error, one action --------------------------------------------------------------------------------------------
 
 

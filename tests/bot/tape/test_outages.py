@@ -123,7 +123,7 @@ async def three_hours(now: World) -> None:
 
 
 TOPICS = "(bars, open interest, funding, ratios, depth and dated futures)"
-OF_OKX = "(bars, open interest, funding, ratios and depth)"
+OF_OKX = "(bars, open interest, funding, ratios, depth and dated futures)"
 
 
 def test_a_calm_tape_tells_nothing(stage: Stage) -> None:

@@ -24,8 +24,12 @@ def group(first: OutboxRow, other: OutboxRow) -> bool:
     kind = one.payload.get("event")
     if kind != another.payload.get("event") or kind not in {ALERT, SOURCE, LATE}:
         return False
-    if kind == ALERT and (one.asset, one.at, first.message) != (another.asset, another.at, other.message):
+    if kind == ALERT and (one.asset, one.at, _told_in(first)) != (another.asset, another.at, _told_in(other)):
         return False
     if first.uncertain or other.uncertain:
         return first.uncertain and other.uncertain and first.lead == other.lead
     return True
+
+
+def _told_in(row: OutboxRow) -> str | None:
+    return row.message or row.goes_on

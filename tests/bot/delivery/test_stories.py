@@ -308,6 +308,16 @@ def test_what_is_no_further_sign_of_a_fall_is_a_message_of_its_own(
     assert [one.edited or one.message.reply_to for one in desk.channel.said] == [None, None]
 
 
+def test_a_sign_that_goes_on_elsewhere_is_judged_like_what_stands_alone(desk: Desk) -> None:
+    desk.switch(Switch("only", value="warning"))
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"), rank="notice")
+    assert len(said(desk)) == 1
+    assert desk.rows()[-1] == ("muted", "this chat wants only warnings and what is critical")
+
+
 def test_signs_of_one_close_are_one_message_and_no_answer(desk: Desk) -> None:
     tell(desk, (CLOSING, "fired"), (FALL, "fired"))
     said(desk)

@@ -318,6 +318,27 @@ def test_a_sign_that_goes_on_elsewhere_is_judged_like_what_stands_alone(desk: De
     assert desk.rows()[-1] == ("muted", "this chat wants only warnings and what is critical")
 
 
+@pytest.mark.parametrize(("most", "sent"), [(1, 1), (2, 2), (3, 3)])
+def test_an_answer_that_tells_of_a_further_sign_counts_as_a_new_message(desk: Desk, most: int, sent: int) -> None:
+    desk.switch(Switch("budget", value=str(most)))
+    for rule in (CLOSING, FALL, SHORTS, AVERAGE):
+        tell(desk, (rule, "fired"), rank="notice")
+        said(desk)
+        desk.clock.forward(1800)
+    assert sum(one.edited is None for one in desk.channel.said) == sent
+    assert [state for state, _ in desk.rows()] == ["sent"] * sent + ["queued"] * (4 - sent)
+
+
+def test_a_further_sign_beyond_the_budget_waits_while_the_end_beside_it_is_told(desk: Desk) -> None:
+    desk.switch(Switch("budget", value="1"))
+    tell(desk, (CLOSING, "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (FALL, "fired"), (CLOSING, "resolved"), rank="notice")
+    assert said(desk)[1:] == ["BTC: over after 24 h: positions closed unusually fast."] * 2
+    assert desk.rows()[1:] == [("queued", "beyond 1 new messages a day"), ("sent", None)]
+
+
 def test_signs_of_one_close_are_one_message_and_no_answer(desk: Desk) -> None:
     tell(desk, (CLOSING, "fired"), (FALL, "fired"))
     said(desk)

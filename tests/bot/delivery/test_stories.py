@@ -11,6 +11,7 @@ import pytest
 
 from bot.engine.around import OpenSetups
 from bot.engine.evaluate import announce, with_story
+from handlers.channels.failure import MessageRefused
 from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State
 from signals.alerts.event import Event
@@ -337,6 +338,20 @@ def test_a_further_sign_beyond_the_budget_waits_while_the_end_beside_it_is_told(
     tell(desk, (FALL, "fired"), (CLOSING, "resolved"), rank="notice")
     assert said(desk)[1:] == ["BTC: over after 24 h: positions closed unusually fast."] * 2
     assert desk.rows()[1:] == [("queued", "beyond 1 new messages a day"), ("sent", None)]
+
+
+def test_a_sign_whose_answer_is_refused_has_the_message_that_was_edited(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.channel.script.extend([None, MessageRefused("no")])
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"))
+    said(desk)
+    assert [one.edited for one in desk.channel.said] == [None, "m1", None]
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "resolved"))
+    said(desk)
+    assert desk.channel.said[-1].message.reply_to == "m1"
 
 
 def test_signs_of_one_close_are_one_message_and_no_answer(desk: Desk) -> None:

@@ -68,7 +68,10 @@ def _in_order(notices: Sequence[Notice], answered: Sequence[int]) -> list[Notice
 
 
 def _without_legs(notices: Sequence[Notice]) -> list[Notice]:
-    """Leave out the alarms that an open setup of the message tells as its legs; one more urgent stays beside it."""
+    """Leave out the alarms that an open setup of the message tells as its legs; one more urgent stays beside it.
+
+    So does its end: who was called by it is told that it is over, though the setup goes on.
+    """
     open_setups = [notice for notice in notices if notice.kind != "resolved" and notice.rule in setups()]
     return [
         notice
@@ -76,7 +79,7 @@ def _without_legs(notices: Sequence[Notice]) -> list[Notice]:
         if not any(
             notice.rule in setups()[one.rule or ""].alarms
             and notice.asset == one.asset
-            and (notice.kind == "resolved" or RANKS.index(one.rank) >= RANKS.index(notice.rank))
+            and RANKS.index(one.rank) >= RANKS.index(notice.rank)
             for one in open_setups
         )
     ]

@@ -164,6 +164,13 @@ def test_a_story_stands_beside_an_alarm_that_is_more_urgent(desk: Desk) -> None:
     tell(desk, (WAVE, "fired"))
     said(desk)
     assert len(desk.heads(1)) == 2
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "resolved"), rank="critical")
+    said(desk)
+    edit, answer = desk.channel.said[-2:]
+    over = "BTC: over after 24 h: positions closed unusually fast."
+    assert (answer.message.reply_to, answer.text) == ("m1", over), "who was called by it is told that it is over"
+    assert over in edit.text
 
 
 def test_a_muted_story_leaves_the_message_of_its_alarm_alone(desk: Desk) -> None:

@@ -331,10 +331,11 @@ def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> No
     rows = [(row.id, message, to_ms(at)) for claim, message, at in every for row in claim.rows]
     work.run(SQL.settle_sent, sent=json.dumps(rows))
     told = [
-        (row.id, row.notice.episode, message)
+        (row.id, notice.episode, message)
         for claim, message, _ in every
-        for row in claim.rows
-        if row.notice.episode is not None and message is not None
+        for row in claim.rows  # and all else that the message says, where it is sent anew since the old one is deleted
+        for notice in (row.notice, *(claim.beside if message != claim.message else ()))
+        if notice.episode is not None and message is not None
     ]
     if told:
         work.run(SQL.remember_messages, told=json.dumps(told))

@@ -347,6 +347,22 @@ def test_a_further_sign_beyond_the_budget_waits_while_the_end_beside_it_is_told(
     assert desk.rows()[1:] == [("queued", "beyond 1 new messages a day"), ("sent", None)]
 
 
+def test_what_goes_on_in_a_message_that_was_deleted_goes_along_into_the_new_one(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.channel.always = lambda one: MessageRefused("gone") if one.edited == "m1" else None
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"), rank="notice")
+    said(desk)
+    assert [one.edited for one in desk.channel.said] == [None, None]
+    desk.clock.forward(days(1))
+    tell(desk, (CLOSING, "resolved"))
+    said(desk)
+    edit, answer = desk.channel.said[2:]
+    assert edit.edited == answer.message.reply_to == "m2"
+    assert "BTC: over after 24 h: positions closed unusually fast." in desk.heads(2)
+
+
 def test_a_sign_whose_answer_is_refused_has_the_message_that_was_edited(desk: Desk) -> None:
     tell(desk, (CLOSING, "fired"))
     said(desk)

@@ -63,8 +63,13 @@ def _rendered(
 
 
 def _in_order(notices: Sequence[Notice], answered: Sequence[int]) -> list[Notice]:
-    """Put what is new before what was told before, and of both what is over last."""
-    return sorted(notices, key=lambda notice: (notice.number not in answered, notice.kind == "resolved"))
+    """Put what is more urgent first, of that what is new, and last what is over, which is as urgent as a notice."""
+
+    def place(notice: Notice) -> tuple[bool, int, bool, bool]:
+        over, before = notice.kind == "resolved", notice.number not in answered
+        return over and before, 0 if over else -RANKS.index(notice.rank), before, over
+
+    return sorted(notices, key=place)
 
 
 def _without_legs(notices: Sequence[Notice]) -> list[Notice]:

@@ -384,6 +384,39 @@ def test_signs_of_one_close_are_one_message_and_no_answer(desk: Desk) -> None:
     assert len(desk.heads()) == 2
 
 
+def test_a_notice_of_the_same_close_comes_along_with_what_is_critical(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"), rank="critical")
+    tell(desk, (SHORTS, "fired"), rank="notice")
+    said(desk)
+    assert [one.edited or one.message.reply_to for one in desk.channel.said] == [None, None]
+    assert desk.heads() == [
+        "BTC: price is well below its high of the past 16 days.",
+        "BTC: shorts are paying much to stay.",
+    ]
+
+
+def test_a_further_sign_stands_below_what_is_more_urgent(desk: Desk) -> None:
+    tell(desk, (FALL, "fired"), rank="critical")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (SHORTS, "fired"), rank="notice")
+    said(desk)
+    edit, answer = desk.channel.said[1:]
+    assert edit.edited == answer.message.reply_to == "m1"
+    assert desk.heads(1) == [
+        "BTC: price is well below its high of the past 16 days (15 January 12:00 UTC).",
+        "BTC: shorts are paying much to stay.",
+    ]
+    assert answer.text == "BTC: shorts are paying much to stay.", "what is new is in the answer"
+    desk.clock.forward(3600)
+    tell(desk, (SHORTS, "resolved"), rank="notice")
+    said(desk)
+    assert [head[:22] for head in desk.heads(-2)] == ["BTC: price is well bel", "BTC: over after 24 h: "]
+
+
 def test_a_long_message_keeps_all_that_is_new_and_says_the_rest_briefly(desk: Desk) -> None:
     for rule in (CLOSING, FALL, SHORTS, AVERAGE):
         tell(desk, (rule, "fired"), rank="notice")

@@ -182,6 +182,10 @@ FIRST = row(number=1)
         pytest.param(FIRST, row("escalated", number=2, message="7"), False, id="one that has a message already"),
         pytest.param(row(message="7"), row(number=2, message="7"), True, id="two that share a message"),
         pytest.param(row(message="7"), row(number=2, message="8"), False, id="two with messages of their own"),
+        pytest.param(row(message="7"), row(number=2, goes_on="7"), True, id="one that goes on in its message"),
+        pytest.param(FIRST, row(number=2, goes_on="7"), True, id="one that would go on in an older message"),
+        pytest.param(row(goes_on="7"), row(number=2), False, id="what goes on takes nothing along that is alone"),
+        pytest.param(row(goes_on="7"), row(number=2, goes_on="8"), False, id="two that go on in different ones"),
         pytest.param(FIRST, row(number=2, payload={"event": "position"}), False, id="a position of the reader's own"),
         pytest.param(
             row(payload={"blocks": []}), row(number=2, payload={"blocks": []}), False, id="words of an earlier version"

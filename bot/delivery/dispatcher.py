@@ -408,9 +408,10 @@ def _staged(work: Work, claim: Claim, now: datetime) -> Claim:
         told |= {row.notice.episode for row in left if row.notice.episode is not None}
         left = [row for row in left if _passes(work, row, join(row, told), now)]
     most = switches.budget_of(claim.switches)
-    if left and most is not None and may_wait(left):
+    new = [row for row in left if not row.message]  # an edit of what was told before never waits, and takes none along
+    if new and most is not None and may_wait(new):
         outcome = budget(recipient, most, held.sent_since(work, claim.destination, midnight(now, recipient.clock)), now)
-        left = [row for row in left if _passes(work, row, outcome, now)]
+        left = [row for row in left if row not in new or _passes(work, row, outcome, now)]
     for episode in _begun_or_over(claim):
         switches.episode_over(work, claim.destination, episode)
     return claim.only(left)

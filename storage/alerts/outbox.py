@@ -71,7 +71,8 @@ class OutboxRow:
 
     lead: the row whose message it was last sent in, if any. message: that of its episode in this destination, if one
     was sent. announced: an earlier notice of the episode was meant for this destination. told: a message has told of it
-    in a line already, so it edits its own and is not answered.
+    in a line already, so it edits its own and is not answered. goes_on: the message of other episodes in which it is
+    told; it is as new as what stands alone, so whatever asks whether it is news asks for its own.
     """
 
     id: int
@@ -81,6 +82,7 @@ class OutboxRow:
     message: str | None
     announced: bool
     told: bool
+    goes_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +252,7 @@ def claim(
     chosen = switches.of(work, switched) if switched else {}
     beside = gathering.due_beside(work, [row for row in taken.values() if row["accompanied"]], due) if together else {}
     every: list[Row | NamedRow] = [*taken.values(), *(row for near in beside.values() for row in near)]
-    goes_on = gathering.taken_in(work, [(row, inside) for row in every if (inside := _takes_in(row))])
+    goes_on = gathering.taken_in(work, every)
     of_message = {place: goes_on.get(row["id"], row["message"]) for place, row in taken.items()}
     told = gathering.told_beside(work, [(place, message) for place, message in of_message.items() if message])
     claims = []
@@ -289,7 +291,7 @@ def _claimed(
         row["state"] == "uncertain",
         bool(row["plain"]),
         from_ms(max(row["created"], row["held_until"] or 0)),
-        rows[0].message,
+        rows[0].message or rows[0].goes_on,
         rows if len(rows) == 1 else tuple(sorted(rows, key=lambda one: one.notice.number)),
         beside,
         chosen,
@@ -298,21 +300,17 @@ def _claimed(
     )
 
 
-def _takes_in(row: Row | NamedRow) -> Collection[int]:
-    """Return the episodes in whose message a row goes on: those that a setup tells as its legs when it begins."""
-    return _notice(row).payload.get("takes_in") or () if row["kind"] == "fired" else ()
-
-
 def read_row(row: Row | NamedRow, goes_on: str | None = None) -> OutboxRow:
-    """Return a row as it was read. goes_on: the message in which it is told, where its episode has none there yet."""
+    """Return a row as it was read."""
     return OutboxRow(
         row["id"],
         _notice(row),
         row["state"] == "uncertain",
         row["lead"],
-        row["message"] or goes_on,
+        row["message"],
         bool(row["announced"]),
         row["held_for"] == "told",
+        goes_on,
     )
 
 
@@ -333,10 +331,11 @@ def sent(work: Work, landed: Iterable[tuple[Claim, str | None, datetime]]) -> No
     rows = [(row.id, message, to_ms(at)) for claim, message, at in every for row in claim.rows]
     work.run(SQL.settle_sent, sent=json.dumps(rows))
     told = [
-        (row.id, row.notice.episode, message)
+        (row.id, notice.episode, message)
         for claim, message, _ in every
-        for row in claim.rows
-        if row.notice.episode is not None and message is not None
+        for row in claim.rows  # and all else that the message says, where it is sent anew since the old one is deleted
+        for notice in (row.notice, *(claim.beside if message != claim.message else ()))
+        if notice.episode is not None and message is not None
     ]
     if told:
         work.run(SQL.remember_messages, told=json.dumps(told))

@@ -528,8 +528,9 @@ UPDATE outbox SET held_until = :until WHERE settled IS NULL AND state = 'queued'
     AND destination = :destination AND held_for = :held_for;
 
 -- name: sent_since
--- New messages with news; an edit tells of an episode that was told of before, and an end is no news.
-SELECT count(DISTINCT coalesce(o.message, 'of row ' || coalesce(o.lead, o.id))) AS count
+-- New messages with news, and answers to older ones that tell of what begins: the rows that were sent together are one.
+-- An edit tells of an episode that was told of before, and an end is no news.
+SELECT count(DISTINCT coalesce(o.lead, o.id)) AS count
 FROM outbox o JOIN notices n ON n.id = o.notice
 WHERE o.destination = :destination AND o.settled >= :since AND o.state = 'sent'
     AND n.kind IN ('fired', 'escalated', 'resumed', 'changed', 'source', 'position')

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def may_wait(rows: Sequence[OutboxRow]) -> bool:
     """Tell whether one message of these rows is new and nothing but notices.
 
-    An edit makes no sound, and what may have arrived already is no news. What somebody watches of their own is asked
-    for one by one and never waits.
+    An edit makes no sound, and what may have arrived already is no news. What begins in the message of another episode
+    answers it, and that is a new message. What somebody watches of their own is asked for one by one and never waits.
     """
     return all(
         row.notice.rank == "notice"

@@ -63,12 +63,20 @@ def _rendered(
 
 
 def _in_order(notices: Sequence[Notice], answered: Sequence[int]) -> list[Notice]:
-    """Put what is new before what was told before, and of both what is over last."""
-    return sorted(notices, key=lambda notice: (notice.number not in answered, notice.kind == "resolved"))
+    """Put what is more urgent first, of that what is new, and last what is over, which is as urgent as a notice."""
+
+    def place(notice: Notice) -> tuple[bool, int, bool, bool]:
+        over, before = notice.kind == "resolved", notice.number not in answered
+        return over and before, 0 if over else -RANKS.index(notice.rank), before, over
+
+    return sorted(notices, key=place)
 
 
 def _without_legs(notices: Sequence[Notice]) -> list[Notice]:
-    """Leave out the alarms that an open setup of the message tells as its legs; one more urgent stays beside it."""
+    """Leave out the alarms that an open setup of the message tells as its legs; one more urgent stays beside it.
+
+    So does its end: who was called by it is told that it is over, though the setup goes on.
+    """
     open_setups = [notice for notice in notices if notice.kind != "resolved" and notice.rule in setups()]
     return [
         notice
@@ -76,7 +84,7 @@ def _without_legs(notices: Sequence[Notice]) -> list[Notice]:
         if not any(
             notice.rule in setups()[one.rule or ""].alarms
             and notice.asset == one.asset
-            and (notice.kind == "resolved" or RANKS.index(one.rank) >= RANKS.index(notice.rank))
+            and RANKS.index(one.rank) >= RANKS.index(notice.rank)
             for one in open_setups
         )
     ]

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from bot.delivery.stages.sound import rings
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.failure import MessageRefused
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Rank
     from storage.alerts.outbox import Claim
 
+log = structlog.get_logger(__name__)
+
 LATE: Final = timedelta(minutes=30)
 CALLS: Final = frozenset({"fired", "escalated"})  # what a role is called for; no edit and no all-clear is worth it
 
@@ -37,7 +41,9 @@ async def send(
 ) -> str | None:
     """Send a claim and return the id of its message. SendFailed as the channel raises it.
 
-    An edit makes no sound on any phone, so what got worse also answers its message in one line, with sound.
+    An edit makes no sound on any phone, so what got worse also answers its message in one line, with sound. Where that
+    line is refused as an answer it goes out by itself; where it is refused for good, the edit has told of it: given up,
+    its episode would have no message, and the edited one would be told of no end.
 
     spend: counts one more message against the limits of the platform.
     """
@@ -57,17 +63,33 @@ async def send(
     )
     if claim.message is None:
         return await channel.send(to, message)
+    edited = True
     try:
         await channel.edit(to, claim.message, replace(message, maybe_repeat=False))  # twice is once for an edit
     except MessageRefused:
         if not all(row.notice.kind in {"resolved", "changed"} or row.told for row in claim.rows):
             return await channel.send(to, message)  # somebody deleted the message, so the news goes out anew
+        edited = False
     if replies:
-        spend()
         lines = tuple(Line(reply) for reply in replies)
         silent = message.silent or all(row.notice.kind == "resolved" for row in claim.rows)
-        await channel.send(to, replace(message, blocks=lines, reply_to=claim.message, silent=silent))
+        try:
+            await _answer(channel, to, replace(message, blocks=lines, reply_to=claim.message, silent=silent), spend)
+        except MessageRefused as refused:
+            if not edited:
+                raise
+            log.error("an answer is given up, an edit told of it", row=claim.id, reason=refused.reason)  # noqa: TRY400
     return claim.message
+
+
+async def _answer(channel: Channel, to: Address, answer: Outgoing, spend: Callable[[], None]) -> None:
+    spend()
+    try:
+        await channel.send(to, answer)
+    except MessageRefused as refused:
+        log.warning("an answer is refused, sending it by itself", platform=channel.platform, reason=refused.reason)
+        spend()
+        await channel.send(to, replace(answer, reply_to=None))
 
 
 def rank_of(claim: Claim) -> Rank | None:

@@ -37,14 +37,17 @@ def told_beside(work: Work, messages: Collection[tuple[int, str]]) -> dict[int, 
     return _by_destination(work.rows(SQL.told_beside, messages=json.dumps(messages))) if messages else {}
 
 
-def taken_in(work: Work, rows: Iterable[tuple[Row | NamedRow, Collection[int]]]) -> dict[int, str]:
+def taken_in(work: Work, rows: Iterable[Row | NamedRow]) -> dict[int, str]:
     """Return, by row, the message in which it goes on: the newest one that tells of an episode that it takes in there.
 
-    rows: each with the episodes that it takes in. A row that has a message of its own, or takes in what was never told
-    there, is not among them.
+    Only what begins takes others in: a story its legs, a sign of a fall earlier ones. A row that has a message of its
+    own, or takes in what was never told there, is not among them.
     """
     asked = [
-        (row["id"], row["destination"], episode) for row, inside in rows if row["message"] is None for episode in inside
+        (row["id"], row["destination"], episode)
+        for row in rows
+        if row["message"] is None and row["kind"] == "fired"
+        for episode in json.loads(row["payload"]).get("takes_in") or ()
     ]
     return {row["id"]: row["message"] for row in work.rows(SQL.taken_in, asked=json.dumps(asked))} if asked else {}
 

@@ -93,7 +93,10 @@ def hold_by_clock(store: Store, here: Destination, now: datetime) -> tuple[int, 
 
 
 def sent_since(work: Work, destination: int, since: datetime) -> int:
-    """Return how many new messages with news a destination got since then: no edits, no ends, no lists."""
+    """Return how many new messages with news a destination got since then: no edits, no ends, no lists.
+
+    What begins in the message of another episode answers it, which is a new message as well.
+    """
     return _count(work.one(SQL.sent_since, destination=destination, since=to_ms(since)))
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from bot.engine.around import OpenSetups
 from bot.engine.evaluate import announce, with_story
+from handlers.channels.failure import MessageRefused
 from signals.alerts.condition import RANKS
 from signals.alerts.episodes import State
 from signals.alerts.event import Event
@@ -163,6 +164,13 @@ def test_a_story_stands_beside_an_alarm_that_is_more_urgent(desk: Desk) -> None:
     tell(desk, (WAVE, "fired"))
     said(desk)
     assert len(desk.heads(1)) == 2
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "resolved"), rank="critical")
+    said(desk)
+    edit, answer = desk.channel.said[-2:]
+    over = "BTC: over after 24 h: positions closed unusually fast."
+    assert (answer.message.reply_to, answer.text) == ("m1", over), "who was called by it is told that it is over"
+    assert over in edit.text
 
 
 def test_a_muted_story_leaves_the_message_of_its_alarm_alone(desk: Desk) -> None:
@@ -308,11 +316,105 @@ def test_what_is_no_further_sign_of_a_fall_is_a_message_of_its_own(
     assert [one.edited or one.message.reply_to for one in desk.channel.said] == [None, None]
 
 
+def test_a_sign_that_goes_on_elsewhere_is_judged_like_what_stands_alone(desk: Desk) -> None:
+    desk.switch(Switch("only", value="warning"))
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"), rank="notice")
+    assert len(said(desk)) == 1
+    assert desk.rows()[-1] == ("muted", "this chat wants only warnings and what is critical")
+
+
+@pytest.mark.parametrize(("most", "sent"), [(1, 1), (2, 2), (3, 3)])
+def test_an_answer_that_tells_of_a_further_sign_counts_as_a_new_message(desk: Desk, most: int, sent: int) -> None:
+    desk.switch(Switch("budget", value=str(most)))
+    for rule in (CLOSING, FALL, SHORTS, AVERAGE):
+        tell(desk, (rule, "fired"), rank="notice")
+        said(desk)
+        desk.clock.forward(1800)
+    assert sum(one.edited is None for one in desk.channel.said) == sent
+    assert [state for state, _ in desk.rows()] == ["sent"] * sent + ["queued"] * (4 - sent)
+
+
+def test_a_further_sign_beyond_the_budget_waits_while_the_end_beside_it_is_told(desk: Desk) -> None:
+    desk.switch(Switch("budget", value="1"))
+    tell(desk, (CLOSING, "fired"), rank="notice")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (FALL, "fired"), (CLOSING, "resolved"), rank="notice")
+    assert said(desk)[1:] == ["BTC: over after 24 h: positions closed unusually fast."] * 2
+    assert desk.rows()[1:] == [("queued", "beyond 1 new messages a day"), ("sent", None)]
+
+
+def test_what_goes_on_in_a_message_that_was_deleted_goes_along_into_the_new_one(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.channel.always = lambda one: MessageRefused("gone") if one.edited == "m1" else None
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"), rank="notice")
+    said(desk)
+    assert [one.edited for one in desk.channel.said] == [None, None]
+    desk.clock.forward(days(1))
+    tell(desk, (CLOSING, "resolved"))
+    said(desk)
+    edit, answer = desk.channel.said[2:]
+    assert edit.edited == answer.message.reply_to == "m2"
+    assert "BTC: over after 24 h: positions closed unusually fast." in desk.heads(2)
+
+
+def test_a_sign_whose_answer_is_refused_has_the_message_that_was_edited(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.channel.script.extend([None, MessageRefused("no")])
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"))
+    said(desk)
+    assert [one.edited for one in desk.channel.said] == [None, "m1", None]
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "resolved"))
+    said(desk)
+    assert desk.channel.said[-1].message.reply_to == "m1"
+
+
 def test_signs_of_one_close_are_one_message_and_no_answer(desk: Desk) -> None:
     tell(desk, (CLOSING, "fired"), (FALL, "fired"))
     said(desk)
     assert [one.edited or one.message.reply_to for one in desk.channel.said] == [None]
     assert len(desk.heads()) == 2
+
+
+def test_a_notice_of_the_same_close_comes_along_with_what_is_critical(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.clock.forward(days(1))
+    tell(desk, (FALL, "fired"), rank="critical")
+    tell(desk, (SHORTS, "fired"), rank="notice")
+    said(desk)
+    assert [one.edited or one.message.reply_to for one in desk.channel.said] == [None, None]
+    assert desk.heads() == [
+        "BTC: price is well below its high of the past 16 days.",
+        "BTC: shorts are paying much to stay.",
+    ]
+
+
+def test_a_further_sign_stands_below_what_is_more_urgent(desk: Desk) -> None:
+    tell(desk, (FALL, "fired"), rank="critical")
+    said(desk)
+    desk.clock.forward(3600)
+    tell(desk, (SHORTS, "fired"), rank="notice")
+    said(desk)
+    edit, answer = desk.channel.said[1:]
+    assert edit.edited == answer.message.reply_to == "m1"
+    assert desk.heads(1) == [
+        "BTC: price is well below its high of the past 16 days (15 January 12:00 UTC).",
+        "BTC: shorts are paying much to stay.",
+    ]
+    assert answer.text == "BTC: shorts are paying much to stay.", "what is new is in the answer"
+    desk.clock.forward(3600)
+    tell(desk, (SHORTS, "resolved"), rank="notice")
+    said(desk)
+    assert [head[:22] for head in desk.heads(-2)] == ["BTC: price is well bel", "BTC: over after 24 h: "]
 
 
 def test_a_long_message_keeps_all_that_is_new_and_says_the_rest_briefly(desk: Desk) -> None:

@@ -125,7 +125,7 @@ async def test_the_most_urgent_of_them_brings_the_others_along(desk: Desk) -> No
     desk.happens("oi_zscore")
     desk.happens("taker_zscore", rank="critical")
     await desk.turns()
-    assert desk.heads(0) == [TITLES["oi_zscore"], TITLES["taker_zscore"]]
+    assert desk.heads(0) == [TITLES["taker_zscore"], TITLES["oi_zscore"]]
     assert desk.heads(1) == [TITLES["price_drawdown"]]
     assert [said.message.silent for said in desk.channel.said] == [False, True]
 

@@ -143,6 +143,27 @@ def test_a_message_that_somebody_deleted(kind: str, texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("refused", "answers"),
+    [
+        pytest.param(1, [None], id="as an answer: it goes out by itself"),
+        pytest.param(2, [], id="for good: the edit has told of it"),
+    ],
+)
+def test_an_answer_that_is_refused_gives_up_no_message(refused: int, answers: list[str | None]) -> None:
+    script = (None, *(MessageRefused("no"),) * refused)
+    channel, message, counted = sent(claim(notice(kind="escalated"), message="m9"), "Now a warning.", script=script)
+    edit, *lines = channel.said
+    assert (message, edit.edited, counted) == ("m9", "m9", 2)
+    assert [line.message.reply_to for line in lines] == answers
+    assert all(line.text == "Now a warning." for line in lines)
+
+
+def test_an_end_of_which_nothing_arrives_is_given_up() -> None:
+    with pytest.raises(MessageRefused):
+        sent(claim(notice(kind="resolved"), message="m9"), "Over.", script=(MessageRefused("no"),) * 3)
+
+
+@pytest.mark.parametrize(
     ("late", "said"),
     [
         pytest.param(LATE, False, id="half an hour is in time"),

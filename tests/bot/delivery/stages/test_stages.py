@@ -29,7 +29,7 @@ def notice(kind: str = "fired", **more: Any) -> Notice:
 
 
 def row(kind: str = "fired", *, number: int = 1, **more: Any) -> OutboxRow:
-    about = {"uncertain": False, "lead": None, "message": None, "announced": False, "told": False}
+    about = {"uncertain": False, "lead": None, "message": None, "announced": False, "told": False, "goes_on": None}
     about |= {name: more.pop(name) for name in list(more) if name in about}
     return OutboxRow(number, notice(kind, **more), **about)
 
@@ -98,6 +98,7 @@ def test_quiet(hours: str, of: OutboxRow, held_for: Any) -> None:
         pytest.param("critical", row(rank="warning"), False, id="a warning where only what is critical is wanted"),
         pytest.param("critical", row("resolved", announced=True), True, id="the end of what was told before"),
         pytest.param("warning", row("resumed", message="7"), True, id="an edit"),
+        pytest.param("warning", row(goes_on="7"), False, id="a notice that begins in the message of a warning"),
         pytest.param("critical", row("held"), True, id="a list of what waited"),
         pytest.param(None, row(), True, id="nothing was said"),
     ],
@@ -115,6 +116,7 @@ def test_only(least: str | None, of: OutboxRow, passes: bool) -> None:
         pytest.param([row(), row("resolved")], True, id="two, and one that came and went"),
         pytest.param([row(), row(rank="warning")], False, id="one that comes along with a warning"),
         pytest.param([row(message="7")], False, id="an edit"),
+        pytest.param([row(goes_on="7")], True, id="what begins in the message of another one"),
         pytest.param([row(uncertain=True)], False, id="one that may have arrived"),
         pytest.param([row("late")], False, id="a list"),
         pytest.param([row(payload={"event": "position"})], False, id="a position of the reader's own"),
@@ -180,6 +182,10 @@ FIRST = row(number=1)
         pytest.param(FIRST, row("escalated", number=2, message="7"), False, id="one that has a message already"),
         pytest.param(row(message="7"), row(number=2, message="7"), True, id="two that share a message"),
         pytest.param(row(message="7"), row(number=2, message="8"), False, id="two with messages of their own"),
+        pytest.param(row(message="7"), row(number=2, goes_on="7"), True, id="one that goes on in its message"),
+        pytest.param(FIRST, row(number=2, goes_on="7"), True, id="one that would go on in an older message"),
+        pytest.param(row(goes_on="7"), row(number=2), False, id="what goes on takes nothing along that is alone"),
+        pytest.param(row(goes_on="7"), row(number=2, goes_on="8"), False, id="two that go on in different ones"),
         pytest.param(FIRST, row(number=2, payload={"event": "position"}), False, id="a position of the reader's own"),
         pytest.param(
             row(payload={"blocks": []}), row(number=2, payload={"blocks": []}), False, id="words of an earlier version"

@@ -207,7 +207,10 @@ def judge(
 def _keep(
     store: Store, evaluations: Sequence[Evaluation], states: Mapping[Key, RuleState], now: datetime, started: datetime
 ) -> list[Event]:
-    """Write the last states and what happened on the way, all or nothing."""
+    """Write the last states and what happened on the way, all or nothing.
+
+    What stands elsewhere by now than in `states`, since its past was learnt meanwhile, is left for the next turn.
+    """
     by_key: dict[Key, list[Evaluation]] = {}
     for evaluation in evaluations:
         by_key.setdefault(evaluation.key, []).append(evaluation)
@@ -216,8 +219,12 @@ def _keep(
     proved = proofs(store, (one.event for one in evaluations if one.event and _is_news(states.get(one.key))))
     open_setups = OpenSetups.of(states)
     with store.write() as work:
+        episodes.alone(work, {asset for _, asset in by_key})
+        by_now = episodes.rule_states_in(work, store)
         for key, every in sorted(by_key.items(), key=_order):
             before = states.get(key)
+            if by_now.get(key) != before:
+                continue
             episode = before.episode if before else None
             recorded: list[tuple[Event, int]] = []
             for found, first in ((one.event, one.state.first) for one in every if one.event):

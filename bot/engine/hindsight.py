@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from bot.engine.closes import all_closes, groups_by_asset
 from bot.engine.evaluate import Shared, evaluate
@@ -17,7 +19,7 @@ from storage.alerts import episodes
 from storage.panels.reader import PanelReader
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
     from bot.engine.closes import RuleGroup
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Episode, Key, RuleState
     from storage.engine.database import Store
     from storage.engine.work import Work
+
+log = structlog.get_logger(__name__)
+MOST_TIMES: Final = 5  # closes come minutes apart, and the past of a group is judged within seconds
 
 
 def judge_past(
@@ -44,34 +49,62 @@ def judge_past(
 
     A rule that has never been judged, or in hindsight alone, gets its whole past and its state. One that has told
     something keeps what it told: it learns the episodes of which it has none, since when the open one has been, and
-    that one is open which it took for calm.
+    that one is open which it took for calm. What is judged live while its past is, in this process or in another, is
+    left as it was judged, and its past is judged again: what was told stands, and is told once.
     """
+    learnt = 0
+    left: Collection[Key] | None = None
+    for _ in range(MOST_TIMES):
+        more, left = _judge_once(store, groups_by_asset(assets, market=market), now, since or {}, left)
+        learnt += more
+        if not left:
+            return learnt
+    log.warning("the past of some rules was not learnt: they are judged all the time", rules=len(left or ()))
+    return learnt
+
+
+def _judge_once(
+    store: Store,
+    groups_of: Mapping[str, Sequence[tuple[int, RuleGroup]]],
+    now: datetime,
+    since: Mapping[str, datetime],
+    only: Collection[Key] | None,
+) -> tuple[int, set[Key]]:
+    """Return how many episodes were learnt, and what stands elsewhere than it did when this began: it is left."""
     states = episodes.rule_states(store)
     learnt = 0
-    for asset, groups in groups_by_asset(assets, market=market).items():
+    left: set[Key] = set()
+    for asset, groups in groups_of.items():
         reader, shared = PanelReader(store), Shared()
         for _, group in groups:
-            closes = all_closes(reader, group, asset, now)
+            every = [(rule.id, asset) for rule in group.rules]
+            keys = every if only is None else [key for key in every if key in only]
+            known = [states[key].state for key in keys if key in states]
+            judged = [one.at for one in known if one.at]
+            # What was judged while the past was looked at lies behind the time at which that began.
+            closes = all_closes(reader, group, asset, max((now, *judged))) if keys else None
             if closes is None:
                 continue
-            keys = [(rule.id, asset) for rule in group.rules]
-            known = [states[key].state for key in keys if key in states]
-            fresh = _fresh(group, asset, since or {})
             older = len(known) < len(keys) or any(one.past is None or one.past > closes.first for one in known)
-            judged = [one.at for one in known if one.at]
             if judged and not all(one.silent for one in known):
                 end = min(judged) + (closes.step if closes.clock.at_open else timedelta(0))
                 closes = replace(closes, end=min(closes.end, end))
+            fresh = _fresh(group, asset, since)
             if closes.first >= closes.end or not (older or (fresh and fresh < closes.end)):
                 continue
             by_key: dict[Key, list[Evaluation]] = defaultdict(list)
             for evaluation in evaluate(reader, closes, {}, shared=shared):
                 by_key[evaluation.key].append(evaluation)
-            had = {key: episodes.of(store, *key) for key in by_key}
             with store.write() as work:
-                for key, every in by_key.items():
-                    learnt += _learn(work, key, every, _Learner(states.get(key), had[key], fresh), closes.first)
-    return learnt
+                episodes.alone(work, [asset])
+                for key in keys:
+                    before = states.get(key)
+                    if key in by_key and episodes.standing(work, key) != before:
+                        left.add(key)
+                    elif key in by_key:
+                        had = episodes.of_pair(work, key)
+                        learnt += _learn(work, key, by_key[key], _Learner(before, had, fresh), closes.first)
+    return learnt, left
 
 
 def _fresh(group: RuleGroup, asset: str, since: Mapping[str, datetime]) -> datetime | None:

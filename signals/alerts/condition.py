@@ -112,8 +112,9 @@ class Level:
     """What a rank is entered by, and by what other conditions it is left.
 
     enter: groups of conditions; the level is entered when all conditions of any one group hold for `hold`.
-    leave: groups likewise; the level is left when any one group holds for `hold_leave`. While a value that could
-    decide a side is not known, nothing happens on that side. A hold is in time: at hourly closes 2 h are 2 closes.
+    leave: groups likewise; the level is left when any one group holds for `hold_leave`, and with it those above it
+    of which no line is crossed. While a value that could decide a side is not known, nothing happens on that side. A
+    hold is in time: at hourly closes 2 h are 2 closes.
     at_once: groups likewise, which end the level at the first close that any one holds, without waiting.
     """
 

@@ -116,7 +116,9 @@ def step(
         number = number_of(level)
         if number > rank and entering[i] >= closes_in(level.hold, closes):
             rank = number
-    rank = _after_leaving(levels, rank, leaving, closes) if rank <= state.rank else rank  # just entered: it stays
+    rank = (
+        _after_leaving(levels, rank, entering, leaving, closes) if rank <= state.rank else rank
+    )  # just entered: it stays
     if rank and lasts and state.rank and state.since and at - state.since >= lasts:
         rank, spent, entering = 0, True, [0] * len(levels)
     # The first close beyond the line dates the episode, not the close that confirmed it.
@@ -136,10 +138,17 @@ def step(
     return _told(state, after, values, at, continues)
 
 
-def _after_leaving(levels: tuple[Level, ...], rank: int, leaving: list[int], closes: timedelta) -> int:
-    """Step down from each level whose leave condition has held, highest first."""
+def _after_leaving(
+    levels: tuple[Level, ...], rank: int, entering: list[int], leaving: list[int], closes: timedelta
+) -> int:
+    """Step down below each level whose leave condition has held, highest first.
+
+    What ends a lower level ends the higher ones with it, unless a line from that level up is still crossed: what is
+    told of an episode names the end of its lowest level, which may be another condition than that of where it stands.
+    """
     for i, level in reversed(list(enumerate(levels))):
-        if number_of(level) == rank and leaving[i] >= closes_in(level.hold_leave, closes):
+        stands = rank < number_of(level) or (rank > number_of(level) and any(entering[i:]))
+        if not stands and leaving[i] >= closes_in(level.hold_leave, closes):
             rank = number_of(levels[i - 1]) if i else 0
     return rank
 

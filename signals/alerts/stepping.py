@@ -180,8 +180,8 @@ class _Counted:
         )
 
     def next(self, rank: int, begin: int) -> int:
-        """Return the next close at which this level could be entered from a rank, or left."""
-        among = self.enters if self.number > rank else self.leaves if self.number == rank else ()
+        """Return the next close at which this level could be entered from a rank, or be left with those above it."""
+        among = self.enters if self.number > rank else self.leaves
         place = int(np.searchsorted(among, begin))
         return int(among[place]) if place < len(among) else len(self.entering)
 

@@ -54,10 +54,30 @@ def rule_states(store: Store) -> Mapping[Key, RuleState]:
     return store.beside(_Standings).every(store.read_plain(SQL.rule_states))
 
 
+def rule_states_in(work: Work, store: Store) -> Mapping[Key, RuleState]:
+    """Return where every rule stands by now, as a transaction sees it: as `rule_states` where none has moved."""
+    return store.beside(_Standings).every([tuple(row) for row in work.rows(SQL.rule_states)])
+
+
 def states_of(store: Store, rule: str) -> dict[str, RuleState]:
     """Return where one rule stands, by asset."""
     rows, known = store.read_plain(SQL.states_of_rule, rule=rule), store.beside(_Standings)
     return {asset: known.read((rule, asset), text, episode) for asset, text, episode in rows}
+
+
+def alone(work: Work, assets: Iterable[str]) -> None:
+    """Keep others from writing where the rules of these assets stand, until this transaction has ended.
+
+    What was read before must be read again after it: others may have judged meanwhile.
+    """
+    for asset in sorted(assets):  # in one order, or two who wait for each other would do so for ever
+        work.alone(f"judge {asset}")
+
+
+def standing(work: Work, key: Key) -> RuleState | None:
+    """Return where one rule stands for one asset, as it is by now."""
+    row = work.one(SQL.rule_state, rule=key[0], asset=key[1])
+    return None if row is None else RuleState(from_json(json.loads(row["state"])), row["episode"])
 
 
 class _Standings:
@@ -165,6 +185,11 @@ def between(store: Store, since: datetime, until: datetime) -> list[Episode]:
 def of(store: Store, rule: str, asset: str) -> list[Episode]:
     """Return every episode of one rule and asset, the oldest first."""
     return [_episode(row) for row in store.read(SQL.episodes_of, rule=rule, asset=asset)]
+
+
+def of_pair(work: Work, key: Key) -> list[Episode]:
+    """Return every episode of one rule and asset, the oldest first, as a transaction sees them."""
+    return [_episode(row) for row in work.rows(SQL.episodes_of, rule=key[0], asset=key[1])]
 
 
 def of_rule(store: Store, rule: str, since: datetime) -> list[Episode]:

@@ -3,6 +3,9 @@
 -- name: rule_states
 SELECT rule, asset, state, episode FROM rule_states ORDER BY rule, asset;
 
+-- name: rule_state
+SELECT state, episode FROM rule_states WHERE rule = :rule AND asset = :asset;
+
 -- name: states_of_rule
 SELECT asset, state, episode FROM rule_states WHERE rule = :rule ORDER BY asset;
 

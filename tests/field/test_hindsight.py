@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from bot import demo
 from bot.archive.importing import read_file
 from bot.archive.importing.tables import keep
+from bot.engine import evaluate as live
+from bot.engine import hindsight
 from bot.engine.evaluate import history, judge
 from bot.engine.hindsight import judge_past
 from signals.alerts.rule import rules
@@ -22,6 +24,8 @@ from tests.storage import beside
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from bot.engine.evaluate import Evaluation
 
 END = datetime(2026, 3, 1, tzinfo=UTC)
 SHORT = 120 * DAY  # what a first start asks the venues for; the archive brings the rest
@@ -164,3 +168,72 @@ def test_what_comes_into_the_midst_of_what_was_judged_is_learnt_and_told_to_nobo
 
 def test_an_empty_store_has_no_past(tmp_path: Path) -> None:
     assert judge_past(Store(tmp_path / "none.db"), ["BTC"], END) == 0
+
+
+SOME = datetime(2025, 9, 1, tzinfo=UTC)
+MET = datetime(2026, 1, 25, tzinfo=UTC), datetime(2026, 2, 6, tzinfo=UTC)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lacks", "since"),
+    [
+        pytest.param((datetime(2025, 8, 1, tzinfo=UTC), SOME), datetime(2025, 8, 1, tzinfo=UTC), id="an import"),
+        pytest.param((datetime(2000, 1, 1, tzinfo=UTC), SOME), None, id="the archive"),
+    ],
+)
+def test_what_is_judged_while_the_past_is_looked_at_is_told_once_and_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch, lacks: tuple[datetime, datetime], since: datetime | None
+) -> None:
+    chat = destinations.ensure(store, "telegram", "7", None, kind="private", title=None, now=END)
+    destinations.subscribe(store, chat.id, "*", "*")
+    fill(store, None, lacks[0])
+    fill(store, lacks[1], MET[0])
+    for at in (MET[0] - 40 * DAY, MET[0]):
+        judge(store, ["BTC"], at, started=at)
+    evaluated = hindsight.evaluate
+
+    def beside_the_bot(*given: Any, **named: Any) -> list[Evaluation]:
+        """Return what is judged of the past, after which the bot has judged what came meanwhile."""
+        found = list(evaluated(*given, **named))
+        monkeypatch.setattr(hindsight, "evaluate", evaluated)
+        fill(store, *MET)
+        judge(store, ["BTC"], MET[1], started=MET[0])
+        return found
+
+    monkeypatch.setattr(hindsight, "evaluate", beside_the_bot)
+    fill(store, *lacks)
+    judge_past(store, ["BTC"], MET[0], since={"BTC": since, "MARKET": since} if since else None)
+    told, running = notices(store), open_of(store)
+    assert hindsight.evaluate is evaluated, "the bot has judged meanwhile"
+    assert told > 1
+    assert judge(store, ["BTC"], MET[1] + timedelta(minutes=10), started=MET[0]) == []
+    assert notices(store) == told, "nothing is told a second time"
+    assert len(episodes.running(store)) == len(running), "one open episode a rule"
+    assert running == held_by_replay(store, MET[1]), "and its past is learnt all the same"
+    standing = {one.episode for one in episodes.rule_states(store).values() if one.state.rank}
+    assert {one.id for one in episodes.running(store)} == standing, "so that what is open can end"
+
+
+@pytest.mark.slow
+def test_a_past_that_is_learnt_while_the_bot_judges_stands(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, SOME, MET[0])
+    judge_past(store, ["BTC"], MET[0])
+    fill(store, *MET)
+    evaluated = live.evaluate
+
+    def beside_an_import(*given: Any, **named: Any) -> list[Evaluation]:
+        """Return what is judged live, after which an import has brought the time before it."""
+        found = list(evaluated(*given, **named))
+        monkeypatch.setattr(live, "evaluate", evaluated)
+        fill(store, None, SOME)
+        judge_past(store, ["BTC"], MET[0])
+        return found
+
+    monkeypatch.setattr(live, "evaluate", beside_an_import)
+    judge(store, ["BTC"], MET[1], started=MET[1])
+    assert live.evaluate is evaluated, "an import has been made meanwhile"
+    judge(store, ["BTC"], MET[1] + timedelta(minutes=10), started=MET[1])
+    standing = {one.episode for one in episodes.rule_states(store).values() if one.state.rank}
+    assert {one.id for one in episodes.running(store)} == standing, "so that what is open can end"
+    assert open_of(store) == held_by_replay(store, MET[1])

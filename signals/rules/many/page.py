@@ -152,14 +152,17 @@ class RulePage:
         self.leaving[:, rows, columns] = 0
 
     def _entered(self, before: Ranks, fresh: Bools, to_enter: InARow, to_leave: InARow) -> Ranks:
-        """Return the ranks: up to the highest level that is reached, else down from each that is left."""
+        """Return the ranks: up to the highest level that is reached, else down below each that is left."""
         after = before.copy()
         for i, numbers in enumerate(self._numbers):
             reached = (self.entering[i] >= to_enter[i]) & fresh
             np.maximum(after, np.broadcast_to(numbers, after.shape), out=after, where=reached)
         stays = after > before
+        crossed: Bools = np.zeros_like(fresh)  # a line from this level up
         for i in reversed(range(len(self._numbers))):
-            left = (after == self._numbers[i]) & (self.leaving[i] >= to_leave[i]) & fresh & ~stays
+            crossed |= self.entering[i] > 0
+            ends = (after == self._numbers[i]) | ((after > self._numbers[i]) & ~crossed)
+            left = ends & (self.leaving[i] >= to_leave[i]) & fresh & ~stays
             below = self._numbers[i - 1] if i else np.zeros_like(self._numbers[i])
             np.copyto(after, np.broadcast_to(below, after.shape), where=left)
         return after

@@ -32,6 +32,18 @@ THREE = (
     level("warning", enter=at_least(20.0), leave=below(15.0), hold=HOUR),
     level("critical", enter=at_least(30.0), leave=below(25.0), hold=HOUR),
 )
+CALM_OTHER = at_most(0.0, "other")
+OTHER_ENDS = (
+    level(
+        "notice",
+        enter=(at_most(-10.0), CALM_OTHER),
+        leave=[(above(-5.0),), (above(0.0, "other"),)],
+        hold=HOUR,
+        hold_leave=2 * HOUR,
+    ),
+    level("warning", enter=(at_most(-20.0), CALM_OTHER), leave=above(-15.0), hold=AT_ONCE, hold_leave=2 * HOUR),
+    level("critical", enter=at_most(-30.0), leave=above(-25.0), hold=AT_ONCE),
+)
 
 
 def tell(
@@ -136,6 +148,43 @@ def tell(
 )
 def test_what_is_told(levels: tuple[Level, ...], values: tuple[float, ...], told: list[str]) -> None:
     assert tell(levels, *values)[0] == told
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "told"),
+    [
+        pytest.param((-21, -16, -16, -16), (-1, 1, 1, 1), "1 fired, 3 resolved", id="the end of the lowest level"),
+        pytest.param((-31, -28, -28, -28), (-1, 1, 1, 1), "1 fired, 3 resolved", id="two levels above it"),
+        pytest.param((-21, -16, -16, -16), (-1, 1, -1, 1), "1 fired", id="which has not held"),
+        pytest.param((-21, -16, -16, -16), (-1, 1, NAN, 1), "1 fired, 4 resolved", id="or is not known"),
+        pytest.param((-31, -31, -31, -31), (-1, 1, 1, 1), "1 fired", id="a line is crossed: it stands"),
+        pytest.param((-31, -31, -31, -28), (-1, 1, 1, 1), "1 fired, 4 resolved", id="until it no longer is"),
+        pytest.param((-21, -12, -12, -12), (-1, 1, 1, 1), "1 fired, 3 resolved", id="past both lines"),
+        pytest.param((-21, -9, -10, -12, -9), (-1, -1, 1, 1, 1), "1 fired, 4 resolved", id="having stepped down"),
+    ],
+)
+def test_what_ends_the_lowest_level_ends_all(values: tuple[float, ...], others: tuple[float, ...], told: str) -> None:
+    rows = [{"value": value, "other": other} for value, other in zip(values, others, strict=True)]
+    said, _ = tell(OTHER_ENDS, *rows)
+    assert ", ".join(" ".join(one.split()[:2]) for one in said) == told
+
+
+def test_a_cut_that_became_a_warning_is_over_when_it_says_that_it_is() -> None:
+    """Open interest rises above its average, long before it is a third below its peak again."""
+    cut = {
+        "deleveraging_reset.legs": 3.0,
+        "deleveraging_reset.must": 1.0,
+        "oi_drawdown.value": -0.5,
+        "oi_drawdown.coins": -0.2,
+        "oi_vs_ma180.value": -0.1,
+    }
+    back = cut | {"deleveraging_reset.legs": 1.0, "deleveraging_reset.must": 0.0, "oi_drawdown.value": -0.4}
+    back |= {"oi_vs_ma180.value": 0.05, "oi_drawdown.coins": -0.01}
+    levels, state, told, day = rules()["deleveraging_reset"].levels, State(), [], timedelta(days=1)
+    for number, values in enumerate((cut, cut, back, back), start=1):
+        state, change = step(levels, state, values, at=START + number * day, closes=day)
+        told += [f"{number} {change.kind} {change.rank}"] if change else []
+    assert told == ["1 fired warning", "4 resolved warning"]
 
 
 def test_a_hold_is_a_time() -> None:

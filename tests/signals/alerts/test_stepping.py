@@ -44,6 +44,11 @@ SETS: dict[str, tuple[Level, ...]] = {
         ),
         level("warning", enter=at_least("other"), leave=below(-1.0, "missing"), hold=2 * HOUR),
     ),
+    "ends of their own": (
+        level("notice", enter=at_least(0.0), leave=below(0.0, "other"), hold=HOUR, hold_leave=2 * HOUR),
+        level("warning", enter=at_least(1.0), leave=below(-1.0), hold=HOUR, hold_leave=3 * HOUR),
+        level("critical", enter=at_least(2.0), leave=below(-2.0, "other"), hold=HOUR, hold_leave=2 * HOUR),
+    ),
 }
 VALUES = st.sampled_from([-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, NAN])
 

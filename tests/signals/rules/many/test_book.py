@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +16,9 @@ from signals.alerts.episodes import State, closes_in, step
 from signals.alerts.rule import AlertRule
 from signals.rules.many.book import Book
 from tests.signals.rules.many.drawn import HOUR, NAMES, NAN, START, histories, rules
+
+if TYPE_CHECKING:
+    from signals.alerts.condition import Rank
 
 
 def singly(rule: AlertRule, state: State, row: dict[str, float], at: datetime):
@@ -130,3 +135,35 @@ def test_what_lasted_too_long_begins_again_only_after_it_did_not_hold() -> None:
         expected += [(i, transition.kind)] if transition else []
         assert book.state("own day", "BTC").spent == state.spent
     assert told == expected == [(1, "fired"), (5, "resolved"), (10, "fired"), (12, "resolved"), (14, "resumed")]
+
+
+def test_the_end_of_the_lowest_level_ends_the_higher_ones() -> None:
+    """Random rules seldom have levels whose ends are as far apart as those of a setup."""
+
+    def of(rank: Rank, enter: float, leave: Condition, hold: timedelta) -> Level:
+        calm = Condition("day.other", "<=", 0.0)
+        return Level(rank, ((Condition("day.value", ">=", enter), calm),), ((leave,),), HOUR, hold)
+
+    levels = (
+        of("notice", 1.0, Condition("day.other", ">", 0.0), 2 * HOUR),
+        of("warning", 2.0, Condition("day.value", "<", 1.0), 2 * HOUR),
+        replace(
+            of("critical", 3.0, Condition("day.value", "<", 2.0), HOUR), enter=((Condition("day.value", ">=", 3.0),),)
+        ),
+    )
+    rule = AlertRule("own day", "", levels, "", (), "", "", metrics=("day",))
+    book, state, told, expected = Book([rule], ("BTC",), HOUR), State(), [], []
+    values = [2, 2, 2, 2, 0, 3, 3, 3, 2.5, 2, 2, 2, 3, 1, 0, 0, 0]
+    others = [0, 1, NAN, 1, 0, 0, 1, 1, 1, 0, 0, 1, 0, 1, 0, 1, 1]
+    for i, row in enumerate(zip(values, others, strict=True)):
+        at, now = START + i * HOUR, dict(zip(("day.value", "day.other"), map(float, row), strict=True))
+        found = book.step({name: np.array([now[name]]) for name in book.names}, at=at, closes=HOUR)
+        told += [(i, one.kind, one.rank) for one in found]
+        state, transition = singly(rule, state, now, at)
+        expected += [(i, transition.kind, transition.rank)] if transition else []
+        assert seen(rule, book.state("own day", "BTC")) == seen(rule, state)
+    assert told == expected
+    assert [(i, kind) for i, kind, _ in told] == [
+        (0, "fired"), (3, "resolved"), (5, "escalated"), (8, "resolved"), (9, "resumed"),
+        (12, "escalated"), (16, "resolved"),
+    ]  # fmt: skip

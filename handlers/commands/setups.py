@@ -243,7 +243,6 @@ _RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "crit
 
 def _ends(one: SetupNow) -> str:
     from handlers.words.stories import conditions  # noqa: PLC0415 - see above
-    from signals.metric import metrics  # noqa: PLC0415 - as above
 
     own = f"{one.setup.id}.possible"
     groups: list[str] = []
@@ -253,14 +252,11 @@ def _ends(one: SetupNow) -> str:
             if condition.name == own:
                 said.append(f"fewer than {one.setup.stages[0].legs} legs")
                 continue
-            metric, _, value = condition.name.partition(".")
-            declared = metrics()[metric]
-            what = wording.small(declared.title) if value == "value" else declared.values[value].title
-            said.append(f"{what} {conditions.line(condition)}")
+            said.append(f"{conditions.title_of(condition.name)} {conditions.line(condition)}")
         groups.append(wording.listing(said))
     if one.setup.lasts:
         groups.append(wording.duration(one.setup.lasts))
-    return wording.listing(groups, "or")
+    return "; or ".join(groups)
 
 
 def _numbers(leg: LegNow) -> Mapping[str, Any]:

@@ -88,7 +88,13 @@ def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
     legs = [line for line in said if line[0] in "▲·?"]
     assert len(legs) == 4
     assert all("(line " in line for line in legs)
+    assert legs[0].startswith("▲ Taker flow: z of taker flow is −"), "of several figures each is named"
+    assert "; share of buys in the taker volume of 24 h is " in legs[0]
     assert legs[0].endswith("must hold")
+    assert (
+        "It ends with: z of taker flow above −1.00 and fewer than 3 legs; "
+        "or z of depth above −0.40 and fewer than 3 legs."
+    ) in said
     assert "4 of 4 legs hold; 3 of 4 make it a warning." in said
     assert reply.values["legs"]["flow"]["line"] == -2.0
 

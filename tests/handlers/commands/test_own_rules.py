@@ -96,6 +96,21 @@ def test_what_held_all_the_time_is_said(winter: Desk) -> None:
     assert reply.values["holds"] == ["BTC"]
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        pytest.param(79_000.0, "Now it holds: $79,000 (line above $78,000).", id="beyond its line"),
+        pytest.param(78_000.0, "It is still on, but would not begin now: $78,000 (line above $78,000).", id="at it"),
+        pytest.param(77_000.0, "It is still on, but would not begin now: $77,000 (line above $78,000).", id="between"),
+        pytest.param(76_000.0, "Now: $76,000 (line above $78,000).", id="over"),
+    ],
+)
+def test_what_is_on_is_not_said_to_hold_where_it_would_not_begin(
+    made: Callable[..., Desk], last: float, said: str
+) -> None:
+    assert said in lines(made(close=[76_000.0] * 20 + [79_000.0, last]).ask("/alert btc price > 78k"))
+
+
 def test_what_held_before_and_no_more_is_said(winter: Desk) -> None:
     reply = winter.ask("/alert btc price > 75k")
     assert "Would not have fired in 90 days: it held already when they began." in lines(reply)

@@ -91,15 +91,18 @@ async def setup(deps: Deps, args: OneAsset) -> Reply:
         raise await nothing_stored(deps, asset, tuple(found.readings.found))
     running = [one for one in found.found if one.rank]
     calm = [one for one in found.found if not one.rank and _knowable(one)]
+    near = [one for one in calm if one.holding]
     unknown = [one for one in found.found if not one.rank and not _knowable(one)]
     count = f"{wording.count(len(running), 'story', 'stories')} {'is' if len(running) == 1 else 'are'} on"
     lines: list[Block] = [Line(f"{asset}: {count if running else 'no story is on'}.", "headline")]
     lines += [Line(f"▲ {one.setup.title}{_since(one, deps.now)}.") for one in running]
-    if calm:
+    if near:
         lines.append(Line("Nearest:"))
-        lines += [Line(f"· {one.setup.title}: {_missing(one)}.") for one in calm[:_NEAREST]]
+        lines += [Line(f"· {one.setup.title}: {_missing(one)}.") for one in near[:_NEAREST]]
+    elif calm:
+        lines.append(Line("No other is near: not one leg holds." if running else "None is near: not one leg holds."))
     if unknown:
-        names = wording.listing([wording.small(one.setup.title) for one in unknown])
+        names = "; ".join(wording.small(one.setup.title) for one in unknown)
         lines.append(Line(f"Too little is known to judge: {names}.", "caveat"))
     first = (running or calm or unknown)[0].setup.id
     lines.append(Buttons((_why(first, asset), Button("What moved it", f"/why {asset.lower()}"))))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers.command import Deps, command
 from handlers.commands.market import answered, nothing_stored
-from handlers.language.assets import OneAsset, meant_asset
+from handlers.language.assets import meant_asset
 from handlers.language.kinds import ASSET, DURATION, SIDE, argument, choice
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
@@ -59,8 +59,8 @@ _PART: Final = choice("setup", _beside)
 
 
 @dataclass(frozen=True, slots=True)
-class WhyWhat:
-    """Which setup of which asset, or which asset over how long.
+class SetupWhat:
+    """Which setup of which asset, or which asset.
 
     part: another word of the setup's name. side: of a setup that both sides have, such as crowding.
     """
@@ -69,6 +69,12 @@ class WhyWhat:
     part: str | None = argument(_PART, default=None)
     side: str | None = argument(SIDE, default=None)
     asset: str | None = argument(ASSET, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class WhyWhat(SetupWhat):
+    """Which setup of which asset, or which asset over how long."""
+
     span: timedelta | None = argument(DURATION, default=None, label="24h")
 
 
@@ -77,12 +83,14 @@ class WhyWhat:
     example="/setup btc",
     words="setups, stories, story, confluence, squeeze, selling wave, cascade, deleveraging, what story",
 )
-async def setup(deps: Deps, args: OneAsset) -> Reply:
+async def setup(deps: Deps, args: SetupWhat) -> Reply:
     """Show which stories are on, and which are near.
 
     A story (setup) is made of legs: facts that have to come together. ▲ is on, · is not; then how many legs hold and
     which are missing. What cannot be known is named and never counted. /why and a name shows one with today's values.
     """
+    if args.setup is not None:
+        return await _of_setup(deps, args.setup, args)
     from storage.queries import setups as queries  # noqa: PLC0415 - see above
 
     asset = meant_asset(deps, args.asset, "/setup btc")
@@ -128,14 +136,15 @@ async def why(deps: Deps, args: WhyWhat) -> Reply:
     funding and the book. /why selling_wave btc shows what the story is made of, with today's values and their lines.
     """
     if args.setup is not None:
-        return await _of_setup(deps, _SIDED.get((args.setup, args.side or ""), args.setup), args.asset)
+        return await _of_setup(deps, args.setup, args)
     return await _of_asset(deps, args.asset, args.span or DAY)
 
 
-async def _of_setup(deps: Deps, name: str, asset: str | None) -> Reply:
+async def _of_setup(deps: Deps, typed: str, args: SetupWhat) -> Reply:
     from storage.queries import setups as queries  # noqa: PLC0415 - see above
 
-    meant = meant_asset(deps, asset, f"/why {name} btc")
+    name = _SIDED.get((typed, args.side or ""), typed)
+    meant = meant_asset(deps, args.asset, f"/why {name} btc")
     found = await asyncio.to_thread(queries.read, deps.store, meant, deps.now, [name])
     if found.readings.nothing:
         raise await nothing_stored(deps, found.readings.asset, tuple(found.readings.found))

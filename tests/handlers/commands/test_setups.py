@@ -119,6 +119,8 @@ def test_each_setup_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
             assert not any("nan" in line or "None" in line for line in lines(reply))
             for button in (one for block in reply.blocks if isinstance(block, Buttons) for one in block.buttons):
                 assert button.command.startswith(("/base ", "/why "))
+    assert lines(here.ask("/setup squeeze_fuel")) == lines(here.ask("/why squeeze_fuel"))
+    assert here.ask("/setup long squeeze btc").values["setup"] == "squeeze_fuel_longs"
 
 
 @pytest.mark.slow

@@ -85,9 +85,9 @@ async def evidence_of(deps: Deps, rule: str, asset: str, head: str | None = None
 async def record(deps: Deps, args: SomeRules) -> Reply:
     """Say what was told, and what came of it, misses first.
 
-    Every alarm is frozen as it is told, and judged by the daily closes 1, 7 and 30 days later. Nothing of it is ever
-    changed, and an alarm whose lines were changed begins with an empty record. /record oi btc narrows it; perpulse
-    record --json prints all of it, for anybody to check.
+    Every alarm is frozen as it begins, also one that a story takes in as a leg, and judged by the daily closes 1, 7
+    and 30 days later. Nothing of it is ever changed, and an alarm whose lines were changed begins with an empty record.
+    /record oi btc narrows it; perpulse record --json prints all of it, for anybody to check.
     """
     from handlers.language.rules import meant_rules  # noqa: PLC0415 - see above
     from handlers.words.evidence import record as words  # noqa: PLC0415 - see above
@@ -116,7 +116,7 @@ async def record(deps: Deps, args: SomeRules) -> Reply:
     if whole.earlier:
         under = "was told under an earlier definition" if whole.earlier == 1 else "were told under earlier definitions"
         lines.append(Line(f"{whole.earlier} more {under}, and judged apart: perpulse record --json has them."))
-    lines.append(Line("Told in advance, judged by daily closes, never changed. No score is given.", "caveat"))
+    lines.append(Line("Frozen in advance, judged by daily closes, never changed. No score is given.", "caveat"))
     missed = sum(one.missed for one in judged)
     values = {"told": len(judged) + len(waiting), "judged": len(judged), "missed": missed, "earlier": whole.earlier}
     return Reply(tuple(lines), values)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 6  # expiries of the table; the smallest of more are left out and counted
 _WALLS: Final = 3
+_INDEXED: Final = frozenset(("BTC", "ETH"))  # coins of which Deribit tells an index
 _TELLS_NOT: Final = "Who is short these options stands nowhere, so neither does which way a hedge would push."
 
 
@@ -243,7 +244,7 @@ async def vol(deps: Deps, args: OneAsset) -> Reply:
     if reading is None and level is None:
         lines: list[Block] = [
             Line(f"{asset} implied volatility: {words.why_not(found.lacking('implied_vol'))}.", "headline"),
-            Line("Deribit has an index of BTC and ETH only; /options shows those of other coins.", "caveat"),
+            Line(_whence(asset), "caveat"),
         ]
         return answered(deps, asset, lines, {}, (), outdated=found.outdated)
     now = value(reading, "iv") if reading or level is None else level[0]
@@ -288,6 +289,13 @@ def _level(deps: Deps, asset: str) -> tuple[float, Stamp] | None:
     return newest.value, stamp_of(deps.store, asset, {"implied_volatility": newest}, deps.now)
 
 
+def _whence(asset: str) -> str:
+    """Say where the index of a coin comes from, or that there is none, and what to do."""
+    if asset in _INDEXED:
+        return "A running bot (perpulse run) collects it from Deribit; perpulse import FILE brings history in."
+    return f"Deribit has an index of BTC and ETH only; type /options {asset.lower()} for those of {asset}."
+
+
 def _usual_day(index: float | None) -> str:
     """Say what the index means for a day: one in three goes further."""
     if index is None:
@@ -306,5 +314,5 @@ def _realised(reading: Reading) -> str:
     realised, over = reading.get("realised"), reading.get("over_realised")
     if realised is None or over is None:
         return ""
-    dearer = f"{wording.number(abs(over), 1)} {'above' if over > 0 else 'below'} that"
+    dearer = f"{wording.number(abs(over), 1)} points {'above' if over > 0 else 'below'} that"
     return f"Price moved {wording.number(realised, 1)} % a year in the last 30 days: options are priced {dearer}."

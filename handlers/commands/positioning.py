@@ -186,7 +186,7 @@ def _dated(reading: Reading) -> str:
             "No dated future is stored: it is read from Binance, Bybit, OKX, Deribit, Gate, Bitget and "
             "KuCoin, and nobody gives its past."
         )
-    said = say("Dated future, {dated_days:number} days ahead: {dated_premium:change2} over the index", reading.values)
+    said = say("Dated future, {dated_days:number} days ahead: {dated_premium:change2} over spot", reading.values)
     change = reading.get("dated_change_7d")
     moved = "" if change is None else f", {wording.percent(change * 100)} in 7 days"
     return f"{said}, {wording.apr(yearly * 100)}{moved}."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handlers.command import Deps, command
 from handlers.commands.market import answered, nothing_stored
-from handlers.language.assets import OneAsset, meant_asset
+from handlers.language.assets import meant_asset
 from handlers.language.kinds import ASSET, DURATION, SIDE, argument, choice
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import readings as words
@@ -59,8 +59,8 @@ _PART: Final = choice("setup", _beside)
 
 
 @dataclass(frozen=True, slots=True)
-class WhyWhat:
-    """Which setup of which asset, or which asset over how long.
+class SetupWhat:
+    """Which setup of which asset, or which asset.
 
     part: another word of the setup's name. side: of a setup that both sides have, such as crowding.
     """
@@ -69,6 +69,12 @@ class WhyWhat:
     part: str | None = argument(_PART, default=None)
     side: str | None = argument(SIDE, default=None)
     asset: str | None = argument(ASSET, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class WhyWhat(SetupWhat):
+    """Which setup of which asset, or which asset over how long."""
+
     span: timedelta | None = argument(DURATION, default=None, label="24h")
 
 
@@ -77,12 +83,14 @@ class WhyWhat:
     example="/setup btc",
     words="setups, stories, story, confluence, squeeze, selling wave, cascade, deleveraging, what story",
 )
-async def setup(deps: Deps, args: OneAsset) -> Reply:
+async def setup(deps: Deps, args: SetupWhat) -> Reply:
     """Show which stories are on, and which are near.
 
     A story (setup) is made of legs: facts that have to come together. ▲ is on, · is not; then how many legs hold and
     which are missing. What cannot be known is named and never counted. /why and a name shows one with today's values.
     """
+    if args.setup is not None:
+        return await _of_setup(deps, args.setup, args)
     from storage.queries import setups as queries  # noqa: PLC0415 - see above
 
     asset = meant_asset(deps, args.asset, "/setup btc")
@@ -91,15 +99,18 @@ async def setup(deps: Deps, args: OneAsset) -> Reply:
         raise await nothing_stored(deps, asset, tuple(found.readings.found))
     running = [one for one in found.found if one.rank]
     calm = [one for one in found.found if not one.rank and _knowable(one)]
+    near = [one for one in calm if one.holding]
     unknown = [one for one in found.found if not one.rank and not _knowable(one)]
     count = f"{wording.count(len(running), 'story', 'stories')} {'is' if len(running) == 1 else 'are'} on"
     lines: list[Block] = [Line(f"{asset}: {count if running else 'no story is on'}.", "headline")]
     lines += [Line(f"▲ {one.setup.title}{_since(one, deps.now)}.") for one in running]
-    if calm:
+    if near:
         lines.append(Line("Nearest:"))
-        lines += [Line(f"· {one.setup.title}: {_missing(one)}.") for one in calm[:_NEAREST]]
+        lines += [Line(f"· {one.setup.title}: {_missing(one)}.") for one in near[:_NEAREST]]
+    elif calm:
+        lines.append(Line("No other is near: not one leg holds." if running else "None is near: not one leg holds."))
     if unknown:
-        names = wording.listing([wording.small(one.setup.title) for one in unknown])
+        names = "; ".join(wording.small(one.setup.title) for one in unknown)
         lines.append(Line(f"Too little is known to judge: {names}.", "caveat"))
     first = (running or calm or unknown)[0].setup.id
     lines.append(Buttons((_why(first, asset), Button("What moved it", f"/why {asset.lower()}"))))
@@ -125,14 +136,15 @@ async def why(deps: Deps, args: WhyWhat) -> Reply:
     funding and the book. /why selling_wave btc shows what the story is made of, with today's values and their lines.
     """
     if args.setup is not None:
-        return await _of_setup(deps, _SIDED.get((args.setup, args.side or ""), args.setup), args.asset)
+        return await _of_setup(deps, args.setup, args)
     return await _of_asset(deps, args.asset, args.span or DAY)
 
 
-async def _of_setup(deps: Deps, name: str, asset: str | None) -> Reply:
+async def _of_setup(deps: Deps, typed: str, args: SetupWhat) -> Reply:
     from storage.queries import setups as queries  # noqa: PLC0415 - see above
 
-    meant = meant_asset(deps, asset, f"/why {name} btc")
+    name = _SIDED.get((typed, args.side or ""), typed)
+    meant = meant_asset(deps, args.asset, f"/why {name} btc")
     found = await asyncio.to_thread(queries.read, deps.store, meant, deps.now, [name])
     if found.readings.nothing:
         raise await nothing_stored(deps, found.readings.asset, tuple(found.readings.found))
@@ -243,7 +255,6 @@ _RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "crit
 
 def _ends(one: SetupNow) -> str:
     from handlers.words.stories import conditions  # noqa: PLC0415 - see above
-    from signals.metric import metrics  # noqa: PLC0415 - as above
 
     own = f"{one.setup.id}.possible"
     groups: list[str] = []
@@ -253,14 +264,11 @@ def _ends(one: SetupNow) -> str:
             if condition.name == own:
                 said.append(f"fewer than {one.setup.stages[0].legs} legs")
                 continue
-            metric, _, value = condition.name.partition(".")
-            declared = metrics()[metric]
-            what = wording.small(declared.title) if value == "value" else declared.values[value].title
-            said.append(f"{what} {conditions.line(condition)}")
+            said.append(f"{conditions.title_of(condition.name)} {conditions.line(condition)}")
         groups.append(wording.listing(said))
     if one.setup.lasts:
         groups.append(wording.duration(one.setup.lasts))
-    return wording.listing(groups, "or")
+    return "; or ".join(groups)
 
 
 def _numbers(leg: LegNow) -> Mapping[str, Any]:

@@ -121,6 +121,8 @@ def stands(found: Preview) -> str:
     if len(found.found) == 1:
         looked = found.found[0]
         said = distance(found.rule, looked)
+        if looked.holds and said and _only_not_over(found.rule, looked):
+            return f"It is still on, but would not begin now: {said}."
         if looked.holds:
             since = "" if looked.spans else ", as it did when those days began" if looked.held_before else ""
             return f"Now it holds: {said}{since}." if said else f"Now it holds{since}."
@@ -160,6 +162,11 @@ def _holding(group: Sequence[Condition], values: Mapping[str, float]) -> float:
 def _is_known(one: Condition, values: Mapping[str, float]) -> bool:
     value = values.get(one.name)
     return value is not None and value == value and not isinstance(one.bound, str)  # noqa: PLR0124 - NaN
+
+
+def _only_not_over(rule: AlertRule, looked: Looked) -> bool:
+    """Tell whether a rule that is on stands between its lines: neither where it begins nor where it is over."""
+    return bool(judged(rule.levels[0].enter, _newest(rule, looked))[1])
 
 
 def _newest(rule: AlertRule, looked: Looked) -> dict[str, float]:

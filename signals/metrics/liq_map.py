@@ -80,17 +80,17 @@ METRIC = Metric(
     values={
         "value": Value(
             "ratio",
-            "liquidations above price over those below",
+            "ratio of liquidations above to below price",
             "shorts within 10 % over longs within 10 %, per 1 % of price; modelled",
         ),
         "shorts_share": Value("share", "share of shorts in liquidations within 10 %", "modelled", usual=0.5),
         "shorts_above_usd": Value("usd", "shorts liquidated within 10 % above price", "modelled"),
         "longs_below_usd": Value("usd", "longs liquidated within 10 % below price", "modelled"),
         "shorts_of_oi": Value(
-            "share", "shorts liquidated within 10 % above, part of open interest", "modelled; all shorts are 100 %"
+            "share", "part of open interest in shorts liquidated within 10 % above", "modelled; all shorts are 100 %"
         ),
         "longs_of_oi": Value(
-            "share", "longs liquidated within 10 % below, part of open interest", "modelled; all longs are 100 %"
+            "share", "part of open interest in longs liquidated within 10 % below", "modelled; all longs are 100 %"
         ),
         "shorts_2": Value("usd", "shorts liquidated within 2 % above price", "modelled"),
         "shorts_5": Value("usd", "shorts liquidated within 5 % above price", "modelled"),

@@ -266,7 +266,8 @@ class Understood:
             words = tuple(f"{side} {shown}" for side in sides)
             offers = tuple((one, self.line.with_instead(amount.begin, amount.end, one)) for one in words)
             said = f"{sentence_case(value.title)} {' or '.join(sides)} {shown}?"
-            raise RuleError(said, *self.line.place(amount.begin, amount.end), offers)
+            where = self.line.place(amount.begin, amount.end)
+            raise RuleError(said, *where, offers, level="" if change else name)
         test: Test = "<=" if amount.number.text[0] == "-" else ">="
         if change:
             return self._compared_change(spoken, name, test, over)

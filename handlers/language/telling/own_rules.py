@@ -6,9 +6,11 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from handlers.command import MissingValue, Refused
+from signals.units import DAY
 
 if TYPE_CHECKING:
     from handlers.command import Deps
+    from signals.rules.errors import RuleError
     from signals.rules.reading import OwnLine
     from storage.people.rules import OwnRule
 
@@ -23,14 +25,44 @@ _NUMBER: Final = re.compile(r"(?:rule\s+)?#?(\d{1,6})\.?", re.ASCII | re.IGNOREC
 def own_line(text: str, deps: Deps, command: str = "/alert") -> OwnLine:
     """Return the rule that a text says. Refused, with the word that is wrong and what would be right."""
     from signals.rules.errors import RuleError  # noqa: PLC0415 - see above
+    from signals.rules.naming import PRICE  # noqa: PLC0415 - see above
     from signals.rules.reading import read  # noqa: PLC0415 - see above
 
     text = _behind(text.strip(), deps)
     try:
         return read(text, assets=deps.assets, usual=deps.assets[0])
     except RuleError as error:
+        priced = _beside_price(error, deps) if error.level == PRICE else None
+        if priced is not None and priced[1]:
+            return priced[0]
         offers = tuple((label, pressed(deps, command, line)) for label, line in error.offers)
-        raise Refused(str(error), offers=offers) from None
+        likely = priced[0].line if priced is not None else error.offers[0][1] if error.level else ""
+        said = f"{error} Type it like {command} {likely}." if likely else str(error)
+        raise Refused(said, offers=offers) from None
+
+
+def _beside_price(error: RuleError, deps: Deps) -> tuple[OwnLine, bool] | None:
+    """Return what a line of price means by the side on which price is not, and whether that price is of today.
+
+    Who types a price waits for it: below today's it means below. None where price is not known, or is at the line.
+    """
+    from signals.rules.errors import RuleError as Wrong  # noqa: PLC0415 - see above
+    from signals.rules.reading import read  # noqa: PLC0415 - as above
+    from storage.queries.market.known_at import price_by_input  # noqa: PLC0415 - as above
+
+    try:
+        above, below = (read(line, assets=deps.assets, usual=deps.assets[0]) for _, line in error.offers)
+    except Wrong:  # another word of the line is wrong as well
+        return None
+    if len(above.scope.assets) != 1 or not deps.store.exists:
+        return None
+    level = next(
+        (float(one.bound) for group in above.rule.levels[0].enter for one in group if one.name == error.level), None
+    )
+    newest = next(iter(price_by_input(deps.store, above.scope.assets[0], deps.now).values()), None)
+    if level is None or newest is None or newest.value == level:
+        return None
+    return (above if newest.value < level else below), deps.now - newest.at < DAY
 
 
 def pressed(deps: Deps, head: str, line: str) -> str:

@@ -24,10 +24,11 @@ MOST = 8  # entries of each kind that are listed
 
 
 def headline(found: RecordRead, whose: str) -> str:
-    """Say how much was told, and how much of it is judged."""
+    """Say how much began, and how much of it is judged: an alarm that a story took in as a leg has its entry too."""
     count = len(found.judged) + len(found.waiting)
     since = f" since {wording.day(found.since)}" if found.since else ""
-    return f"{whose}: {wording.count(count, 'alarm')} told{since}, {len(found.judged)} judged."
+    began = "as it began" if count == 1 else "as they began"
+    return f"{whose}: {wording.count(count, 'alarm')}{since}, {began}; {len(found.judged)} judged."
 
 
 def summary(found: RecordRead) -> str:

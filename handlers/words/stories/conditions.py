@@ -10,7 +10,7 @@ from handlers.words import wording
 from signals.metric import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from signals.alerts.condition import Condition
     from signals.alerts.rule import AlertRule
@@ -39,10 +39,22 @@ def number(value: float, name: str) -> str:
     return wording.UNKNOWN if math.isnan(value) else say(value, unit_of(name))
 
 
-def against(compared: Iterable[tuple[Condition, float, float]]) -> str:
-    """Say values with the lines that they are held against: −2.28 (line at most −2.00)."""
+def title_of(name: str) -> str:
+    """Return what a value is called within a sentence, by its whole name; the name itself where nothing declares it."""
+    metric, _, value = name.partition(".")
+    declared = metrics().get(metric)
+    return wording.small(declared.values[value].title) if declared and value in declared.values else name
+
+
+def against(compared: Sequence[tuple[Condition, float, float]]) -> str:
+    """Say values with the lines that they are held against: −2.28 (line at most −2.00).
+
+    Of several figures each is named, as nobody could tell them apart.
+    """
+    several = len({one.name for one, _, _ in compared}) > 1
     return "; ".join(
-        f"{_apart(value, bound, one.name)} (line {LINES[one.op]} {number(bound, one.name)})"
+        f"{f'{title_of(one.name)} is ' if several else ''}{_apart(value, bound, one.name)} "
+        f"(line {LINES[one.op]} {number(bound, one.name)})"
         for one, value, bound in compared
     )
 

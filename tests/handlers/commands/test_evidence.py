@@ -166,7 +166,9 @@ def test_nothing_was_told_yet(long: Desk) -> None:
 
 def test_the_record_tells_misses_first(judged: Desk) -> None:
     said = judged.text("/record").splitlines()
-    assert said[0].startswith("The record: ")
+    count = len(record.entries(judged.store))
+    assert said[0].startswith(f"The record: {count} alarms since ")
+    assert ", as they began; " in said[0], "one that was a leg within a story was never told by itself"
     lines = [line for line in said if line.startswith("– ") and "not judged" not in line and "more" not in line]
     shares = []
     for line in lines:
@@ -175,7 +177,7 @@ def test_the_record_tells_misses_first(judged: Desk) -> None:
     assert len(shares) >= 5
     assert all(a <= b + 0.35 for a, b in itertools.pairwise(shares)), "but for what rounding hides"
     values = judged.ask("/record").values
-    assert values["told"] == len(record.entries(judged.store))
+    assert values["told"] == count
     assert values["missed"] > 0
     assert (
         said[1]

@@ -206,7 +206,7 @@ def test_volatility_against_its_own_days_and_what_price_did(moved: Callable[...,
         "BTC implied volatility: 60.0 % a year.",
         "As options price it, a day is ±3.1 % and 30 days are ±17 %; about one in three goes further.",
         "Against 90 days: z +8.83, +10 points in 7 days and +10 in 24 h. Range of 90 days: 50 to 60.",
-        "Price moved 93.1 % a year in the last 30 days: options are priced 33.1 below that.",
+        "Price moved 93.1 % a year in the last 30 days: options are priced 33.1 points below that.",
         "It is the price of insurance against moves to either side, and says nothing of which way.",
     ]
     assert lines[5].startswith("Deribit, Binance · ")
@@ -240,4 +240,10 @@ def test_no_index_of_other_coins(empty: Desk, room: Callable[..., Desk], moved: 
         [points.Points("binance", "ETH", timedelta(hours=1), [to_ms(here.now) - 2 * HOUR_MS], {"close": [9.0]})],
     )
     said: Any = here.text("/vol eth")
-    assert "Deribit has an index of BTC and ETH only" in said
+    assert "A running bot (perpulse run) collects it from Deribit; perpulse import FILE brings history in." in said
+    points.write(
+        here.store,
+        [points.Points("binance", "SOL", timedelta(hours=1), [to_ms(here.now) - 2 * HOUR_MS], {"close": [9.0]})],
+    )
+    said = here.text("/vol sol")
+    assert "Deribit has an index of BTC and ETH only; type /options sol for those of SOL." in said

@@ -96,6 +96,75 @@ def test_what_held_all_the_time_is_said(winter: Desk) -> None:
     assert reply.values["holds"] == ["BTC"]
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        pytest.param(79_000.0, "Now it holds: $79,000 (line above $78,000).", id="beyond its line"),
+        pytest.param(78_000.0, "It is still on, but would not begin now: $78,000 (line above $78,000).", id="at it"),
+        pytest.param(77_000.0, "It is still on, but would not begin now: $77,000 (line above $78,000).", id="between"),
+        pytest.param(76_000.0, "Now: $76,000 (line above $78,000).", id="over"),
+    ],
+)
+def test_what_is_on_is_not_said_to_hold_where_it_would_not_begin(
+    made: Callable[..., Desk], last: float, said: str
+) -> None:
+    assert said in lines(made(close=[76_000.0] * 20 + [79_000.0, last]).ask("/alert btc price > 78k"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        pytest.param("/alert btc 75k", "btc price < 75k", id="a line below price is waited for from above"),
+        pytest.param("/alert btc 85k", "btc price > 85k", id="a line above price is waited for from below"),
+        pytest.param("/alert btc price 75000 for 2d", "btc price < 75k for 48h", id="with more words"),
+    ],
+)
+def test_a_bare_price_is_read_by_the_side_on_which_price_is_not(
+    made: Callable[..., Desk], typed: str, line: str
+) -> None:
+    assert made(close=[76_000.0] * 20 + [78_000.0]).ask(typed).values["line"] == line
+
+
+@pytest.mark.parametrize(
+    ("typed", "later", "said"),
+    [
+        pytest.param(
+            "/alert btc 75k", 3 * DAY, "Price above or below 75k? Type it like /alert btc price < 75k.", id="old price"
+        ),
+        pytest.param(
+            "/alert btc 78k", 0 * DAY, "Price above or below 78k? Type it like /alert btc above 78k.",
+            id="price is there",
+        ),
+        pytest.param(
+            "/alert eth 3k", 0 * DAY, "Price above or below 3k? Type it like /alert eth above 3k.", id="no price"
+        ),
+        pytest.param(
+            "/backtest btc 75k", 3 * DAY, "Price above or below 75k? Type it like /backtest btc price < 75k.",
+            id="another command",
+        ),
+        pytest.param(
+            "/alert btc 75k and funding 30% apr", 0 * DAY,
+            "Price above or below 75k? Type it like /alert btc above 75k and funding 30% apr.",
+            id="two bare levels",
+        ),
+        pytest.param(
+            "/alert btc funding 30% apr", 0 * DAY,
+            "Funding of all venues above or below 30% apr? Type it like /alert btc funding above 30% apr.",
+            id="another figure",
+        ),
+    ],
+)  # fmt: skip
+def test_a_bare_level_that_may_be_either_side_names_what_to_type(
+    made: Callable[..., Desk], typed: str, later: timedelta, said: str
+) -> None:
+    here = made(close=[76_000.0] * 20 + [78_000.0])
+    here.now += later
+    with pytest.raises(Refused) as refused:
+        here.ask(typed)
+    assert str(refused.value) == said
+    assert len(refused.value.offers) == 2
+
+
 def test_what_held_before_and_no_more_is_said(winter: Desk) -> None:
     reply = winter.ask("/alert btc price > 75k")
     assert "Would not have fired in 90 days: it held already when they began." in lines(reply)

@@ -103,7 +103,7 @@ def test_the_perpetual_and_a_dated_future(told: Callable[..., Desk]) -> None:
         "BTC perpetual: 0.050 % over spot.",
         "Mean of 24 h: 0.012 % over spot. Above 88 % of the past year.",
         "By venue: Binance +0.050 % · OKX −0.100 %.",
-        "Dated future, 73 days ahead: +2.00 % over the index, +10.00 % a year, 0.0 % in 7 days.",
+        "Dated future, 73 days ahead: +2.00 % over spot, +10.00 % a year, 0.0 % in 7 days.",
         "Dated, by venue: Binance +10.0 % · OKX +10.0 % a year.",
         "Who buys spot and sells futures to earn the difference moves it without an opinion on price.",
         "Binance · 30 s old",

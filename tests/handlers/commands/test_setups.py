@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 NOW = datetime(2026, 1, 20, 12, tzinfo=UTC)
+SHORTS_LACK = "not so: shorts above against longs below and a fall of price in 16 days"
 
 
 def lines(reply: Any) -> list[str]:
@@ -88,7 +89,13 @@ def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
     legs = [line for line in said if line[0] in "▲·?"]
     assert len(legs) == 4
     assert all("(line " in line for line in legs)
+    assert legs[0].startswith("▲ Taker flow: z of taker flow is −"), "of several figures each is named"
+    assert "; share of buys in the taker volume of 24 h is " in legs[0]
     assert legs[0].endswith("must hold")
+    assert (
+        "It ends with: z of taker flow above −1.00 and fewer than 3 legs; "
+        "or z of depth above −0.40 and fewer than 3 legs."
+    ) in said
     assert "4 of 4 legs hold; 3 of 4 make it a warning." in said
     assert reply.values["legs"]["flow"]["line"] == -2.0
 
@@ -112,6 +119,8 @@ def test_each_setup_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
             assert not any("nan" in line or "None" in line for line in lines(reply))
             for button in (one for block in reply.blocks if isinstance(block, Buttons) for one in block.buttons):
                 assert button.command.startswith(("/base ", "/why "))
+    assert lines(here.ask("/setup squeeze_fuel")) == lines(here.ask("/why squeeze_fuel"))
+    assert here.ask("/setup long squeeze btc").values["setup"] == "squeeze_fuel_longs"
 
 
 @pytest.mark.slow
@@ -164,3 +173,27 @@ def test_coins_tell_who_came_and_who_left(price: float, coins: float, who: str) 
 def test_a_move_is_held_against_a_usual_one() -> None:
     assert headline(moved(price=-0.061), "24 h") == "BTC fell 6.1 % in 24 h, to 89,300."
     assert headline(moved(), "24 h") == "BTC: what price did in 24 h is not known."
+
+
+@pytest.mark.parametrize(
+    ("coins", "near"),
+    [
+        pytest.param([1e5] * 200, ["None is near: not one leg holds."], id="no leg holds"),
+        pytest.param(
+            [1e5] * 190 + [1.2e5] * 10,
+            ["Nearest:", f"· More shorts above than longs below: 1 of 3 legs; {SHORTS_LACK}."],
+            id="one leg holds",
+        ),
+    ],
+)
+def test_what_has_no_leg_is_not_near(made: Callable[..., Desk], coins: list[float], near: list[str]) -> None:
+    here = made(
+        close=[100.0] * 200, volume_usd=[1e9] * 200, taker_buy_usd=[0.49e9] * 200, funding_rate=[0.0001] * 200,
+        open_interest_coin=coins, open_interest_usd=[100 * one for one in coins],
+    )  # fmt: skip
+    said = lines(here.ask("/setup btc"))
+    assert said[0] == "BTC: no story is on."
+    assert set(near) <= set(said), said
+    assert not any(" 0 of " in line for line in said)
+    (unknown,) = [line for line in said if line.startswith("Too little is known to judge: ")]
+    assert "dollar stablecoins grow or drain; forced selling or buying in a chain; " in unknown

@@ -122,7 +122,7 @@ ANSWERED: Final = "liquidat"
 WHO_ASKS: Final = 5_000_000  # the first of those who do; none of them is told the news
 ANSWER_S: Final = 1.0
 BETWEEN_S: Final = 0.5
-A_CHANNEL: Final = 8, 4.0  # so many questions at once, and seconds between further ones: what the bot allows one
+A_CHANNEL: Final = 6, 6.0  # so many questions at once, and seconds between further ones: what the bot allows one
 
 
 @scenario(

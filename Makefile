@@ -12,7 +12,7 @@ help:
 	@echo "make docs    write the generated tables of README.md and CONTRIBUTING.md, and deploy/grafana.json, again"
 	@echo "make bench   measure what DESIGN promises, as ratios  (ARGS=\"start\")"
 	@echo "make fuzz    the property tests with many more examples, a million command lines, a million rules"
-	@echo "make faults  every fault at both platforms, whole, in half an hour; writes docs/faults.md  (ARGS=\"S5 S8\"; \"R8 --seed 2\": a month)"
+	@echo "make faults  every fault at both platforms, whole, in some three hours; writes docs/faults.md  (ARGS=\"S5 S8\"; \"R8 --seed 2\": a month)"
 	@echo "make mutate  break the outbox and the alarm machine one place at a time; the tests are to notice  (ARGS=\"--most 0\")"
 	@echo "make lock    resolve the requirements again  (needs uv; ARGS=--upgrade for newer versions)"
 	@echo "make clean   remove .venv and every cache; data/ and config.toml stay"

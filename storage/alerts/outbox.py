@@ -252,7 +252,7 @@ def claim(
     chosen = switches.of(work, switched) if switched else {}
     beside = gathering.due_beside(work, [row for row in taken.values() if row["accompanied"]], due) if together else {}
     every: list[Row | NamedRow] = [*taken.values(), *(row for near in beside.values() for row in near)]
-    goes_on = gathering.taken_in(work, every)
+    goes_on = gathering.taken_in(work, every, _notice)
     of_message = {place: goes_on.get(row["id"], row["message"]) for place, row in taken.items()}
     told = gathering.told_beside(work, [(place, message) for place, message in of_message.items() if message])
     claims = []

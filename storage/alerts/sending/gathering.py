@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from storage.alerts.outbox import Notice
     from storage.engine.work import NamedRow, Row, Work
 
 SQL: Final = queries("storage.alerts")
@@ -37,17 +38,19 @@ def told_beside(work: Work, messages: Collection[tuple[int, str]]) -> dict[int, 
     return _by_destination(work.rows(SQL.told_beside, messages=json.dumps(messages))) if messages else {}
 
 
-def taken_in(work: Work, rows: Iterable[Row | NamedRow]) -> dict[int, str]:
+def taken_in(
+    work: Work, rows: Iterable[Row | NamedRow], notice_of: Callable[[Row | NamedRow], Notice]
+) -> dict[int, str]:
     """Return, by row, the message in which it goes on: the newest one that tells of an episode that it takes in there.
 
     Only what begins takes others in: a story its legs, a sign of a fall earlier ones. A row that has a message of its
-    own, or takes in what was never told there, is not among them.
+    own, or takes in what was never told there, is not among them. notice_of: reads the notice of a row, which tells it.
     """
     asked = [
         (row["id"], row["destination"], episode)
         for row in rows
         if row["message"] is None and row["kind"] == "fired"
-        for episode in json.loads(row["payload"]).get("takes_in") or ()
+        for episode in notice_of(row).payload.get("takes_in") or ()
     ]
     return {row["id"]: row["message"] for row in work.rows(SQL.taken_in, asked=json.dumps(asked))} if asked else {}
 

@@ -116,9 +116,8 @@ def step(
         number = number_of(level)
         if number > rank and entering[i] >= closes_in(level.hold, closes):
             rank = number
-    rank = (
-        _after_leaving(levels, rank, entering, leaving, closes) if rank <= state.rank else rank
-    )  # just entered: it stays
+    if rank <= state.rank:  # what was just entered stays
+        rank = _after_leaving(levels, rank, entering, leaving, closes)
     if rank and lasts and state.rank and state.since and at - state.since >= lasts:
         rank, spent, entering = 0, True, [0] * len(levels)
     # The first close beyond the line dates the episode, not the close that confirmed it.

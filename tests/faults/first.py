@@ -21,7 +21,7 @@ from storage.market.points import Points
 from storage.people import destinations, rules
 from storage.people.rules import Worded
 from tests.faults.bench import on_each
-from tests.faults.programs import broadcast, configure
+from tests.faults.programs import broadcast, configure, until_sent
 from tests.faults.scenario import DISCORD, TELEGRAM, Counts, scenario
 
 if TYPE_CHECKING:
@@ -140,9 +140,7 @@ async def asked_meanwhile(scale: Scale) -> Mapping[str, Counts]:
         async with broadcast(folder, platform, scale.of(50, 10_000), speed=1.0) as it:
             configure(folder, it)
             process = await it.perpulse(folder)
-            async with asyncio.timeout(60):
-                while len(it.look()) < 4:  # noqa: ASYNC110 - nobody says when
-                    await asyncio.sleep(0.02)
+            await until_sent(it, 4)
             begun, took = time.monotonic(), list[float]()
             while await asyncio.to_thread(outbox.waiting, it.store):
                 took.append(await _answered(it, WHO_ASKS + len(took)))

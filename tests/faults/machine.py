@@ -23,13 +23,13 @@ from handlers.command import Asker, Deps, nobody
 from signals.alerts.event import Event
 from signals.alerts.rule import rules
 from signals.metric import metrics
-from storage.alerts import episodes, outbox
+from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.engine.settings import setting
 from storage.engine.sqlite import migrations
 from storage.people import destinations, switches
 from tests.faults.bench import Bench, bench_at, on_each
-from tests.faults.programs import broadcast, configure
+from tests.faults.programs import broadcast, configure, until_sent
 from tests.faults.scenario import DISCORD, TELEGRAM, Counts, scenario
 from tests.storage.engine.test_database import damaged, foreign, newer, no_database
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.faults.programs import Broadcast
     from tests.faults.scenario import Scale
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -158,18 +157,18 @@ async def no_room(scale: Scale) -> Mapping[str, Counts]:
     for platform in (TELEGRAM, DISCORD):
         async with broadcast(scale.folder, platform, scale.of(60, 600), speed=1.0) as it:
             process, paused = await it.program(speed=1.0), list[float]()
-            await _until_sent(it, 5)
+            await until_sent(it, 5)
             with closing(sqlite3.connect(it.store.path, isolation_level=None, timeout=30)) as other:
                 other.execute("BEGIN IMMEDIATE")
                 await asyncio.sleep(scale.of(3, 60))
                 other.execute("ROLLBACK")
-            paused.append(await _until_sent(it, len(it.look()) + 10))
+            paused.append(await until_sent(it, len(it.look()) + 10))
             _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1, most))
             await asyncio.sleep(5)
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
             begun = time.monotonic()
-            paused.append(await _until_sent(it, len(it.look()) + 10))
+            paused.append(await until_sent(it, len(it.look()) + 10))
             await it.ends(process)
             counts = it.count(may_repeat=0, begun=begun, rate=20)
             counts.hold_time(max(paused) <= 10 + 2, f"it went on after {max(paused):.1f} s")
@@ -179,15 +178,6 @@ async def no_room(scale: Scale) -> Mapping[str, Counts]:
             counts.noted.append(f"went on after {' and '.join(f'{pause:.1f}' for pause in paused)} s")
             found[platform] = counts
     return found
-
-
-async def _until_sent(it: Broadcast, count: int) -> float:
-    """Wait until so many messages are shown; return after how many seconds."""
-    begun = time.monotonic()
-    async with asyncio.timeout(60):
-        while len(it.look()) < count and outbox.waiting(it.store):  # noqa: ASYNC110 - nobody says when
-            await asyncio.sleep(0.02)
-    return time.monotonic() - begun
 
 
 @scenario(

@@ -248,9 +248,7 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
             configure(folder, it)
             it.fake.disturb("delay", times=float("inf"), seconds=3.0)
             process = await it.perpulse(folder)
-            async with asyncio.timeout(60):
-                while len(it.look()) < 4:  # noqa: ASYNC110 - nobody says when
-                    await asyncio.sleep(0.02)
+            await until_sent(it, 4)
             begun = time.monotonic()
             process.send_signal(signal.SIGTERM)
             await it.ends(process)
@@ -258,7 +256,7 @@ async def told_to_stop(scale: Scale) -> Mapping[str, Counts]:
             it.fake._disturbances.clear()
             left = outbox.waiting(it.store)
             process = await it.perpulse(folder)
-            await _sent(it, len(it.look()) + 1)
+            await until_sent(it, len(it.look()) + 1)
             again = time.monotonic()
             async with asyncio.timeout(120):
                 while outbox.waiting(it.store):
@@ -307,7 +305,7 @@ async def two_programs(scale: Scale) -> Mapping[str, Counts]:
                 held = _holder(it)
                 await _struck(first, how, it.store.path)
                 stopped, count = time.monotonic(), len(it.look())
-                await _sent(it, count + IN_FLIGHT + 1)  # so many may have been on their way
+                await until_sent(it, count + IN_FLIGHT + 1)  # so many may have been on their way
                 gaps.append(time.monotonic() - stopped)
                 least.append(0.0 if how is signal.SIGKILL else 9 / faster)  # a killed one is missed at once
                 taken.append(_holder(it) not in (held, None))
@@ -362,7 +360,7 @@ async def _sender(it: Broadcast, faster: float, pace: float) -> asyncio.subproce
         while _holder(it) in (before, None):
             it.look()
             await asyncio.sleep(0.02)
-    await _sent(it, len(it.look()) + 3)
+    await until_sent(it, len(it.look()) + 3)
     return process
 
 
@@ -372,8 +370,10 @@ def _holder(it: Broadcast) -> int | None:
     return found.holder if found else None
 
 
-async def _sent(it: Broadcast, count: int) -> None:
-    """Wait until so many messages are shown, or nothing is left to send."""
+async def until_sent(it: Broadcast, count: int) -> float:
+    """Wait until so many messages are shown, or nothing is left to send; return after how many seconds."""
+    begun = time.monotonic()
     async with asyncio.timeout(60):
-        while len(it.look()) < count and outbox.waiting(it.store):  # noqa: ASYNC110 - as above
+        while len(it.look()) < count and outbox.waiting(it.store):  # noqa: ASYNC110 - nobody says when
             await asyncio.sleep(0.02)
+    return time.monotonic() - begun

@@ -98,6 +98,10 @@ class Question:
         coin = self.world.price(symbol, at) / (1000 if contract.asset == "PEPE" else 1)
         return coin * contract.packed * self.world.scale.get((self.venue, contract.asset), 1.0)
 
+    def dated_index(self) -> float:
+        """Index of the dated contracts of bitcoin: a venue quotes them whichever perpetuals it lists."""
+        return self.price(Named("BTC", "BTCUSDT"), self.now) * 1.0003 if "BTCUSDT" in self.world.listed else 90_000.0
+
     def coins(self, contract: Named, at: int) -> float:
         symbol = "1000PEPEUSDT" if contract.asset == "PEPE" else f"{contract.asset}USDT"
         return self.world.coins(symbol, at) * (1000 if contract.asset == "PEPE" else 1) * SHARE[self.venue]
@@ -402,7 +406,7 @@ def _okx_rate_history(q: Question) -> Any:
 def _okx_dated(q: Question) -> Any:
     """Answer as for FUTURES: two dated contracts of bitcoin, one in coins, and a perpetual with an expiry in years."""
     names = {"BTC-USDT-261225": 1.004, "BTC-USDT-270326": 1.02, "BTC-USD-261225": 1.3, "BTC-USD_UM_XPERP-310404": 1.4}
-    index = q.price(q.find(OKX, "BTC-USDT-SWAP"), q.now) * 1.0003
+    index = q.dated_index()
     return _okx(
         [
             {"instId": name, "instType": "FUTURES", "markPx": q.text(index * premium), "ts": str(q.now)}
@@ -653,7 +657,7 @@ def _gate_contracts(q: Question) -> Any:
 
 
 def _gate_dated(q: Question) -> Any:
-    index = q.price(q.find(GATE, "BTC_USDT"), q.now) * 1.0003
+    index = q.dated_index()
     return [
         {
             "name": f"BTC_USDT_{day:%Y%m%d}", "underlying": "BTC_USDT", "cycle": "QUARTERLY", "type": "direct",
@@ -739,7 +743,7 @@ def _bitget_contracts(q: Question) -> Any:
 
 
 def _bitget_in_coins(q: Question) -> Any:
-    index = q.price(q.find(BITGET, "BTCUSDT"), q.now) * 1.0003
+    index = q.dated_index()
     dated = {
         "BTCUSD": ("", 1.0001),
         "BTCUSDZ26": (int(datetime(2026, 12, 25, 8, tzinfo=UTC).timestamp() * 1000), 1.004),

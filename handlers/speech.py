@@ -295,7 +295,9 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
     if certain:
         left = [word for word in left if word in certain or _coin(word, assets) is None or _belongs(word.lower(), plan)]
     plainly = [word for word in left if not any(letter.isdigit() for letter in word)]
-    rest = next((tried for tried in (left, plainly) if _readable(command, " ".join(tried), assets)), left)
+    # A number that a calculator cannot read is refused: without it the answer would be one to another question.
+    tried = (left,) if LEVERAGE in plan.kinds else (left, plainly)
+    rest = next((line for line in tried if _readable(command, " ".join(line), assets)), left)
     return Meant(command, " ".join(rest))
 
 

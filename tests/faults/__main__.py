@@ -122,7 +122,7 @@ def page(results: Mapping[str, Any], score: str) -> str:
         "",
         f"Written by `make faults` on {datetime.now(UTC):%-d %B %Y} with perpulse {VERSION}, {ticks}.",
         f"{kept} of {every} rows are as promised. Counted is what the chats of a fake platform show, never what",
-        "perpulse believes. late: longer than 5 s over what the platform's limit allows. crashed: programs that ended",
+        "perpulse believes. late: 5 s over what 97 % of the platform's limit would allow. crashed: programs that ended",
         "by themselves, and errors that nobody caught. What was not as promised stands in bold beside the promise.",
         "share: how much of the whole size was played; what was counted stands under measured.",
         "",

@@ -36,7 +36,7 @@ class Scale:
 class Counts:
     """What came of a scenario on one platform, counted at its fake and never read from the program.
 
-    wanted: messages that were to arrive. late: longer than 5 s over what the platform's limit allows. crashed: programs
+    wanted: messages that were to arrive. late: 5 s over what 97 % of the limit would allow. crashed: programs
     that ended by themselves, and errors that nobody caught. may_repeat: how many repeats are promised at most; unmarked
     ones among those that have to say that they may be one are never. broken: other promises that were not kept. slow:
     promises of so many seconds that programs did not keep, whose clock is that of the machine. noted: what was measured

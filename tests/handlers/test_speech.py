@@ -25,6 +25,10 @@ ASSETS = ("BTC", "ETH", "SOL", "NEAR")
 
 # What somebody says, and the line that it is read as.
 SAID = {
+    # a number that cannot be read stays, and is refused as behind a slash
+    "liq long btc 25x 95.000": "/liq long btc 25x 95.000",
+    "liq long btc 25x -95000": "/liq long btc 25x -95000",
+    "liq long btc 0x 95000": "/liq long btc 0x 95000",
     # what followed, and what was said
     "odds of price drawdown btc": "/base price drawdown btc",
     "what followed oi drawdown": "/base oi drawdown",

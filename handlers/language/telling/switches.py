@@ -182,9 +182,8 @@ class _EndReader:
             return _length_of(_number(glued[1]) * _UNITS[glued[2]])
         if _NUMBER.fullmatch(word):
             if unit not in _UNITS:
-                raise Refused(
-                    f"Is {shown(word)} hours or days? Type it like {shown(word)}h, or until {shown(word)}:00."
-                )
+                until = f", or until {shown(word)}:00" if word.isdigit() and int(word) < 24 else ""
+                raise Refused(f"Is {shown(word)} hours or days? Type it like {shown(word)}h{until}.")
             self.skip(2)
             return _length_of(_number(word) * _UNITS[unit])
         if word in _COUNTED:

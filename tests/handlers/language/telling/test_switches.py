@@ -96,6 +96,7 @@ def test_what(text: str, expected: ToMute) -> None:
     [
         ("2h oi 5h", "I read two lengths of time in “2h oi 5h”."),
         ("oi 5", "Is 5 hours or days? Type it like 5h, or until 5:00."),
+        ("oi 90", "Is 90 hours or days? Type it like 90h."),
         ("until", "Type it like 2h, until 18:00 or until monday."),
         ("until foo", "Until “foo” is no time that I know."),
         ("until 2h", "Until “2h” is no time that I know."),

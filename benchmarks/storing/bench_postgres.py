@@ -45,7 +45,7 @@ from storage.alerts.sending import sender, spreading
 from storage.engine.database import Store
 from storage.engine.sharing import leases
 from storage.engine.sql import Query
-from storage.market import points, writing
+from storage.market import ends, points
 from storage.market.points import Points, Snapshot
 from tests import postgres
 
@@ -307,9 +307,9 @@ def ticks(ways: Sequence[Way], *, alone: bool = False) -> dict[str, list[float]]
     """
     from storage.engine.postgres import work  # noqa: PLC0415 - only where there is a server
 
-    before, moved = vars(work)["_COPIED"], vars(writing)["_move_ends"]
+    before, moved = vars(work)["_COPIED"], vars(ends)["move_on"]
     if alone:
-        vars(writing)["_move_ends"] = lambda *_: None
+        vars(ends)["move_on"] = lambda *_: None
     took: dict[str, list[float]] = {way.name: [] for way in ways}
     with ExitStack() as until:
         stores = {way.name: Store(until.enter_context(place(way.servers))) for way in ways}
@@ -321,7 +321,7 @@ def ticks(ways: Sequence[Way], *, alone: bool = False) -> dict[str, list[float]]
                 took[way.name].append(time.perf_counter() - began)
         for store in stores.values():
             store.close()
-    vars(work)["_COPIED"], vars(writing)["_move_ends"] = before, moved
+    vars(work)["_COPIED"], vars(ends)["move_on"] = before, moved
     for name, seconds in took.items():
         del seconds[0]  # it makes the parts of the table and the directory
         what = f"{name}, ticks of 900 rows{', rows alone' if alone else ''}"

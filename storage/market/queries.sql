@@ -12,23 +12,8 @@ ON CONFLICT (asset, venue, step, at) DO UPDATE SET {columns|* = coalesce(exclude
 INSERT INTO levels (asset, venue, at, {columns}) VALUES (:asset, :venue, :at, {columns|:*})
 ON CONFLICT (asset, venue, at) DO UPDATE SET {columns|* = coalesce(excluded.*, levels.*)};
 
--- name: write_series
-INSERT INTO series (asset, input, venue, step, first, last) VALUES (:asset, :input, :venue, :step, :first, :last)
-ON CONFLICT (asset, input, venue, step) DO UPDATE SET
-    first = {least}(series.first, excluded.first), last = {greatest}(series.last, excluded.last);
-
 -- name: all_series
-SELECT asset, input, venue, step, first, last FROM series ORDER BY asset, input, venue, step;
-
--- name: move_on
--- Moves the ends of some series of a venue on: of all of them or of none, where one is new or goes as far already.
--- assets: a JSON list.
-UPDATE series SET last = {greatest}(last, :last)
-WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND :count = (
-    SELECT count(*) FROM series AS before
-    WHERE before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
-        AND before.asset {among|:assets} AND before.last < :first
-);
+SELECT asset, input, venue, step, first, last FROM spans ORDER BY asset, input, venue, step;
 
 -- name: begins
 SELECT asset, input, min(first) FROM series GROUP BY asset, input;
@@ -37,13 +22,13 @@ SELECT asset, input, min(first) FROM series GROUP BY asset, input;
 SELECT count(*) AS n FROM series;
 
 -- name: series_of_asset
-SELECT asset, input, venue, step, first, last FROM series WHERE asset = :asset ORDER BY input, venue, step;
+SELECT asset, input, venue, step, first, last FROM spans WHERE asset = :asset ORDER BY input, venue, step;
 
 -- name: series_of_input
-SELECT venue, step, first, last FROM series WHERE asset = :asset AND input = :input ORDER BY venue, step;
+SELECT venue, step, first, last FROM spans WHERE asset = :asset AND input = :input ORDER BY venue, step;
 
 -- name: series_of_input_anywhere
-SELECT asset, venue, step, first, last FROM series WHERE input = :input ORDER BY asset, venue, step;
+SELECT asset, venue, step, first, last FROM spans WHERE input = :input ORDER BY asset, venue, step;
 
 -- name: bar_at
 SELECT {input} AS value FROM bars WHERE asset = :asset AND venue = :venue AND step = :step AND at = :at;
@@ -54,13 +39,13 @@ SELECT {input} AS value FROM levels WHERE asset = :asset AND venue = :venue AND 
 -- name: last_bars
 -- The rows at which a series of bars ends.
 SELECT bars.venue, bars.asset, bars.step, bars.at, {columns} FROM bars JOIN
-(SELECT DISTINCT asset, venue, step, last FROM series WHERE step > 0) AS ends
+(SELECT DISTINCT asset, venue, step, last FROM spans WHERE step > 0) AS ends
 ON bars.asset = ends.asset AND bars.venue = ends.venue AND bars.step = ends.step AND bars.at = ends.last;
 
 -- name: last_levels
 -- The rows at which a series of instants ends.
 SELECT levels.venue, levels.asset, 0, levels.at, {columns} FROM levels JOIN
-(SELECT DISTINCT asset, venue, last FROM series WHERE step = 0) AS ends
+(SELECT DISTINCT asset, venue, last FROM spans WHERE step = 0) AS ends
 ON levels.asset = ends.asset AND levels.venue = ends.venue AND levels.at = ends.last;
 
 -- name: assets
@@ -94,16 +79,67 @@ ORDER BY at;
 
 -- name: levels_after
 -- The newest values of an input, of every asset and venue that has one so late.
-SELECT levels.asset, levels.venue, levels.at, levels.{input} FROM series JOIN levels
-ON levels.asset = series.asset AND levels.venue = series.venue AND levels.at > :after
-WHERE series.input = :input AND series.step = 0 AND series.last > :after AND levels.{input} IS NOT NULL
+SELECT levels.asset, levels.venue, levels.at, levels.{input} FROM spans JOIN levels
+ON levels.asset = spans.asset AND levels.venue = spans.venue AND levels.at > :after
+WHERE spans.input = :input AND spans.step = 0 AND spans.last > :after AND levels.{input} IS NOT NULL
 ORDER BY levels.asset, levels.venue, levels.at;
 
 -- name: last_settled
 -- The settlements at which a series of instants ends.
 SELECT settlements.venue, settlements.asset, 0, settlements.at, {columns} FROM settlements JOIN
-(SELECT DISTINCT asset, venue, last FROM series WHERE step = 0) AS ends
+(SELECT DISTINCT asset, venue, last FROM spans WHERE step = 0) AS ends
 ON settlements.asset = ends.asset AND settlements.venue = ends.venue AND settlements.at = ends.last;
+
+-- --- ends.py: how far each series goes -------------------------------------------------------------------------------
+
+-- name: write_series
+INSERT INTO series (asset, input, venue, step, first, last) VALUES (:asset, :input, :venue, :step, :first, :last)
+ON CONFLICT (asset, input, venue, step) DO UPDATE SET
+    first = {least}(series.first, excluded.first), last = {greatest}(series.last, excluded.last);
+
+-- name: move_alike
+-- Moves the ends of some series of a venue on: of all of them or of none, where one is new, is a member of a snapshot or
+-- goes as far already. assets: a JSON list.
+UPDATE series SET last = {greatest}(last, :last)
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND :count = (
+    SELECT count(*) FROM series AS before
+    WHERE before.venue = :venue AND before.step = :step AND before.input IN ({inputs|'*'})
+        AND before.asset {among|:assets} AND before.snapshot IS NULL AND before.last < :first
+);
+
+-- name: snapshots
+SELECT id, venue, inputs, members, last FROM snapshots ORDER BY id;
+
+-- name: move_snapshot
+UPDATE snapshots SET last = :at WHERE id = :id AND last < :at;
+
+-- name: is_member
+SELECT 1 FROM series
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND snapshot = :id LIMIT 1;
+
+-- name: memberships
+SELECT DISTINCT snapshot FROM series
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND snapshot IS NOT NULL;
+
+-- name: count_ends_at
+SELECT count(*) AS n FROM spans
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND last = :last;
+
+-- name: add_snapshot
+INSERT INTO snapshots (venue, inputs, members, last) VALUES (:venue, :inputs, :members, :last);
+
+-- name: become_members
+UPDATE series SET snapshot = :id
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets};
+
+-- name: lock_snapshot
+SELECT last FROM snapshots WHERE id = :id {locked};
+
+-- name: part_members
+UPDATE series SET last = {greatest}(last, :last), snapshot = NULL WHERE snapshot = :id;
+
+-- name: drop_snapshot
+DELETE FROM snapshots WHERE id = :id;
 
 -- --- settlements.py: funding as it was settled -----------------------------------------------------------------------
 
@@ -338,7 +374,7 @@ ORDER BY at, announced LIMIT :most;
 -- name: note_late
 -- Notes values of an input where it has one at or after the first of them already.
 INSERT INTO rewritten (id, asset, venue, first, last)
-SELECT (SELECT coalesce(max(id), 0) FROM rewritten) + 1, :asset, :venue, :first, :last FROM series
+SELECT (SELECT coalesce(max(id), 0) FROM rewritten) + 1, :asset, :venue, :first, :last FROM spans
 WHERE asset = :asset AND input = :input AND venue = :venue AND step = :step AND last >= :first
 ON CONFLICT (asset, venue, first, last) DO UPDATE SET id = (SELECT max(id) FROM rewritten) + 1;
 

@@ -25,7 +25,7 @@ from signals.inputs import LEVELS
 from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, MINUTE, from_ms, in_ms, to_ms
 from storage.engine import settings
 from storage.engine.sql import queries
-from storage.market import rewritten
+from storage.market import ends, rewritten
 from storage.market.settlements import RATES
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def _begin_anew(work: Work, asset: str, venue: str, step: int, name: str) -> Non
     key = {"asset": asset, "venue": venue, "step": step}
     row = work.one(query.filled(name=name), **key)
     if row is None or row["at"] is None:
+        ends.leave(work, asset, venue, step, name)
         work.run(SQL.drop_series, input=name, **key)
     else:
         work.run(SQL.begin_series, input=name, first=row["at"], **key)

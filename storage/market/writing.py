@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.inputs import BARS, LEVELS
 from storage.engine.sql import queries
-from storage.market import rewritten, settlements
+from storage.market import ends, settlements
 from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
@@ -20,11 +18,11 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.engine.sql import Query
     from storage.engine.work import Work
+    from storage.market.ends import Spans
     from storage.market.points import Column, Points, Snapshot
 
     # By asset, venue, step and time: the row as it is bound to the statement, its key first and then values by input.
     _Rows = dict[tuple[str, str, int, int], dict[str, Any]]
-    _Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first and last by input
 
 SQL: Final = queries("storage.market")
 _MANY: Final = 100  # rows from which on a statement of their own pays
@@ -45,7 +43,7 @@ def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot]
     alone, others = _alone(snapshots, batches)  # before anybody waits for the writer
     parts, settled, count = _parts(batches, others)
     count += sum(len(snapshot.columns) * len(snapshot) for snapshot in alone)
-    spans: _Spans = {}
+    spans: Spans = {}
     with store.write() as work:
         for block in settled:
             settlements.write(work, block.asset, block.venue, block.settlements())
@@ -57,7 +55,7 @@ def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot]
                 part.widen(spans)
             else:
                 _write_rows(work, part, spans)
-        _move_ends(work, spans, alone)
+        ends.move_on(work, spans, alone)
     return count
 
 
@@ -199,7 +197,7 @@ class _Block:
             spans=[*self.spans, *other.spans],
         )
 
-    def widen(self, spans: _Spans) -> None:
+    def widen(self, spans: Spans) -> None:
         """Add how far the series go in it."""
         of = spans.setdefault((self.asset, self.venue, self.step), {})
         for name, first, last in self.spans:
@@ -263,7 +261,7 @@ def plain(column: Column) -> Sequence[float]:
     return column if set(map(type, column)) <= {float} else [float(value) for value in column]
 
 
-def _write_rows(work: Work, rows: _Rows, spans: _Spans) -> None:
+def _write_rows(work: Work, rows: _Rows, spans: Spans) -> None:
     """Write rows that were put together, those with the same columns in one go, and add how far the series go."""
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows.values():
@@ -285,33 +283,3 @@ def _write_rows(work: Work, rows: _Rows, spans: _Spans) -> None:
 def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> None:
     known = of.get(name)
     of[name] = (first, last) if known is None else (min(first, known[0]), max(last, known[1]))
-
-
-def _move_ends(work: Work, spans: _Spans, alone: Iterable[Snapshot]) -> None:
-    """Tell the directory how far the series go now, and note which of them have been written into their past.
-
-    What is live goes on from one time to one time, often that of an answer for all assets: a statement for all series
-    of a venue with the same times, and one for each only where one of them is new or goes as far already.
-    """
-    alike: dict[tuple[str, int, int, int, tuple[str, ...]], list[str]] = {}
-    for snapshot in alone:
-        names = tuple(snapshot.columns)
-        for asset, at in zip(snapshot.assets, snapshot.times, strict=True):
-            alike.setdefault((snapshot.venue, 0, at, at, names), []).append(asset)
-    for (asset, venue, step), ends in spans.items():
-        every = set(ends.values())
-        for first, last in every:
-            names = tuple(ends) if len(every) == 1 else tuple(n for n, end in ends.items() if end == (first, last))
-            alike.setdefault((venue, step, first, last, names), []).append(asset)
-    others: list[dict[str, Any]] = []
-    for (venue, step, first, last, names), assets in alike.items():
-        key = {"venue": venue, "step": step, "first": first, "last": last}
-        if not work.run(_move_on(names), **key, assets=json.dumps(assets), count=len(names) * len(assets)):
-            others += [key | {"asset": asset, "input": name} for asset in assets for name in names]
-    rewritten.note_late(work, others)
-    work.many(SQL.write_series, others)
-
-
-@cache
-def _move_on(names: tuple[str, ...]) -> Query:
-    return SQL.move_on.filled(inputs=", ".join(names))

@@ -87,6 +87,6 @@ SELECT source, topic, state, since, last_good, next_try, error, quarantined FROM
 -- name: known_until
 -- Of each input of a venue: up to when the asset is known that is furthest behind. A bar is known at its close.
 SELECT venue, input, min(known) AS known FROM (
-    SELECT asset, venue, input, max(last + 1000 * step) AS known FROM series
+    SELECT asset, venue, input, max(last + 1000 * step) AS known FROM spans
     WHERE asset IN ({elements}(:assets)) GROUP BY asset, venue, input) AS newest
 GROUP BY venue, input ORDER BY venue, input;

@@ -31,7 +31,7 @@ from bot.market.border.bounds import (
     liquidations_above,
     price_moved,
 )
-from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, learn, unusual
+from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, LastGoods
 from bot.market.border.liquidated import switched
 from bot.market.border.overlap import Overlap
 from bot.market.border.rates import switch
@@ -65,7 +65,7 @@ class Border:
     """
 
     def __init__(self, past: Past | None = None) -> None:
-        self._known: dict[tuple[str, str], dict[str, LastGood]] = {}  # by venue and input, then by asset
+        self._known = LastGoods()
         self._past = past or (lambda _venue, _asset, _name: None)
         self._leaps: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}  # by asset and input: venue, time, times
         self._overlap = Overlap()
@@ -106,8 +106,7 @@ class Border:
     def forget(self, assets: Iterable[str]) -> None:
         """Forget what is usual of some assets: the past says it, which others have written since."""
         for asset in assets:
-            for of in self._known.values():
-                of.pop(asset, None)
+            self._known.forget(asset)
             self._open.pop(asset, None)
 
     def admit_all(self, snapshot: Snapshot, now: datetime) -> tuple[Snapshot, list[Points]]:
@@ -157,13 +156,13 @@ class Border:
         """Return the places of the assets of which a figure has to be looked at."""
         odd = {place for place, at in enumerate(snapshot.times) if at > now_ms + AHEAD_MS}
         for name, values in snapshot.columns.items():
-            odd.update(unusual(name, self._of(snapshot.venue, name), snapshot.assets, snapshot.times, values))
+            odd.update(self._known.unusual(snapshot.venue, name, snapshot.assets, snapshot.times, values))
         return odd
 
     def _learn(self, snapshot: Snapshot, now_ms: int, *, settled: bool = False) -> None:
         """Remember figures that are usual."""
         for name, values in snapshot.columns.items():
-            learn(name, self._of(snapshot.venue, name), snapshot.assets, snapshot.times, values)
+            self._known.learn(snapshot.venue, name, snapshot.assets, snapshot.times, values)
         for asset, usd in zip(snapshot.assets, snapshot.columns.get("open_interest_usd", ()), strict=False):
             if usd > self._open.get(asset, 0.0):
                 self._open[asset] = float(usd)
@@ -173,18 +172,11 @@ class Border:
         """Tell whether nothing is odd in a single figure; learn of it."""
         if points.step is not None and name in PRICES:
             return False
-        alone = name, self._of(points.venue, name), (points.asset,), points.times, values
-        if unusual(*alone):
+        alone = points.venue, name, (points.asset,), points.times, values
+        if self._known.unusual(*alone):
             return False
-        learn(*alone)
+        self._known.learn(*alone)
         return True
-
-    def _of(self, venue: str, name: str) -> dict[str, LastGood]:
-        """Return what is known of one input at a venue, by asset."""
-        found = self._known.get((venue, name))
-        if found is None:
-            found = self._known[venue, name] = {}
-        return found
 
     # --- a column
 
@@ -253,7 +245,7 @@ class Border:
 
     def _begin(self, key: tuple[str, str, str], sound: Sequence[tuple[int, int, float]]) -> LastGood | None:
         """Choose what the first figure is measured against: the past of its series, or a batch's own first figures."""
-        known, first = self._of(key[0], key[2]).get(key[1]), sound[0][1]
+        known, first = self._known.of(key[0], key[2]).get(key[1]), sound[0][1]
         if known is None and (stored := self._past(*key)) is not None and stored.value:
             known = LastGood(abs(stored.value), to_ms(stored.at))
         if known is not None and first >= known.at - DAY_MS:
@@ -265,7 +257,7 @@ class Border:
 
     def _settle(self, key: tuple[str, str, str], known: LastGood) -> None:
         """Remember the newest of a series: an older history does not undo it."""
-        of = self._of(key[0], key[2])
+        of = self._known.of(key[0], key[2])
         before = of.get(key[1])
         if before is None or max(known.at, known.odd_at) >= max(before.at, before.odd_at):
             of[key[1]] = known
@@ -328,18 +320,18 @@ class Border:
             or self._open.get(asset, math.inf) < _SMALL
         ):
             return False
-        mark = self._of(venue, "mark_price").get(asset)
+        mark = self._known.of(venue, "mark_price").get(asset)
         if mark is not None and price_moved(known.mark, mark.good):
             return False
         others = any(
-            what == name and other != venue and asset in of and of[asset].at >= known.at - _TOGETHER_MS
-            for (other, what), of in self._known.items()
+            other != venue and asset in of and of[asset].at >= known.at - _TOGETHER_MS
+            for other, of in self._known.venues_of(name)
         )
         return others or known.since is None or now - known.since < _BY_ITSELF
 
     def _mark_before(self, key: tuple[str, str, str]) -> float:
         """Return the mark price of a moment ago: the answer with the newest may have come before this one."""
-        mark = self._of(key[0], "mark_price").get(key[1])
+        mark = self._known.of(key[0], "mark_price").get(key[1])
         if mark is None:
             return math.nan
         return mark.before if mark.before == mark.before else mark.good

@@ -1,7 +1,8 @@
 """What is known of each series at the border, and which figures are usual after it: nearly all that is live.
 
 Whole columns are looked at, those of many assets at one venue, since a call for each figure costs more than to judge
-it. A figure that is not usual is not yet wrong: `Border.admit` says what it is.
+it. Where one answer after another tells of the same assets, what is known of them is kept in columns as well, until
+somebody asks for one of them. A figure that is not usual is not yet wrong: `Border.admit` says what it is.
 """
 
 from __future__ import annotations
@@ -10,18 +11,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from bot.market.border.bounds import FREE, FUNDING, SURE, impossible, limit_of
 from signals.units import DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from signals.series import Array
 
 CALM_RATE: Final = 0.004  # a rate per interval up to this is never held: BTC and ETH have paid 0.00375 out of calm
 RATE_LEAP: Final = 30.0  # times the highest rate of the days before; 21 is the most that BTC and ETH have shown
 RATE_FLOOR: Final = 2e-5
 _HALF_LIFE_MS: Final = 2 * DAY_MS  # of the highest rate: what was a storm last week is no measure of this one
 _MOST_DAYS: Final = 400.0
+MANY: Final = 16  # assets from which on columns pay
 
 
 @dataclass(slots=True)
@@ -46,6 +52,117 @@ class LastGood:
         """Return the highest rate of late as it counts at a time: half as much two days later."""
         days = min(max(at - self.at, 0) / _HALF_LIFE_MS, _MOST_DAYS)
         return max(self.good * math.pow(0.5, days), RATE_FLOOR)
+
+
+@dataclass(slots=True)
+class _Columns:
+    """What is known of the assets of an answer, one value each: see LastGood. None of them has an odd one."""
+
+    assets: Sequence[str]
+    good: Array
+    before: Array
+    at: Array
+
+    @classmethod
+    def of(cls, assets: Sequence[str], known_of: Mapping[str, LastGood]) -> _Columns | None:
+        """Take what is known of assets; None where another level of one of them is claimed."""
+        known = [known_of[asset] for asset in assets]
+        if any(one.odd_at for one in known):
+            return None
+        return cls(
+            assets,
+            np.array([one.good for one in known]),
+            np.array([one.before for one in known]),
+            np.array([one.at for one in known]),
+        )
+
+    def put_back(self, known_of: Mapping[str, LastGood]) -> None:
+        """Write them into what is known of each asset."""
+        columns = (self.good.tolist(), self.before.tolist(), self.at.tolist())
+        for asset, good, before, at in zip(self.assets, *columns, strict=True):
+            known = known_of[asset]
+            known.good, known.before, known.at = good, before, at
+
+    def peaks(self, times: Array) -> Array:
+        """Return the highest rates of late as they count at these times: see LastGood.peak."""
+        days = np.minimum(np.maximum(times - self.at, 0) / _HALF_LIFE_MS, _MOST_DAYS)
+        return np.maximum(self.good * np.power(0.5, days), RATE_FLOOR)
+
+    def usual(self, name: str, times: Sequence[int], values: Sequence[float]) -> bool:
+        """Tell whether all figures are usual beyond doubt; where one may not be, `unusual` finds it."""
+        least, most = SURE[name]
+        figures = np.array(values, dtype=float)
+        if not ((least < figures) & (figures < most)).all():  # also where one is NaN
+            return False
+        if name == FUNDING:
+            sizes = np.abs(figures)
+            return bool(((sizes <= CALM_RATE) | (sizes <= RATE_LEAP * self.peaks(np.array(times)))).all())
+        limit, moved = limit_of(name, 0), figures / self.good
+        return bool(((1 / limit < moved) & (moved < limit)).all())
+
+    def learn(self, name: str, times: Sequence[int], values: Sequence[float]) -> None:
+        """Remember figures that were found usual."""
+        figures, at = np.array(values, dtype=float), np.array(times)
+        if name == FUNDING:
+            figures = np.maximum(np.abs(figures), self.peaks(at))
+        self.before, self.good, self.at = self.good, figures, np.maximum(self.at, at)
+
+
+class LastGoods:
+    """What is known at the border, by venue and input and then by asset."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], dict[str, LastGood]] = {}
+        self._columns: dict[tuple[str, str], _Columns] = {}
+        self._told: dict[tuple[str, str], Sequence[str]] = {}  # the assets of the last answer
+
+    def of(self, venue: str, name: str) -> dict[str, LastGood]:
+        """Return what is known of one input at a venue, by asset; it may be changed."""
+        key = venue, name
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = {}
+        elif columns := self._columns.pop(key, None):
+            columns.put_back(found)
+        return found
+
+    def venues_of(self, name: str) -> Iterator[tuple[str, dict[str, LastGood]]]:
+        """Go through the venues of which an input is known, with what is known there by asset."""
+        for venue, what in list(self._known):
+            if what == name:
+                yield venue, self.of(venue, name)
+
+    def forget(self, asset: str) -> None:
+        """Forget what is known of an asset."""
+        for venue, name in list(self._known):
+            self.of(venue, name).pop(asset, None)
+
+    def unusual(
+        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Sequence[float]
+    ) -> list[int]:
+        """Return the places of the figures of one input at one venue that have to be looked at: see `unusual`."""
+        columns = self._columns.get((venue, name))
+        if columns is not None and columns.assets == assets and columns.usual(name, times, values):
+            return []
+        return unusual(name, self.of(venue, name), assets, times, values)
+
+    def learn(
+        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Sequence[float]
+    ) -> None:
+        """Remember figures that were found usual."""
+        if name in FREE:
+            return
+        key = venue, name
+        columns = self._columns.get(key)
+        if columns is not None and columns.assets == assets:
+            columns.learn(name, times, values)
+            return
+        known_of = self.of(venue, name)
+        learn(name, known_of, assets, times, values)
+        if len(assets) >= MANY:
+            if self._told.get(key) == assets and (made := _Columns.of(assets, known_of)):
+                self._columns[key] = made
+            self._told[key] = assets
 
 
 def unusual(
@@ -80,8 +197,6 @@ def learn(
     name: str, known_of: Mapping[str, LastGood], assets: Sequence[str], times: Sequence[int], values: Iterable[float]
 ) -> None:
     """Remember figures that were found usual."""
-    if name in FREE:
-        return
     funding = name == FUNDING
     for asset, at, value in zip(assets, times, values, strict=True):
         known = known_of[asset]

@@ -783,6 +783,25 @@ def m025_outbox_parts(db: Any) -> None:
     db.execute("CREATE INDEX destinations_gone ON destinations (id) WHERE gone IS NOT NULL")
 
 
+def m026_snapshots(db: Any) -> None:
+    """Let the series of which one answer tells move on as one row; `spans` is the directory as it is read.
+
+    The members of a snapshot go as far as it does; what they have of their own is where they were when they joined. Who
+    asks for one input of every asset finds it without going through all of them.
+    """
+    db.execute(
+        "CREATE TABLE snapshots (id INTEGER PRIMARY KEY, venue TEXT NOT NULL, inputs TEXT NOT NULL, "
+        "members TEXT NOT NULL, last INTEGER NOT NULL, UNIQUE (venue, inputs, members)) STRICT"
+    )
+    db.execute("ALTER TABLE series ADD COLUMN snapshot INTEGER")
+    db.execute("CREATE INDEX series_by_input ON series (input, asset, venue, step)")
+    db.execute(
+        "CREATE VIEW spans AS SELECT s.asset, s.input, s.venue, s.step, s.first, "
+        "CASE WHEN m.last > s.last THEN m.last ELSE s.last END AS last "
+        "FROM series s LEFT JOIN snapshots m ON m.id = s.snapshot"
+    )
+
+
 # The functions above that are named m001_..., in the order in which they stand.
 _STEPS: tuple[Callable[[Any], None], ...] = tuple(
     step for name, step in list(globals().items()) if re.fullmatch(r"m\d{3}_\w+", name)

@@ -100,7 +100,7 @@ async def fill(
 
 def dump(store: Store) -> list[tuple[Any, ...]]:
     """Everything that is history."""
-    tables = ("bars", "levels", "gaps", "archive_files", "series")
+    tables = ("bars", "levels", "gaps", "archive_files", "spans")
     return [(table, *row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-_WHOLE = ("bars", "series")
+_WHOLE = ("bars", "spans")
 PACKED = pytest.mark.parametrize("kind", [".csv", ".csv.gz"])
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.market.border.bounds import SURE, impossible, price_moved
@@ -180,44 +181,78 @@ def test_a_long_column_is_judged_as_figure_by_figure(
         found = [way.admit(points(name, *values, step=step), NOW) for way in (at_once, singly)]
         pd.testing.assert_frame_equal(found[0][0].frame(), found[1][0].frame())
         assert repr(found[0][1]) == repr(found[1][1])
-    assert at_once._known == singly._known
+    assert known_of(at_once) == known_of(singly)
+
+
+def known_of(border: Border) -> dict[tuple[str, ...], dict[str, str]]:
+    """What a border knows, by venue, input and asset; a power is not the same to the last digit in columns."""
+    return {
+        (*key, asset): {
+            name: f"{value:.12g}" if isinstance(value, float) else repr(value) for name, value in asdict(known).items()
+        }
+        for key in border._known._known
+        for asset, known in border._known.of(*key).items()
+    }
 
 
 LIVE = ("funding_rate", "funding_interval_hours", "mark_price", "open_interest_coin", "open_interest_usd")
 MOVES = st.sampled_from([1.0, 1.0, 1.01, 1.5, 2.5, 50.0, 1e4, 1e-4, 0.0, -1.0, math.nan])
 
 
+CALM = st.just((1.0,) * len(LIVE))
+STEADY = tuple(f"C{number}" for number in range(17))  # with which an answer is long enough for columns
+
+
 @given(
     minutes=st.lists(
         st.tuples(
-            st.lists(st.tuples(*[MOVES] * len(LIVE)), min_size=3, max_size=3),
-            st.sampled_from([-600, -1, 0, 1, 60]),  # seconds by which the venue's clock is ahead
+            st.lists(st.one_of(CALM, CALM, CALM, st.tuples(*[MOVES] * len(LIVE))), min_size=3, max_size=3),
+            st.sampled_from([0, 0, 0, -600, -1, 1, 60]),  # seconds by which the venue's clock is ahead
             st.sampled_from([1, 1, 90, 60 * 24 * 40]),  # minutes until the next
+            st.sampled_from([0, 0, 0, 1]),  # how many of the assets are missing
         ),
         min_size=2,
-        max_size=6,
+        max_size=9,
     )
 )
+@example([([(1.0,) * 5] * 3, 0, 1, 0)] * 3 + [([(1.0,) * 5] * 2 + [(1.0, 1.0, 1.0, 1.0, 50.0)], 0, 1, 0)] * 3)
 def test_a_snapshot_is_judged_as_asset_by_asset(
-    minutes: list[tuple[list[tuple[float, ...]], int, int]],
+    minutes: list[tuple[list[tuple[float, ...]], int, int, int]],
 ) -> None:
     at_once, singly = Border(), Border()
-    usual, now, assets = (0.0001, 8.0, 100.0, 1e6, 1e8), NOW, ("BTC", "ETH", "SOL")
-    for factors, ahead, pause in minutes:
+    usual, now = (0.0001, 8.0, 100.0, 1e6, 1e8), NOW
+    for factors, ahead, pause, missing in minutes:
         at = to_ms(now + timedelta(seconds=ahead))
-        rows = [[figure * by for figure, by in zip(usual, row, strict=True)] for row in factors]
+        assets = ("BTC", "ETH", "SOL", *STEADY)[missing:]
+        every = [*factors, *[(1.0,) * len(LIVE)] * len(STEADY)][missing:]
+        rows = [[figure * by for figure, by in zip(usual, row, strict=True)] for row in every]
         columns = {name: [row[place] for row in rows] for place, name in enumerate(LIVE)}
-        snapshot = Snapshot("binance", assets, [at] * 3, columns)
+        snapshot = Snapshot("binance", assets, [at] * len(assets), columns)
         good, others = at_once.admit_all(snapshot, now)
         passed = [(good.of(place), []) for place in range(len(good))]
         passed += [at_once.admit(other, now) for other in others]
-        expected = [singly.admit(snapshot.of(place), now) for place in range(3)]
+        expected = [singly.admit(snapshot.of(place), now) for place in range(len(assets))]
         assert {alone.asset: repr((alone, out)) for alone, out in passed} == {
             alone.asset: repr((alone, out)) for alone, out in expected
         }
-        assert at_once._known == singly._known
         assert at_once._overlap._newest == singly._overlap._newest
         now += timedelta(minutes=pause)
+    assert known_of(at_once) == known_of(singly)
+
+
+def test_what_comes_of_the_same_assets_again_is_judged_in_columns() -> None:
+    border = Border()
+    for minute in range(4):
+        now = NOW + timedelta(minutes=minute)
+        columns = {"mark_price": [100.0 + minute] * len(STEADY), "funding_rate": [0.0001] * len(STEADY)}
+        _, others = border.admit_all(Snapshot("binance", STEADY, [to_ms(now)] * len(STEADY), columns), now)
+        assert len(others) == (0 if minute else len(STEADY))
+        for other in others:
+            border.admit(other, now)
+    assert set(border._known._columns) == {("binance", "mark_price"), ("binance", "funding_rate")}
+    known = border._known.of("binance", "mark_price")["C0"]
+    assert (known.good, known.before, known.at) == (103.0, 102.0, to_ms(NOW + timedelta(minutes=3)))
+    assert set(border._known._columns) == {("binance", "funding_rate")}, "who is asked for one may change it"
 
 
 @given(st.sampled_from(sorted(INPUTS)), st.floats(1e-6, 1 - 1e-6), st.floats(-20, 20))

@@ -97,8 +97,10 @@ async def test_an_input_has_one_number_however_many_assets_are_followed(watched:
     with watched.desk.store.write() as work:
         for asset, last in (("BTC", 1000), ("ETH", 500), ("OLD", 1), ("MARKET", 700)):
             at = int(watched.desk.clock.now().timestamp() * 1000) - 1_000_000 + last * 1000
-            work.connection.execute("INSERT INTO series VALUES (?, 'mark_price', 'binance', 0, 0, ?)", (asset, at))
-            work.connection.execute("INSERT INTO series VALUES (?, 'mark_price', 'import', 0, 0, ?)", (asset, at))
+            for venue in ("binance", "import"):
+                work.connection.execute(
+                    "INSERT INTO series VALUES (?, 'mark_price', ?, 0, 0, ?, NULL)", (asset, venue, at)
+                )
     vitals = watched.vitals
     object.__setattr__(vitals, "assets", ("BTC", "ETH"))
     look = await vitals.look()

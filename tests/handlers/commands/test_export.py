@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 # What is kept for the market or the program: it names no chat and no person.
 NOBODYS = {
     "_sqlite_migrations", "archive_differences", "archive_files", "bars", "gaps", "history_owed", "leases", "levels",
-    "liquidation_hours", "options", "rewritten", "rule_states", "series", "settings", "settlements", "source_health",
-    "sqlite_sequence", "notices", "definitions", "record", "outcomes", "own_states", "own_assets",
+    "liquidation_hours", "options", "rewritten", "rule_states", "series", "settings", "settlements", "snapshots",
+    "source_health", "sqlite_sequence", "notices", "definitions", "record", "outcomes", "own_states", "own_assets",
     "processes", "wishes",
     "outbox_parts",  # for the moments until its rows are made, which are part of it
 }  # fmt: skip

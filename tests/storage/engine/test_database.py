@@ -271,7 +271,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_older_file_is_copied_first_and_then_brought_up_to_date(older: Path) -> None:
     store = Store(older)
     assert names(store) == ["old"]
-    assert beside.rows(store, "SELECT * FROM series ORDER BY input") == [
+    assert beside.rows(store, "SELECT * FROM spans ORDER BY input") == [
         ("BTC", "close", "binance", 60, 5, 5),
         ("BTC", "funding_rate", "binance", 0, 9, 9),
     ]

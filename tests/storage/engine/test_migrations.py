@@ -51,6 +51,7 @@ SHIPPED = {
     "m022_processes": "f3cc256f7f339e3d",
     "m024_outbox_waits": "e1738d99bba18c52",
     "m025_outbox_parts": "591d6a0ceaf3d9f3",
+    "m026_snapshots": "19623c9dfb3fdb60",
 }
 
 

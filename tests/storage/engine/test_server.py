@@ -68,6 +68,7 @@ SHIPPED = {
     "m022_processes": "f7da293956d07762",
     "m024_outbox_waits": "303f182f7fc9966e",
     "m025_outbox_parts": "3d0eaf908ee7ffc7",
+    "m026_snapshots": "e233be97ae57a914",
 }
 
 
@@ -202,13 +203,25 @@ def columns(store: Store) -> dict[str, set[tuple[str, str, bool]]]:
     for table, name, kind, needed in beside.rows(
         store,
         "SELECT table_name, column_name, data_type, is_nullable = 'NO' FROM information_schema.columns "
-        "WHERE table_schema = 'public'",
+        "JOIN information_schema.tables USING (table_schema, table_name) "
+        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
     ):
         found.setdefault(table, set()).add((name, kind, needed))
     return {table: rows for table, rows in found.items() if not re.search(r"_q\d$|^perpulse_steps$|^stage_", table)}
 
 
 KINDS = {"BLOB": "bytea", "TEXT": "text", "INTEGER": "bigint", "REAL": "double precision"}
+
+
+def views_of(store: Store, *, server: bool) -> set[tuple[str, str]]:
+    """Return the views, each with every name of a column."""
+    query = "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'view'"
+    if server:
+        query = (
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "JOIN information_schema.views USING (table_schema, table_name) WHERE table_schema = 'public'"
+        )
+    return {(view, name) for view, name in beside.rows(store, query)}
 
 
 def columns_of_file(store: Store) -> dict[str, set[tuple[str, str, bool]]]:
@@ -251,6 +264,7 @@ def test_both_have_the_same_tables_columns_and_keys(url: str, file_store: Store)
         file_store.read(SQL.settings_of, prefix="")
         assert columns(server) == columns_of_file(file_store)
         assert keys_of_server(server) == keys_of_file(file_store)
+        assert views_of(server, server=True) == views_of(file_store, server=False)
         steps = [name for (name,) in beside.rows(server, "SELECT name FROM perpulse_steps ORDER BY place")]
     assert steps == list(file_steps.NAMES[-len(steps) :])
 

@@ -44,7 +44,7 @@ def read(store: Store, name: str, venue: str = "binance", **span: datetime) -> l
 
 
 def everything(store: Store) -> list[tuple[object, ...]]:
-    tables = ("bars", "levels", "series")
+    tables = ("bars", "levels", "spans")
     return [tuple(row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - ours
 
 

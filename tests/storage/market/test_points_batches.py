@@ -75,7 +75,7 @@ def test_columns_of_the_same_rows_are_one_row(store: Store) -> None:
     known[-1] = (1.0, *known[-1][1:])
     assert [tuple(row) for row in beside.rows(store, query)] == known
     assert {row[0] for row in beside.rows(store, "SELECT long_short_accounts FROM levels")} == {5.0}
-    spans = beside.rows(store, "SELECT input, last FROM series ORDER BY input")
+    spans = beside.rows(store, "SELECT input, last FROM spans ORDER BY input")
     assert [tuple(row) for row in spans] == [
         ("index_price", times[199]), ("long_short_accounts", times[199]), ("mark_price", times[149]),
         ("open_interest_coin", times[199]), ("open_interest_usd", times[198]),
@@ -88,7 +88,7 @@ def test_of_many_that_go_on_to_one_time_those_that_do_not_are_noted(store: Store
     points.write(store, [Points("okx", asset, None, [first], {"mark_price": [1.0]}) for asset in assets])
     points.write(store, [Points("okx", "ETH", None, [later], {"mark_price": [1.0]})])
     points.write(store, [Points("okx", asset, None, [later], {"mark_price": [2.0]}) for asset in assets])
-    ends = beside.rows(store, "SELECT asset, first, last FROM series ORDER BY asset")
+    ends = beside.rows(store, "SELECT asset, first, last FROM spans ORDER BY asset")
     assert [tuple(row) for row in ends] == [(asset, first, later) for asset in assets]
     notes = beside.rows(store, "SELECT asset, first, last FROM rewritten")
     assert [tuple(row) for row in notes] == [("ETH", later, later)]
@@ -143,7 +143,7 @@ def test_rows_directory_and_notes_are_those_of_the_definition(stores: Stores, wr
             found = {(table, *row[:3]): dict(zip(names, row[3:], strict=True)) for row in beside.rows(store, query)}
             known = {key: {n: v for n, v in row.items() if v is not None} for key, row in found.items()}
             assert known == {key: row for key, row in rows.items() if key[0] == table}
-        stored = beside.rows(store, "SELECT asset, input, venue, step, first, last FROM series")
+        stored = beside.rows(store, "SELECT asset, input, venue, step, first, last FROM spans")
         assert {tuple(row[:4]): tuple(row[4:]) for row in stored} == series
         assert {tuple(row) for row in beside.rows(store, "SELECT asset, venue, first, last FROM rewritten")} == notes
 
@@ -169,7 +169,7 @@ def test_a_snapshot_is_stored_as_its_assets_would_be(
 ) -> None:
     queries = (
         "SELECT * FROM levels ORDER BY asset, venue, at",
-        "SELECT * FROM series ORDER BY asset, input, venue, step",
+        "SELECT * FROM spans ORDER BY asset, input, venue, step",
         "SELECT DISTINCT asset, venue, first, last FROM rewritten ORDER BY asset, venue, first, last",
     )
     with stores.one() as store, stores.one() as other:

@@ -71,7 +71,7 @@ def per_day(store: Store, name: str = "open_interest_coin") -> dict[str, int]:
 
 def check_directory(store: Store) -> None:
     """Hold the directory of series against the rows."""
-    for asset, name, venue, step, first, last in rows_of(store, "series"):
+    for asset, name, venue, step, first, last in rows_of(store, "spans"):
         table, which = ("bars", f"AND step = {step}") if step else ("levels", "")
         tables = [table, "settlements"] if name in settlements.RATES else [table]
         times = [

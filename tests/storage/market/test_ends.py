@@ -1,0 +1,152 @@
+"""The directory of series: what one answer tells of moves on as one row, and nobody who reads it can tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
+
+from signals.units import to_ms
+from storage.engine.sql import queries
+from storage.market import ends, points
+from storage.market.points import Points, Snapshot
+from tests.examples import examples
+from tests.storage import beside
+from tests.storage.market.test_points_batches import MINUTE_MS, START, given_points
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from storage.engine.database import Store
+    from tests.storage.stores import Stores
+
+SQL = queries("storage.market")
+FEW = ("BTC", "ETH", "SOL")
+RATES_AND_MARKS = ("funding_rate", "mark_price")
+
+
+def told(minute: int, assets: Sequence[str] = FEW, names: Sequence[str] = RATES_AND_MARKS) -> Snapshot:
+    """What one answer tells of assets, all of them at one time."""
+    columns = {name: [1.0] * len(assets) for name in names}
+    return Snapshot("okx", assets, [to_ms(START) + minute * MINUTE_MS] * len(assets), columns)
+
+
+def snapshots_of(store: Store) -> list[tuple[str, int]]:
+    """Which snapshots there are: their inputs, and the minute up to which they go."""
+    rows = beside.rows(store, "SELECT inputs, last FROM snapshots ORDER BY id")
+    return [(inputs, (last - to_ms(START)) // MINUTE_MS) for inputs, last in rows]
+
+
+def ends_of(store: Store) -> dict[tuple[str, str], int]:
+    """How far each series goes: the minute, by asset and input."""
+    rows = beside.rows(store, "SELECT asset, input, last FROM spans")
+    return {(asset, name): (last - to_ms(START)) // MINUTE_MS for asset, name, last in rows}
+
+
+def test_what_one_answer_tells_moves_on_as_one_row(store: Store) -> None:
+    for minute in range(4):
+        points.write(store, [], [told(minute)])
+    assert snapshots_of(store) == [("funding_rate, mark_price", 3)]
+    assert set(ends_of(store).values()) == {3}
+    assert {row[0] for row in beside.rows(store, "SELECT last FROM series")} == {to_ms(START)}, "none moves by itself"
+    assert beside.rows(store, "SELECT 1 FROM rewritten") == []
+
+
+@pytest.mark.parametrize(
+    ("then", "snapshots", "last", "noted"),
+    [
+        (lambda: ([], [told(5, FEW[:2])]), [("funding_rate, mark_price", 5)], {"BTC": 5, "ETH": 5, "SOL": 4}, set()),
+        (
+            lambda: ([], [told(5, (*FEW, "XRP"))]),
+            [("funding_rate, mark_price", 5)],
+            {"BTC": 5, "ETH": 5, "SOL": 5, "XRP": 5},
+            set(),
+        ),
+        (lambda: ([told(6).of(1)], []), [], {"BTC": 4, "ETH": 6, "SOL": 4}, set()),
+        (
+            lambda: ([told(2).of(1)], []),
+            [("funding_rate, mark_price", 4)],
+            {"BTC": 4, "ETH": 4, "SOL": 4},
+            {("ETH", 2)},
+        ),
+        (
+            lambda: ([], [told(4)]),
+            [("funding_rate, mark_price", 4)],
+            {"BTC": 4, "ETH": 4, "SOL": 4},
+            {("BTC", 4), ("ETH", 4), ("SOL", 4)},
+        ),
+        (lambda: ([told(6, ("XRP",)).of(0)], []), [("funding_rate, mark_price", 4)], {"XRP": 6, "SOL": 4}, set()),
+        (
+            lambda: ([], [told(5, names=("mark_price",))]),
+            [("mark_price", 5)],
+            {"BTC": 5, "ETH": 5, "SOL": 5},
+            set(),
+        ),
+    ],
+    ids=[
+        "one is missing", "one is new", "one goes further alone", "one is written into its past", "the same once more",
+        "an asset of its own", "fewer inputs",
+    ],
+)  # fmt: skip
+def test_members_that_go_elsewhere_take_a_snapshot_apart(
+    store: Store,
+    then: Callable[[], tuple[list[Points], list[Snapshot]]],
+    snapshots: list[tuple[str, int]],
+    last: dict[str, int],
+    noted: set[tuple[str, int]],
+) -> None:
+    for minute in (3, 4):
+        points.write(store, [], [told(minute)])
+    points.write(store, *then())
+    assert snapshots_of(store) == snapshots
+    assert {asset: ends_of(store)[asset, "mark_price"] for asset in last} == last
+    notes = beside.rows(store, "SELECT asset, first FROM rewritten")
+    assert {(asset, (first - to_ms(START)) // MINUTE_MS) for asset, first in notes} == noted
+    points.write(store, [], [told(9)])  # and it all goes on
+    assert {asset: end for (asset, _), end in ends_of(store).items() if asset in FEW} == dict.fromkeys(FEW, 9)
+
+
+def test_a_series_that_is_dropped_leaves_first(store: Store) -> None:
+    for minute in (3, 4):
+        points.write(store, [], [told(minute)])
+    with store.write() as work:
+        ends.leave(work, "ETH", "okx", 0, "mark_price")
+        work.run(SQL.drop_series, asset="ETH", venue="okx", step=0, input="mark_price")
+    assert snapshots_of(store) == []
+    assert set(ends_of(store).values()) == {4}
+    points.write(store, [], [told(5)])
+    assert ends_of(store)["ETH", "mark_price"] == 5
+
+
+@st.composite
+def given_answer(draw: st.DrawFn) -> Snapshot:
+    """An answer that tells of all or of some, mostly of a time after the one before."""
+    names = draw(st.sampled_from([RATES_AND_MARKS, RATES_AND_MARKS, ("mark_price",), ("open_interest_usd",)]))
+    return told(draw(st.integers(0, 6)), draw(st.sampled_from([FEW, FEW, FEW[:2], FEW[1:], (*FEW, "XRP")])), names)
+
+
+@pytest.mark.slow
+@given(
+    st.lists(st.tuples(st.lists(given_answer(), max_size=2), st.lists(given_points(), max_size=1)), max_size=8),
+)
+@examples(
+    150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+)
+def test_the_directory_is_the_same_whoever_moves_on_together(
+    stores: Stores, writes: list[tuple[list[Snapshot], list[Points]]]
+) -> None:
+    queries = (
+        "SELECT * FROM spans ORDER BY asset, input, venue, step",
+        "SELECT DISTINCT asset, venue, first, last FROM rewritten ORDER BY asset, venue, first, last",
+    )
+    with stores.one() as store, stores.one() as other:
+        for snapshots, batches in writes:
+            points.write(store, batches, snapshots)
+            points.write(other, [*(one.of(place) for one in snapshots for place in range(len(one))), *batches])
+            for query in queries:
+                found, meant = ([tuple(row) for row in beside.rows(one, query)] for one in (store, other))
+                assert found == meant
+            further = "SELECT 1 FROM series s JOIN snapshots m ON m.id = s.snapshot WHERE s.last > m.last"
+            assert beside.rows(store, further) == [], "no member is further than its snapshot"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.series import Array
+    from storage.market.points import Column
 
 CALM_RATE: Final = 0.004  # a rate per interval up to this is never held: BTC and ETH have paid 0.00375 out of calm
 RATE_LEAP: Final = 30.0  # times the highest rate of the days before; 21 is the most that BTC and ETH have shown
@@ -54,11 +55,12 @@ class LastGood:
         return max(self.good * math.pow(0.5, days), RATE_FLOOR)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Columns:
     """What is known of the assets of an answer, one value each: see LastGood. None of them has an odd one."""
 
     assets: Sequence[str]
+    members: frozenset[str]
     good: Array
     before: Array
     at: Array
@@ -71,6 +73,7 @@ class _Columns:
             return None
         return cls(
             assets,
+            frozenset(assets),
             np.array([one.good for one in known]),
             np.array([one.before for one in known]),
             np.array([one.at for one in known]),
@@ -88,21 +91,21 @@ class _Columns:
         days = np.minimum(np.maximum(times - self.at, 0) / _HALF_LIFE_MS, _MOST_DAYS)
         return np.maximum(self.good * np.power(0.5, days), RATE_FLOOR)
 
-    def usual(self, name: str, times: Sequence[int], values: Sequence[float]) -> bool:
+    def usual(self, name: str, times: Sequence[int], values: Column) -> bool:
         """Tell whether all figures are usual beyond doubt; where one may not be, `unusual` finds it."""
         least, most = SURE[name]
-        figures = np.array(values, dtype=float)
+        figures = np.asarray(values, dtype=float)
         if not ((least < figures) & (figures < most)).all():  # also where one is NaN
             return False
         if name == FUNDING:
             sizes = np.abs(figures)
-            return bool(((sizes <= CALM_RATE) | (sizes <= RATE_LEAP * self.peaks(np.array(times)))).all())
+            return bool(((sizes <= CALM_RATE) | (sizes <= RATE_LEAP * self.peaks(np.asarray(times)))).all())
         limit, moved = limit_of(name, 0), figures / self.good
         return bool(((1 / limit < moved) & (moved < limit)).all())
 
-    def learn(self, name: str, times: Sequence[int], values: Sequence[float]) -> None:
+    def learn(self, name: str, times: Sequence[int], values: Column) -> None:
         """Remember figures that were found usual."""
-        figures, at = np.array(values, dtype=float), np.array(times)
+        figures, at = np.array(values, dtype=float), np.asarray(times)
         if name == FUNDING:
             figures = np.maximum(np.abs(figures), self.peaks(at))
         self.before, self.good, self.at = self.good, figures, np.maximum(self.at, at)
@@ -113,16 +116,14 @@ class LastGoods:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], dict[str, LastGood]] = {}
-        self._columns: dict[tuple[str, str], _Columns] = {}
-        self._told: dict[tuple[str, str], Sequence[str]] = {}  # the assets of the last answer
+        self._columns: dict[tuple[str, str], list[_Columns]] = {}  # no asset stands in two of an input
+        self._told: dict[tuple[str, str, str], Sequence[str]] = {}  # the assets of the last answer, by its first one
 
     def of(self, venue: str, name: str) -> dict[str, LastGood]:
         """Return what is known of one input at a venue, by asset; it may be changed."""
         key = venue, name
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = {}
-        elif columns := self._columns.pop(key, None):
+        found = self._known.setdefault(key, {})
+        for columns in self._columns.pop(key, ()):
             columns.put_back(found)
         return found
 
@@ -138,31 +139,48 @@ class LastGoods:
             self.of(venue, name).pop(asset, None)
 
     def unusual(
-        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Sequence[float]
+        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column
     ) -> list[int]:
         """Return the places of the figures of one input at one venue that have to be looked at: see `unusual`."""
-        columns = self._columns.get((venue, name))
-        if columns is not None and columns.assets == assets and columns.usual(name, times, values):
+        columns = self._columns_of(venue, name, assets)
+        if columns is not None and columns.usual(name, times, values):
             return []
-        return unusual(name, self.of(venue, name), assets, times, values)
+        return unusual(name, self._singly(venue, name, assets), assets, times, values)
 
     def learn(
-        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Sequence[float]
+        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column
     ) -> None:
         """Remember figures that were found usual."""
         if name in FREE:
             return
-        key = venue, name
-        columns = self._columns.get(key)
-        if columns is not None and columns.assets == assets:
+        if columns := self._columns_of(venue, name, assets):
             columns.learn(name, times, values)
             return
-        known_of = self.of(venue, name)
+        known_of = self._singly(venue, name, assets)
         learn(name, known_of, assets, times, values)
         if len(assets) >= MANY:
-            if self._told.get(key) == assets and (made := _Columns.of(assets, known_of)):
-                self._columns[key] = made
-            self._told[key] = assets
+            again = self._told.get((venue, name, assets[0])) == assets
+            if again and (made := _Columns.of(assets, known_of)):
+                self._columns.setdefault((venue, name), []).append(made)
+            self._told[venue, name, assets[0]] = assets
+
+    def _columns_of(self, venue: str, name: str, assets: Sequence[str]) -> _Columns | None:
+        """Return the columns of exactly these assets."""
+        for columns in self._columns.get((venue, name), ()):
+            if columns.assets == assets:
+                return columns
+        return None
+
+    def _singly(self, venue: str, name: str, assets: Sequence[str]) -> dict[str, LastGood]:
+        """Return what is known of some assets by themselves; of others it may be older than their columns."""
+        key = venue, name
+        found = self._known.setdefault(key, {})
+        every = self._columns.get(key)
+        if every and (mixed := [columns for columns in every if not columns.members.isdisjoint(assets)]):
+            for columns in mixed:
+                columns.put_back(found)
+                every.remove(columns)
+        return found
 
 
 def unusual(

@@ -241,7 +241,8 @@ def test_a_snapshot_is_judged_as_asset_by_asset(
 
 
 def test_what_comes_of_the_same_assets_again_is_judged_in_columns() -> None:
-    border = Border()
+    border, alone = Border(), Points("binance", "BTC", None, [to_ms(NOW)], {"mark_price": [100.0]})
+    border.admit(alone, NOW)
     for minute in range(4):
         now = NOW + timedelta(minutes=minute)
         columns = {"mark_price": [100.0 + minute] * len(STEADY), "funding_rate": [0.0001] * len(STEADY)}
@@ -250,6 +251,8 @@ def test_what_comes_of_the_same_assets_again_is_judged_in_columns() -> None:
         for other in others:
             border.admit(other, now)
     assert set(border._known._columns) == {("binance", "mark_price"), ("binance", "funding_rate")}
+    border.admit(alone, NOW)
+    assert border._known._columns["binance", "mark_price"], "another asset of the venue leaves them alone"
     known = border._known.of("binance", "mark_price")["C0"]
     assert (known.good, known.before, known.at) == (103.0, 102.0, to_ms(NOW + timedelta(minutes=3)))
     assert set(border._known._columns) == {("binance", "funding_rate")}, "who is asked for one may change it"

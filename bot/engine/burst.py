@@ -29,14 +29,13 @@ from storage.market.recent import RecentValues
 from storage.panels import panels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from signals.alerts.burst import Kind, Move, Past, Ticks
     from signals.alerts.condition import Rank
     from storage.alerts.episodes import Episode, RuleState
     from storage.engine.database import Store
-    from storage.market.points import StoredSeries
 
 log = structlog.get_logger(__name__)
 
@@ -72,12 +71,11 @@ class Bursts:
         states = episodes.states_of(self._store, BURST)
         told = 0
         for asset in assets:
-            series = self._prices.series.get(asset, [])
-            last = max((one.last for one in series), default=0)
+            last = self._prices.last(asset)
             if last == self._judged.get(asset):
                 continue  # a turn comes four times as often as a price
             try:
-                told += self._judge(asset, series, states.get(asset), now)
+                told += self._judge(asset, states.get(asset), now)
             except StoreError:
                 raise
             except Exception:
@@ -86,20 +84,18 @@ class Bursts:
             self._judged[asset] = last
         return told
 
-    def _judge(self, asset: str, series: Sequence[StoredSeries], known: RuleState | None, now: datetime) -> int:
+    def _judge(self, asset: str, known: RuleState | None, now: datetime) -> int:
         calm = known is None or known.state.rank == 0
-        if calm and self._calm(asset, series, _UNUSUAL):
+        if calm and self._calm(asset, _UNUSUAL):
             return 0
         usual = self._usual_of(asset, now)
-        if calm and self._calm(asset, series, usual):
+        if calm and self._calm(asset, usual):
             return 0
         last = self._last_episode(asset, known)
         running = Running.of_values(last.last_values) if last and last.ended is None else None
         ended = to_ms(last.ended) if last and last.ended else 0  # a move that is over begins no other
         before = last if running else None
-        found = self.step(
-            asset, self._kept_prices(asset, series, now, ended), running, before.rank if before else None, now
-        )
+        found = self.step(asset, self._kept_prices(asset, now, ended), running, before.rank if before else None, now)
         if found is None:
             return 0
         self._write(asset, found, before, now)
@@ -130,13 +126,13 @@ class Bursts:
         said = self._said(asset, kind, reached, stands, prices[-1], venue, beside.coins) if kind else None
         return Judged(stands, prices[-1], reached, said)
 
-    def _calm(self, asset: str, series: Sequence[StoredSeries], usual: UsualHour) -> bool:
+    def _calm(self, asset: str, usual: UsualHour) -> bool:
         """Tell whether the prices of no venue can hold a move: true of most, and found in a moment.
 
         All that is remembered is looked at, also what is older than an hour: a bound that is wider does no harm.
         """
-        for one in series:
-            values = self._prices.of(asset, one.venue).values
+        for venue in self._prices.venues_of(asset):
+            values = self._prices.of(asset, venue).values
             if values and not burst.calm(values, usual):
                 return False
         return True
@@ -146,12 +142,12 @@ class Bursts:
             return None
         return next((one for one in episodes.of(self._store, BURST, asset) if one.id == known.episode), None)
 
-    def _kept_prices(self, asset: str, series: Sequence[StoredSeries], now: datetime, since: int) -> dict[str, Ticks]:
+    def _kept_prices(self, asset: str, now: datetime, since: int) -> dict[str, Ticks]:
         """Return the prices of the last hour by venue, from memory, none before `since` (ms)."""
         first, end = max(to_ms(now - LOOKED_BACK), since), to_ms(now + MINUTE)
         return {
-            one.venue: [tick for tick in self._prices.of(asset, one.venue).within(first, end) if tick[1] > 0]
-            for one in series
+            venue: [tick for tick in self._prices.of(asset, venue).within(first, end) if tick[1] > 0]
+            for venue in self._prices.venues_of(asset)
         }
 
     def stored_prices(self, asset: str, venues: Iterable[str], now: datetime, since: int) -> dict[str, Ticks]:

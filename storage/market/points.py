@@ -162,14 +162,6 @@ def stored(store: Store, asset: str, name: str) -> list[StoredSeries]:
     return [StoredSeries(*row) for row in store.read_plain(SQL.series_of_input, asset=asset, input=name)]
 
 
-def stored_anywhere(store: Store, name: str) -> dict[str, list[StoredSeries]]:
-    """Return what is stored of one input by asset."""
-    found: dict[str, list[StoredSeries]] = {}
-    for asset, *series in store.read_plain(SQL.series_of_input_anywhere, input=name):
-        found.setdefault(asset, []).append(StoredSeries._make(series))
-    return found
-
-
 def newest(store: Store, asset: str, name: str, venue: str | None = None) -> Newest | None:
     """Return the newest known value of one input, of one venue or of whichever venue has the newest.
 

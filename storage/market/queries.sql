@@ -27,8 +27,13 @@ SELECT asset, input, venue, step, first, last FROM spans WHERE asset = :asset OR
 -- name: series_of_input
 SELECT venue, step, first, last FROM spans WHERE asset = :asset AND input = :input ORDER BY venue, step;
 
--- name: series_of_input_anywhere
-SELECT asset, venue, step, first, last FROM spans WHERE input = :input ORDER BY asset, venue, step;
+-- name: where_input_is
+SELECT DISTINCT venue, asset FROM series WHERE input = :input AND step = 0 ORDER BY venue, asset;
+
+-- name: ends_of_input
+-- Where the instants of an input end at a venue, of those assets of which it is no earlier than :first.
+SELECT asset, last FROM spans
+WHERE input = :input AND venue = :venue AND step = 0 AND asset {among|:assets} AND last >= :first;
 
 -- name: bar_at
 SELECT {input} AS value FROM bars WHERE asset = :asset AND venue = :venue AND step = :step AND at = :at;
@@ -78,11 +83,11 @@ WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end
 ORDER BY at;
 
 -- name: levels_after
--- The newest values of an input, of every asset and venue that has one so late.
-SELECT levels.asset, levels.venue, levels.at, levels.{input} FROM spans JOIN levels
-ON levels.asset = spans.asset AND levels.venue = spans.venue AND levels.at > :after
-WHERE spans.input = :input AND spans.step = 0 AND spans.last > :after AND levels.{input} IS NOT NULL
-ORDER BY levels.asset, levels.venue, levels.at;
+-- The newest values of an input at a venue, of every asset that has one so late.
+SELECT levels.asset, levels.at, levels.{input} FROM series JOIN levels
+ON levels.asset = series.asset AND levels.venue = series.venue AND levels.at > :after
+WHERE series.input = :input AND series.venue = :venue AND series.step = 0 AND levels.{input} IS NOT NULL
+ORDER BY levels.asset, levels.at;
 
 -- name: last_settled
 -- The settlements at which a series of instants ends.

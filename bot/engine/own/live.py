@@ -82,7 +82,7 @@ class LivePrices:
         of_metric = {METRIC: {PRICE: prices[-1:], HOURLY: change[-1:]}}
         values = ValuesAtCloses([from_ms(minute)], MINUTE, assets, of_metric=of_metric, derived=derived)
         values.venues = {asset: self._venues(asset, to_ms(now)) for asset in assets}
-        came = np.array([self._newest(asset) >= minute for asset in assets])
+        came = np.array([self._recent.last(asset) >= minute for asset in assets])
         return values, came
 
     def _prices(self, at: int) -> Array:
@@ -91,16 +91,13 @@ class LivePrices:
 
     def _told(self, asset: str, at: int) -> list[float]:
         found = []
-        for series in self._recent.series.get(asset, ()):
-            tail = self._recent.of(asset, series.venue)
+        for venue in self._recent.venues_of(asset):
+            tail = self._recent.of(asset, venue)
             place = bisect_right(tail.times, at) - 1
             if place >= 0 and at - tail.times[place] <= _FRESH and tail.values[place] > 0:
                 found.append(tail.values[place])
         return found
 
     def _venues(self, asset: str, at: int) -> tuple[str, ...]:
-        every = self._recent.series.get(asset, ())
-        return tuple(one.venue for one in every if at - self._recent.of(asset, one.venue).last <= _FRESH)
-
-    def _newest(self, asset: str) -> int:
-        return max((series.last for series in self._recent.series.get(asset, ())), default=0)
+        every = self._recent.venues_of(asset)
+        return tuple(venue for venue in every if at - self._recent.of(asset, venue).last <= _FRESH)

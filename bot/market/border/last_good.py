@@ -138,18 +138,14 @@ class LastGoods:
         for venue, name in list(self._known):
             self.of(venue, name).pop(asset, None)
 
-    def unusual(
-        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column
-    ) -> list[int]:
+    def unusual(self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column) -> list[int]:
         """Return the places of the figures of one input at one venue that have to be looked at: see `unusual`."""
         columns = self._columns_of(venue, name, assets)
         if columns is not None and columns.usual(name, times, values):
             return []
         return unusual(name, self._singly(venue, name, assets), assets, times, values)
 
-    def learn(
-        self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column
-    ) -> None:
+    def learn(self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column) -> None:
         """Remember figures that were found usual."""
         if name in FREE:
             return

@@ -12,13 +12,16 @@ it.
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import defaultdict, deque
+from dataclasses import dataclass
 from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bot.market.border.bounds import FUNDING, impossible
+from bot.market.border.last_good import MANY
 from bot.market.border.rates import DEAR, SIDE, SWITCH
 from signals.units import HOUR_MS, MINUTE_MS
 from storage.market.writing import plain
@@ -26,7 +29,7 @@ from storage.market.writing import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from storage.market.points import Points, Snapshot
+    from storage.market.points import Column, Points, Snapshot
 
 COMPARED: Final = MappingProxyType({  # how far the two may differ at the same time, as a part
     "open_interest_coin": 0.1,  # 2 % were seen in quiet hours between a minute and the next
@@ -53,6 +56,32 @@ class Apart(NamedTuple):
     proven: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an answer told of many assets, all of it new and in one hour."""
+
+    assets: Sequence[str]
+    members: frozenset[str]
+    times: Sequence[int]
+    column: Column
+    hour: int
+
+    def put_into(self, newest: dict[str, tuple[int, float]]) -> None:
+        """Write down what it told of each asset."""
+        newest.update(zip(self.assets, zip(self.times, map(float, self.column), strict=True), strict=True))
+
+
+def _told(snapshot: Snapshot, column: Column, now: int) -> _Told | None:
+    """Take a column; None for a short one, and where one of its figures is old, no number or of another hour."""
+    if len(snapshot) < MANY:
+        return None
+    first, last = min(snapshot.times), max(snapshot.times)
+    hour = first // HOUR_MS
+    if now - first > _FRESH_MS or last // HOUR_MS != hour or math.isnan(sum(column)):
+        return None
+    return _Told(snapshot.assets, frozenset(snapshot.assets), snapshot.times, column, hour)
+
+
 class Overlap:
     """Remember what came live, and say of a history how many times that it is."""
 
@@ -60,6 +89,8 @@ class Overlap:
         # By venue and input, then by asset: the first figure of each of the last hours, and the newest one.
         self._first: defaultdict[tuple[str, str], dict[str, deque[tuple[int, float]]]] = defaultdict(dict)
         self._newest: defaultdict[tuple[str, str], dict[str, tuple[int, float]]] = defaultdict(dict)
+        # What the last answers told and nobody has asked for, by the first asset of each; no asset stands in two.
+        self._told: defaultdict[tuple[str, str], dict[str, _Told]] = defaultdict(dict)
         self._doubts: dict[tuple[str, str, str], tuple[int, float]] = {}  # the live figure's time, and how far apart
 
     def learn(self, snapshot: Snapshot, now: int, *, settled: bool = False) -> None:
@@ -70,21 +101,39 @@ class Overlap:
         if settled:
             return
         for name, column in snapshot.columns.items():
-            if name not in COMPARED and name != FUNDING:
+            if name in COMPARED or name == FUNDING:
+                self._learn((snapshot.venue, name), snapshot, column, now)
+
+    def _learn(self, key: tuple[str, str], snapshot: Snapshot, column: Column, now: int) -> None:
+        told, first, every = _told(snapshot, column, now), snapshot.assets[0], self._told[key]
+        before = every.get(first)
+        if told and before and (before.hour, before.assets) == (told.hour, told.assets):
+            every[first] = told
+            return
+        newest, firsts_of = self._newest[key], self._first[key]
+        for other in [other for other, one in every.items() if not one.members.isdisjoint(snapshot.assets)]:
+            every.pop(other).put_into(newest)
+        if told:
+            every[first] = told
+        hour = then = -1
+        for asset, at, value in zip(snapshot.assets, snapshot.times, column, strict=True):
+            if now - at > _FRESH_MS or value != value:  # noqa: PLR0124 - the plain test for NaN
                 continue
-            newest, firsts_of = self._newest[snapshot.venue, name], self._first[snapshot.venue, name]
-            hour = then = -1
-            for asset, at, value in zip(snapshot.assets, snapshot.times, column, strict=True):
-                if now - at > _FRESH_MS or value != value:  # noqa: PLR0124 - the plain test for NaN
-                    continue
-                if at != then:  # often one time for all of them
-                    then, hour = at, at // HOUR_MS
-                newest[asset] = figure = (at, float(value))
-                firsts = firsts_of.get(asset)
-                if firsts is None:
-                    firsts_of[asset] = deque([figure], maxlen=_HOURS)
-                elif firsts[-1][0] // HOUR_MS < hour:
-                    firsts.append(figure)
+            if at != then:  # often one time for all of them
+                then, hour = at, at // HOUR_MS
+            newest[asset] = figure = (at, float(value))
+            firsts = firsts_of.get(asset)
+            if firsts is None:
+                firsts_of[asset] = deque([figure], maxlen=_HOURS)
+            elif firsts[-1][0] // HOUR_MS < hour:
+                firsts.append(figure)
+
+    def _newest_of(self, venue: str, name: str) -> dict[str, tuple[int, float]]:
+        """Return the newest figures of an input at a venue, by asset."""
+        newest = self._newest[venue, name]
+        for told in self._told.pop((venue, name), {}).values():
+            told.put_into(newest)
+        return newest
 
     def apart(self, points: Points) -> dict[str, Apart]:
         """Return by input how many times the present a history is, where they cannot be one series.
@@ -96,7 +145,7 @@ class Overlap:
             return found
         for name, column in points.columns.items():
             key = (points.venue, points.asset, name)
-            newest = self._newest[points.venue, name].get(points.asset)
+            newest = self._newest_of(points.venue, name).get(points.asset)
             if newest is None:
                 continue
             rows = [

@@ -235,9 +235,13 @@ def test_a_snapshot_is_judged_as_asset_by_asset(
         assert {alone.asset: repr((alone, out)) for alone, out in passed} == {
             alone.asset: repr((alone, out)) for alone, out in expected
         }
-        assert at_once._overlap._newest == singly._overlap._newest
         now += timedelta(minutes=pause)
     assert known_of(at_once) == known_of(singly)
+    for overlap in (at_once._overlap, singly._overlap):
+        for name in LIVE:
+            overlap._newest_of("binance", name)
+    assert at_once._overlap._newest == singly._overlap._newest
+    assert at_once._overlap._first == singly._overlap._first
 
 
 def test_what_comes_of_the_same_assets_again_is_judged_in_columns() -> None:

@@ -90,11 +90,11 @@ def test_it_is_what_would_be_read_anew(stores: Stores, story: list[tuple[Write |
             do(store, change)
             now = START + minute * MINUTE
             kept.read(now)
-            every = {asset: points.stored(store, asset, NAME) for asset in ("BTC", "ETH")}
-            assert kept.series == {asset: found for asset, found in every.items() if found}
             for asset, venue in SERIES:
                 first, end = now - BACK, now + MINUTE
                 times, _, columns = points.columns(store, asset, venue, [NAME], start=first, end=END)
                 known = [(at, value) for at, value in zip(times, columns[NAME], strict=True) if value is not None]
                 tail = kept.of(asset, venue)
+                assert venue in kept.venues_of(asset) or not known
+                assert kept.last(asset) >= (known[-1][0] if known else 0)
                 assert tail.within(to_ms(first), to_ms(end)) == [tick for tick in known if tick[0] < to_ms(end)]

@@ -11,6 +11,7 @@ further, until it is tried again after a week.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -84,7 +85,8 @@ class HistoryPlanner:
 
     def __init__(self, remembered: Remembered, history: timedelta, portion: int) -> None:
         self._remembered, self._history, self._portion = remembered, history, portion
-        self._owed: dict[Debt, datetime] = {}
+        # By venue and topic, then by asset: what one topic owes is no work for hundreds of assets of the others.
+        self._owed: defaultdict[tuple[str, str], dict[str, datetime]] = defaultdict(dict)
         self._refused: dict[Debt, datetime] = {}  # pasts that were refused, however short, and when
         self._failed: set[Debt] = set()  # whose last question for a past was not answered: the present comes first
         self._reaches: dict[tuple[str, str], Granted] = {}
@@ -92,7 +94,8 @@ class HistoryPlanner:
 
     def load(self, owed: Mapping[Debt, datetime], reaches: Mapping[tuple[str, str], Granted]) -> None:
         """Take over what an earlier process had put off, and how far back it was given."""
-        self._owed |= owed
+        for (venue, topic, asset), since in owed.items():
+            self._owed[venue, topic][asset] = since
         self._reaches |= reaches
 
     def open(self) -> Ledger:
@@ -118,7 +121,8 @@ class HistoryPlanner:
         present_only: somebody waits for the answer, so that every long past is put off.
         """
         asked = set(due)
-        waiting = [name for name in free if self._owes(venue, topic, name) and name not in asked] if self._owed else []
+        owed = self._owed[venue, topic.topic]
+        waiting = [name for name in free if name in owed and name not in asked] if owed else []
         begins = self._begins(venue, topic, [*due, *waiting], now)
         some = self._refused or self._failed
         resting = {name for name in begins if self._rests((venue, topic.topic, name), now)} if some else set()
@@ -146,13 +150,13 @@ class HistoryPlanner:
 
     def owe(self, debt: Debt, since: datetime) -> None:
         """Have a past asked for from `since` on, whatever is known already."""
-        before = self._owed.get(debt)
+        before = self._since(debt)
         if before is None or since < before:
             self._put_off(debt, since, self._outside)
 
     def answered(self, debt: Debt, since: datetime | None, now: datetime, ledger: Ledger) -> None:
         """Note that the past of an asset was answered from `since` on; None where the venue has not the asset."""
-        if self._owed.pop(debt, None):
+        if self._owed[debt[:2]].pop(debt[2], None):
             ledger.changed[debt] = None
         if since and _can_wait(debt[1], since, now):
             ledger.paid[debt] = since
@@ -164,11 +168,11 @@ class HistoryPlanner:
     def refused(self, debt: Debt, since: datetime, now: datetime, ledger: Ledger) -> None:
         """Note that a past was refused, however short it was asked: it stays owed, and rests for a day."""
         self._refused[debt] = now
-        self._put_off(debt, min(since, self._owed.get(debt, since)), ledger)
+        self._put_off(debt, min(since, self._since(debt) or since), ledger)
 
     def doubted(self, debt: Debt, since: datetime, ledger: Ledger) -> None:
         """Note that a past was not believed yet: it stays owed, and is asked for again at the next turn."""
-        self._put_off(debt, min(since, self._owed.get(debt, since)), ledger)
+        self._put_off(debt, min(since, self._since(debt) or since), ledger)
 
     def granted(self, venue: str, topic: Topic, span: timedelta, now: datetime, ledger: Ledger) -> None:
         """Remember how far back a venue answers that had refused more; of several assets the longest counts."""
@@ -198,20 +202,20 @@ class HistoryPlanner:
 
     def count(self, assets: Collection[str]) -> int:
         """Count the pasts that are owed."""
-        return sum(asset in assets for _, _, asset in self._owed)
+        return sum(asset in assets for owed in self._owed.values() for asset in owed)
 
     def _put_off(self, debt: Debt, since: datetime, ledger: Ledger) -> None:
-        if self._owed.get(debt) != since:
-            self._owed[debt] = ledger.changed[debt] = since
+        if self._since(debt) != since:
+            self._owed[debt[:2]][debt[2]] = ledger.changed[debt] = since
 
-    def _owes(self, venue: str, topic: TopicState, name: str) -> bool:
-        return (venue, topic.topic, name) in self._owed
+    def _since(self, debt: Debt) -> datetime | None:
+        return self._owed[debt[:2]].get(debt[2])
 
     def _begins(self, venue: str, state: TopicState, names: Sequence[str], now: datetime) -> dict[str, datetime | None]:
         """Choose where each question begins; within an hour it is the present alone for nearly all that are levels."""
         if state.topic in _PRESENT:
             return dict.fromkeys(names)
-        if state.topic in _IN_ROWS or self._owed:
+        if state.topic in _IN_ROWS or self._owed[venue, state.topic]:
             return {name: self._begin(venue, state, name, now) for name in names}
         hour = floor(now, HOUR)
         later, assets = hour + HOUR, state.assets
@@ -233,7 +237,7 @@ class HistoryPlanner:
     def _wanted(self, venue: str, state: TopicState, name: str, now: datetime) -> datetime | None:
         """Begin at what is known already; for levels, once an hour, else just the present."""
         topic, asset = state.topic, state.assets[name]
-        owed = self._owed.get((venue, topic, name))
+        owed = self._owed[venue, topic].get(name)
         if owed is not None:
             return max(owed, now - self._history)
         known = asset.newest if topic in _IN_ROWS else asset.full_at

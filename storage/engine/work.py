@@ -52,6 +52,10 @@ class Work(Protocol):
         """Run a statement once for each row and return how many rows were changed in all."""
         ...
 
+    def table(self, query: Query, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
+        """Do as `many`, with rows that have their values in the order of the names: of thousands a row is no dict."""
+        ...
+
     def rows(self, query: Query, **values: Any) -> list[Row]:
         """Read rows."""
         ...

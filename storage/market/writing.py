@@ -51,7 +51,7 @@ def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot]
         _write_alone(work, alone)
         for part in parts:  # in their order: what comes later wins
             if isinstance(part, _Block):
-                work.many(_upsert(part.step, part.names), part.rows())
+                work.table(_upsert(part.step, part.names), part.heads, part.rows())
                 part.widen(spans)
             else:
                 _write_rows(work, part, spans)
@@ -138,14 +138,13 @@ def _alone(snapshots: Iterable[Snapshot], batches: Iterable[Points]) -> tuple[li
 
 def _write_alone(work: Work, snapshots: Sequence[Snapshot]) -> None:
     """Write snapshots that share nothing, those with the same inputs in one go."""
-    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    alike: dict[tuple[str, ...], list[Iterable[tuple[Any, ...]]]] = {}
     for snapshot in snapshots:
-        names, venues = tuple(snapshot.columns), [snapshot.venue] * len(snapshot)
-        heads = ("asset", "venue", "at", *names)
+        venues = itertools.repeat(snapshot.venue, len(snapshot))
         rows = zip(snapshot.assets, venues, snapshot.times, *snapshot.columns.values(), strict=True)
-        alike.setdefault(names, []).extend([dict(zip(heads, row, strict=True)) for row in rows])
+        alike.setdefault(tuple(snapshot.columns), []).append(rows)
     for names, same in alike.items():
-        work.many(_upsert(0, names), same)
+        work.table(_upsert(0, names), ("asset", "venue", "at", *names), itertools.chain.from_iterable(same))
 
 
 def _put(rows: _Rows, key: tuple[str, str, int, int], values: Iterable[tuple[str, float]]) -> None:
@@ -172,12 +171,15 @@ class _Block:
     spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
     settled: bool = False
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Return what the values of a row are called."""
+        return ("asset", "venue", *(["step"] if self.step else []), "at", *self.names)
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
         """Return the rows as they are bound to the statement."""
-        head = {"asset": self.asset, "venue": self.venue} | ({"step": self.step} if self.step else {})
-        names = (*head, "at", *self.names)
-        columns = (*map(itertools.repeat, head.values()), self.times, *self.values)
-        return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=False))
+        same = (self.asset, self.venue, *([self.step] if self.step else []))
+        return zip(*map(itertools.repeat, same), self.times, *self.values, strict=False)
 
     def joins(self, other: _Block) -> bool:
         """Tell whether another block has other inputs of the same rows: each row is looked for once then."""

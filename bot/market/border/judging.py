@@ -154,7 +154,9 @@ class Border:
 
     def _unusual(self, snapshot: Snapshot, now_ms: int) -> set[int]:
         """Return the places of the assets of which a figure has to be looked at."""
-        odd = {place for place, at in enumerate(snapshot.times) if at > now_ms + AHEAD_MS}
+        odd: set[int] = set()
+        if max(snapshot.times, default=0) > (ahead := now_ms + AHEAD_MS):
+            odd = {place for place, at in enumerate(snapshot.times) if at > ahead}
         for name, values in snapshot.columns.items():
             odd.update(self._known.unusual(snapshot.venue, name, snapshot.assets, snapshot.times, values))
         return odd

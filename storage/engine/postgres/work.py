@@ -77,29 +77,45 @@ class ServerWork:
     def many(self, query: Query, rows: Iterable[Mapping[str, Any]]) -> int:
         """Run a statement once for each row and return how many rows were changed in all.
 
-        Many rows of market data go as a stream (COPY) beside the table and from there into it; any other statements
-        go one after the other without waiting for the answer of each.
+        Statements go one after the other without waiting for the answer of each; see `table` for market data.
+        """
+        given = list(rows)
+        if not given:
+            return 0
+        if _insert(query.text):
+            names = tuple(given[0])
+            return self.table(query, names, [tuple(row[name] for name in names) for row in given])
+        with self.connection.cursor() as cursor:
+            cursor.executemany(said(query.text), given)
+            return cursor.rowcount
+
+    def table(self, query: Query, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
+        """Do as `many`, with rows that have their values in the order of the names.
+
+        Many rows of market data go as a stream (COPY) beside the table and from there into it.
         """
         given = list(rows)
         if not given:
             return 0
         if insert := _insert(query.text):
-            self._make_quarters(insert.table, [row["at"] for row in given])
-            if len(given) >= _COPIED and (insert.forgiving or (insert.key and _distinct(given, insert))):
-                return self._copy(insert, given)
+            at = names.index("at")
+            self._make_quarters(insert.table, [row[at] for row in given])
+            if len(given) >= _COPIED and (insert.forgiving or (insert.key and _distinct(given, names, insert))):
+                return self._copy(insert, names, given)
         with self.connection.cursor() as cursor:
-            cursor.executemany(said(query.text), given)
+            cursor.executemany(said(query.text), [dict(zip(names, row, strict=True)) for row in given])
             return cursor.rowcount
 
-    def _copy(self, insert: _Insert, rows: Sequence[Mapping[str, Any]]) -> int:
+    def _copy(self, insert: _Insert, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
         # In the order of the key: two who write the same rows wait for each other, and never each for the other.
         order = f" ORDER BY {', '.join(insert.key)}" if insert.key else ""
         words = {"table": insert.table, "columns": insert.columns, "order": order, "rest": f" {insert.rest}"}
+        places = [names.index(name) for name in insert.names]
         with self.connection.cursor() as cursor:
             cursor.execute(_STAGE.format(**words))
             with cursor.copy(_COPY.format(**words)) as copy:
                 for row in rows:
-                    copy.write_row([row[name] for name in insert.names])
+                    copy.write_row([row[place] for place in places])
             cursor.execute(_FROM_STAGE.format(**words))
             return cursor.rowcount
 
@@ -125,8 +141,8 @@ class ServerWork:
         self.connection.execute(dialect.HINT, {"what": what})
 
 
-def _distinct(rows: Sequence[Mapping[str, Any]], insert: _Insert) -> bool:
+def _distinct(rows: Sequence[tuple[Any, ...]], names: Sequence[str], insert: _Insert) -> bool:
     """Tell whether each key stands once: one statement cannot change a row twice."""
-    names = dict(zip(insert.columns.split(", "), insert.names, strict=True))
-    key = [names[column] for column in insert.key]
-    return len({tuple(row[name] for name in key) for row in rows}) == len(rows)
+    given = dict(zip(insert.columns.split(", "), insert.names, strict=True))
+    places = [names.index(given[column]) for column in insert.key]
+    return len({tuple(row[place] for place in places) for row in rows}) == len(rows)

@@ -5,6 +5,7 @@ Migrations are not among it: a step is literal, and another database would have 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Trouble = Literal["rights", "damaged", "busy", "full", "disk"]
+_PARAMETER: Final = re.compile(r":([a-z_][a-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +128,19 @@ SQLITE: Final = Dialect(
 def said(statement: str) -> str:
     """Return a statement of the queries as SQLite understands it."""
     return worded(statement, SQLITE.words)
+
+
+@lru_cache(maxsize=2048)
+def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
+    """Return a statement with its parameters by number, and their names in that order: `:at` as `?1`.
+
+    Of thousands of rows a parameter is not looked up by its name in each, which is a tenth of what a row costs.
+    """
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            names.append(found[1])
+        return f"?{names.index(found[1]) + 1}"
+
+    return _PARAMETER.sub(number, said(statement)), tuple(names)

@@ -284,7 +284,7 @@ async def _news_of(
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
     if not isinstance(first, _Refusal) and first.again:
-        return _echoed(first.again(_later(deps)), meant)
+        return _echoed(replace(first.again(_later(deps)), back=first.back), meant)
     return await _said(meant, _later(deps))
 
 

@@ -28,6 +28,7 @@ _ACTIONS: Final = {
 _FIRST: Final = re.compile(rf"({'|'.join(_ACTIONS)})(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
 _LAST: Final = re.compile(rf"(.*?)\s+({'|'.join(_ACTIONS)})(?:\s+#?(\d+))?", re.IGNORECASE | re.DOTALL)
 _BUTTONS: Final = 5
+_MY_RULES: Final = Button("My rules", "/alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +193,10 @@ def _switched(deps: Deps, rule: OwnRule, *, on: bool) -> Reply:
     return Reply(
         (
             Line(f"Rule {rule.number} {said}: {rule.worded.line}", "headline"),
-            Buttons((Button(label, f"/alerts {other} {rule.number}"), Button("My rules", "/alerts"))),
+            Buttons((Button(label, f"/alerts {other} {rule.number}"), _MY_RULES)),
         ),
         {"number": rule.number, "paused": not on},
+        back=None if bool(rule.paused) != on else (f"/alerts {other} {rule.number}",),
     )
 
 
@@ -205,9 +207,10 @@ def _deleted(deps: Deps, rule: OwnRule) -> Reply:
     return Reply(
         (
             Line(f"Rule {rule.number} is deleted: {rule.worded.line}", "headline"),
-            Buttons((Button("Undo", pressed(deps, "/alert save", rule.worded.line)), Button("My rules", "/alerts"))),
+            Buttons((Button("Undo", pressed(deps, "/alert save", rule.worded.line)), _MY_RULES)),
         ),
         {"number": rule.number, "deleted": True},
+        back=(f"/alert save {rule.worded.line}",),
     )
 
 
@@ -225,9 +228,13 @@ async def _edited(deps: Deps, which: str, rest: str) -> Reply:
     if first.lower() == "save" and other.strip():
         line = own_line(other, deps, f"/alerts edit {number}")
         await asyncio.to_thread(kept.change, deps.store, rule.destination, number, worded_of(line))
+        head, before = f"/alerts edit {number} save", rule.worded.line
+        again = (f"/alerts pause {number}",) if rule.paused else ()  # what it says now is on
+        undo = () if again or line.line == before else (Button("Undo", pressed(deps, head, before)),)
         return Reply(
-            (Line(f"Rule {number} says now: {line.said}", "headline"), Buttons((Button("My rules", "/alerts"),))),
+            (Line(f"Rule {number} says now: {line.said}", "headline"), Buttons((*undo, _MY_RULES))),
             {"number": number, "line": line.line, "saved": True},
+            back=(f"{head} {before}", *again) if again or line.line != before else None,
         )
     looked = await commands()["alert"].run(deps, RuleText(rest))
     blocks = tuple(_instead(deps, block, number) if isinstance(block, Buttons) else block for block in looked.blocks)

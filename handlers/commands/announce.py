@@ -95,7 +95,7 @@ async def _sent(deps: Deps, code: str) -> Reply:
     if count is None:
         raise Refused("That is not waiting to be sent: it was sent, dropped or is older than an hour. See /announce.")
     said = f"On its way to {wording.count(count, 'chat')}."
-    return Reply((Line(said, "headline"), Line("/announce says how many have it.")), {"chats": count})
+    return Reply((Line(said, "headline"), Line("/announce says how many have it.")), {"chats": count}, back=())
 
 
 async def _fares(deps: Deps) -> Reply:

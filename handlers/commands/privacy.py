@@ -165,6 +165,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
             Line("Nothing is sent here any more." + ("" if kept_out else " /sub or /watch begins anew.")),
         ),
         values,
+        back=(),
     )
 
 

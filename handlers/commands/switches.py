@@ -169,8 +169,11 @@ async def budget(deps: Deps, args: ADay) -> Reply:
         return Reply((*lines, Buttons((_other_budget(before), _SETTINGS))), {"budget": before, "sent": found.sent})
     most = _most(args.most)
     here = deps.made()
-    value = switches.OFF if most is None else str(most)
-    switches.switch(deps.store, here.id, switches.Switch("budget", value=value))
+    if most == switches.BUDGET:
+        switches.switch_back(deps.store, here.id, "budget")
+    else:
+        value = switches.OFF if most is None else str(most)
+        switches.switch(deps.store, here.id, switches.Switch("budget", value=value))
     lines = [Line(f"{_budget_said(most)} {_sent_said(found.sent)}", "headline")]
     if most is None or found.sent < most:
         waiting = held.hold_otherwise(deps.store, here.id, "budget", deps.now)
@@ -230,7 +233,4 @@ def _value_of(deps: Deps, kind: str) -> str | None:
 
 def _changed(lines: Sequence[Line], back: str, now: str | int | None, values: dict[str, Any]) -> Reply:
     """Say what was changed, and how to change it back; nothing of the latter where it was like that before."""
-    if values["was"] == now:
-        return Reply((*lines, Buttons((_SETTINGS,))), values)
-    undo = Buttons((Button("Undo", back), _SETTINGS))
-    return Reply((*lines, Line(f"To change it back: {back}"), undo), values)
+    return Reply((*lines, Buttons((_SETTINGS,))), values, back=None if values["was"] == now else (back,))

@@ -302,6 +302,11 @@ def place(zone: str) -> str:
     return zone_name(zone).rsplit("/", 1)[-1].replace("_", " ")
 
 
+def place_time(zone: str) -> str:
+    """Name a zone as what times are shown in: Berlin time, UTC+2."""
+    return f"{place(zone)} time" if "/" in zone and place(zone)[:3] != "UTC" else place(zone)
+
+
 def again(value: datetime | None, now: datetime, zone: str | tzinfo = UTC) -> str:
     """Say when something is tried again: in 40 s, at 21:10 UTC, now."""
     if value is None or _missing(value):

@@ -114,7 +114,7 @@ def typed_end(until: datetime | None, zone: str) -> str:
     """Return an end as it is typed: until 2026-11-23 08:30, by the minute in which it lies; for good where None."""
     if until is None:
         return "for good"
-    whole = until if until.second == until.microsecond == 0 else until + MINUTE
+    whole = until if until.second == until.microsecond == 0 else until + MINUTE  # as it was kept by older versions
     return f"until {whole.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
@@ -153,7 +153,7 @@ class _EndReader:
         if not MINUTE <= length <= LONGEST:
             wrong = "less than a minute" if length < MINUTE else "more than a year"
             raise Refused(f"That is {wrong}. Type it like 2h, or for good.")
-        return End(self.now + length)
+        return End((self.now + length).replace(second=0, microsecond=0))  # as it is said, and can be typed again
 
     # --- lengths ------------------------------------------------------------------------------------------------------
 

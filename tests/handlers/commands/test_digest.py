@@ -128,9 +128,10 @@ def test_the_answer_says_what_it_will_do_and_when_next(room: Room) -> None:
     room.ask("/tz Europe/Berlin")
     assert room.text("/digest weekdays 8:30 btc eth").splitlines() == [
         "Every weekday at 08:30 (Berlin), BTC and ETH; next tomorrow.",
-        "To end: /digest off.",
+        "To change it back: /digest off",
         "More: /digest now · /digest off",
     ]
+    assert room.text("/digest").splitlines()[1] == "To end: /digest off."
     assert room.ask("/digest").values["digests"][0]["next"] == "2026-11-23T07:30:00Z"
 
 
@@ -185,7 +186,7 @@ def test_what_ends_it_says_the_line_that_brings_it_back(room: Room, line: str) -
         pytest.param(["9:00", "btc"], ["To change it back: /digest daily 09:00 all"], id="of fewer assets"),
         pytest.param(["weekdays 9:00", "daily 9:00"], ["To change it back: /digest weekdays 09:00"], id="said anew"),
         pytest.param(["weekdays 9:00", "weekdays 9:00"], [], id="nothing changed"),
-        pytest.param(["9:00"], [], id="a first one"),
+        pytest.param(["9:00"], ["To change it back: /digest off"], id="a first one"),
     ],
 )  # fmt: skip
 def test_a_change_says_what_stays_and_how_to_take_it_back(room: Room, lines: list[str], said: list[str]) -> None:

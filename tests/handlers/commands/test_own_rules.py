@@ -46,7 +46,7 @@ def lines(reply: Reply) -> list[str]:
 
 
 def buttons(reply: Reply) -> dict[str, str]:
-    every = (button for block in reply.blocks if isinstance(block, Buttons) for button in block.buttons)
+    every = (button for block in reply.all_blocks() if isinstance(block, Buttons) for button in block.buttons)
     return {button.label: button.command for button in every}
 
 

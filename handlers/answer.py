@@ -57,13 +57,16 @@ class Answer:
 
     blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
     message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
-    it. refused: the blocks say why there is no answer.
+    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. apart: it
+    is shown in a message of its own, and the answer to what was edited stays.
     """
 
     blocks: tuple[Block, ...]
     news: Awaitable[tuple[Block, ...] | None] | None = None
     unfinished: Unfinished | None = None
     refused: bool = False
+    changed: bool = False
+    apart: bool = False
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -104,9 +107,8 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
         on_error(name, error)
         pending = first
-    wanted = first.error.wanted if isinstance(first, _Refusal) else None
     if not isinstance(pending, _Pending):
-        return _asked(wanted, meant) if wanted and pending is first else Answer(_blocks(pending))
+        return _as_it_stands(pending, first, meant)
 
     async def news() -> tuple[Block, ...]:
         try:
@@ -118,7 +120,8 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
             return _blocks(first)
 
     meanwhile = _blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …"))
-    return Answer(meanwhile, _News(news), unfinished=_unfinished(wanted, meant) if wanted else None)
+    unfinished = _unfinished(wanted, meant) if (wanted := _wanted(first)) else None
+    return Answer(meanwhile, _News(news), unfinished, changed=_changes(first))
 
 
 class _News:
@@ -153,6 +156,15 @@ def look_up(text: str, assets: Collection[str] = ()) -> Meant:
     meant = f" Did you mean {near}?" if near else ""
     offers = tuple((line, line) for line in (f"/{other} {rest}".strip() for other in found))
     raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.", offers=offers)
+
+
+def may_change(text: str, assets: Collection[str] = ()) -> bool:
+    """Tell whether a line may change something that is stored, as far as can be told without running it."""
+    try:
+        meant = look_up(text, assets)
+    except Refused:
+        return False
+    return not meant.command.by_speech and bool(meant.rest or not meant.command.shows)
 
 
 def brings_code(text: str) -> bool:
@@ -279,6 +291,22 @@ async def _news_of(
         return await again()
     venues = {venue for one in asking for venue in one.venues}
     return _noted(first, f"No newer figures came from {_names(venues)}.")
+
+
+def _as_it_stands(said: Reply | _Refusal, first: Reply | _Refusal, meant: Meant) -> Answer:
+    """Return what is said where no venue is asked; first: without what one had said a moment ago."""
+    wanted = _wanted(first)
+    if wanted and said is first:
+        return _asked(wanted, meant)
+    return Answer(_blocks(said), changed=_changes(first), refused=isinstance(said, _Refusal))
+
+
+def _wanted(said: Reply | _Refusal) -> MissingValue | None:
+    return said.error.wanted if isinstance(said, _Refusal) else None
+
+
+def _changes(said: Reply | _Refusal) -> bool:
+    return not isinstance(said, _Refusal) and said.back is not None
 
 
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:

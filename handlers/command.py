@@ -109,8 +109,9 @@ class Asker:
     this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
     the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
-    along. inline: they type in another chat, and send the answer there. link: of this bot on the platform, with a place
-    for the word that it hands on (`{}`); None where the platform has no such links.
+    along. inline: they type in another chat, and send the answer there. edits: they edited a message that had changed
+    something when it said this; "" where what it said is not known any more. link: of this bot on the platform, with a
+    place for the word that it hands on (`{}`); None where the platform has no such links.
     """
 
     platform: str
@@ -125,6 +126,7 @@ class Asker:
     replies: bool = False
     inline: bool = False
     link: str | None = None
+    edits: str | None = None
 
 
 def check_may_change(asker: Asker) -> None:

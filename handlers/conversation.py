@@ -1,12 +1,12 @@
-"""What a command still wants to know, remembered until the next message says it."""
+"""What a command still wants to know, remembered until the next message says it; and what an edited message may do."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from handlers.answer import Answer, answer_blocks
-from handlers.language.spelling import is_command
-from handlers.reply import Line
+from handlers.answer import Answer, answer_blocks, may_change
+from handlers.language.spelling import is_command, shown
+from handlers.reply import Button, Buttons, Line
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Conversations:
         """Answer a line for a channel, as `answer_blocks` does; never raises."""
         if deps.asker.inline:  # half a line, while somebody types
             return await answer_blocks(text, deps, on_error=on_error)
+        if stands := _what_stands(text, deps):
+            return stands
         person = _person(deps.asker)
         asked = self._taken(text, person, deps.asker)
         if asked and _leaves_it(text):
@@ -69,6 +71,28 @@ class Conversations:
             self._open = {other: kept for other, kept in self._open.items() if kept[0] > now}
         if len(self._open) < _MOST:
             self._open[person] = (now + _OPEN_SECONDS, unfinished)
+
+
+def _what_stands(text: str, deps: Deps) -> Answer | None:
+    """Say that the edit of a message changes nothing where that had changed something; None: it is answered anew.
+
+    Whatever was stored would have to be found and taken back, and may have been changed by others since: so it stays,
+    and with it the answer that says how to take it back. This holds for every command, and for each that comes.
+    """
+    before = deps.asker.edits
+    if before is None or not (before or may_change(text, deps.assets)):
+        return None
+    if before:
+        said = (
+            f"This message said “{shown(before)}” when you sent it, and that was done. It still holds, whatever you "
+            "make of the message now; its answer says how to change it back."
+        )
+    else:
+        said = "I do not know any more what this message said before you edited it, and it may have been done."
+    again = is_command(text)
+    lines = (Line(said), *([Line("For the new one, send it as a message of its own.")] if again else []))
+    buttons = (Buttons((Button(shown(text), text),)),) if again else ()
+    return Answer((*lines, *buttons), refused=True, apart=True)
 
 
 def _leaves_it(text: str) -> bool:

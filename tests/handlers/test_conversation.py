@@ -154,6 +154,26 @@ def test_what_is_no_answer_leaves_the_question_open(talk: Talk, said: str) -> No
     assert "Watching BTC long" in talk.say("94500")
 
 
+def edited(*, before: str) -> Asker:
+    return replace(ME, edits=before)
+
+
+@pytest.mark.parametrize("line", ["/mute 2h", "/tz Berlin", "/watch btc long 60000 5x", "sub btc", "/digest 9:00"])
+def test_the_edit_of_what_was_done_is_not_done(talk: Talk, line: str) -> None:
+    for before in ("/quiet 23-7", ""):
+        said = talk.say(line, edited(before=before))
+        assert said.startswith("This message said “/quiet 23-7”" if before else "I do not know any more")
+        assert talk.buttons == ([(line, line)] if line.startswith("/") else [])
+    assert talk.deps(ME).here() is None, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    "line", ["/liq 95000 25x long", "/tz", "hello", "/settings", "what is btc funding", "/nothing"]
+)
+def test_where_nothing_can_be_changed_an_edit_is_answered(talk: Talk, line: str) -> None:
+    assert talk.say(line, edited(before="")) == talk.say(line)
+
+
 def test_a_question_is_open_for_ten_minutes(talk: Talk) -> None:
     talk.say("/watch btc long 25x 0.5btc")
     talk.seconds = 599

@@ -39,15 +39,15 @@ _BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A line that lacks one value. name, rest: the command and what was said. shape: see MissingValue."""
+    """A line that lacks one value. name, rest: the command and what was said. wanted: which value."""
 
     name: str
     rest: str
-    shape: str
+    wanted: MissingValue
 
     def completed(self, text: str) -> str:
         """Return the line with the value; it goes first, since a name may stand at the end."""
-        said = self.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
+        said = self.wanted.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
         return " ".join(f"/{self.name} {said} {self.rest}".split())
 
 
@@ -352,14 +352,19 @@ def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
 
 def _asked(wanted: MissingValue, meant: Meant) -> Answer:
     """Ask for the one value that is missing."""
-    unfinished = _unfinished(wanted, meant)
+    return asked_again(_unfinished(wanted, meant))
+
+
+def asked_again(unfinished: Unfinished, why: str = "") -> Answer:
+    """Ask for the value that a line lacks. why: what is said before, of an answer that was none."""
+    wanted = unfinished.wanted
     offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)
     buttons = (Buttons(offers),) if offers else ()
-    return Answer((Line(wanted.question), *buttons), unfinished=unfinished, refused=True)
+    return Answer((Line(f"{why} {wanted.question}".strip()), *buttons), unfinished=unfinished, refused=True)
 
 
 def _unfinished(wanted: MissingValue, meant: Meant) -> Unfinished:
-    return Unfinished(meant.command.name, meant.rest, wanted.shape)
+    return Unfinished(meant.command.name, meant.rest, wanted)
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

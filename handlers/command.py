@@ -40,12 +40,13 @@ class MissingValue:
     """One value that a command lacks, so that the next message can say it.
 
     question: asks for it, where the next message is read. offers: likely values, as labels and as they are typed.
-    shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is.
+    shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is. free: any words answer it.
     """
 
     question: str
     offers: tuple[tuple[str, str], ...] = ()
     shape: str = "{}"
+    free: bool = False
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault

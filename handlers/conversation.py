@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from handlers.answer import Answer, answer_blocks, may_change
-from handlers.language.spelling import is_command, shown
+from handlers.answer import Answer, answer_blocks, asked_again, may_change
+from handlers.command import Refused
+from handlers.language.kinds import FILLERS, NOW_WORDS, plan_of
+from handlers.language.position import LiqArgs
+from handlers.language.spelling import chunks, is_command, shown, symbol
 from handlers.reply import Button, Buttons, Line
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from handlers.answer import OnError, Unfinished
     from handlers.command import Asker, Deps
@@ -22,6 +27,17 @@ _MOST: Final = 1_000  # questions that are open at once, of everybody
 _NEVER_MIND: Final = frozenset(
     ("cancel", "stop", "no", "nothing", "never mind", "nevermind", "forget it", "abort", "quit", "exit", "back", "drop")
 )
+# What is said around a number and says nothing more of it: I bought it at about 90k. Some are names of commands.
+_SAYS_NOTHING: Final = frozenset(
+    (
+        "i", "i'm", "im", "i've", "ive", "we", "my", "it", "its", "it's", "that", "this", "was", "is", "were", "be",
+        "a", "an", "the", "of", "on", "in", "to", "by", "at", "for", "from", "and", "so", "then", "just", "maybe",
+        "think", "guess", "about", "around", "roughly", "approximately", "approx", "ca", "circa", "near", "nearly",
+        "almost", "exactly", "like", "say", "bought", "buy", "sold", "sell", "entered", "enter", "entry", "got",
+        "went", "opened", "closed", "paid", "filled", "average", "avg", "price", "please",
+    )
+)  # fmt: skip
+_NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -43,13 +59,14 @@ class Conversations:
         asked = self._taken(text, person, deps.asker)
         if asked and _leaves_it(text):
             return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
+        if asked:
+            answer = await _completed(asked, text, deps, on_error)
+            self._keep_open(person, answer, asked)
+            return answer
         if deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
             return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
-        answer = await answer_blocks(asked.completed(text) if asked else text, deps, on_error=on_error)
-        if answer.unfinished:
-            self._keep(person, answer.unfinished)
-        elif asked and answer.refused:
-            self._keep(person, asked)  # what was no answer ends no question
+        answer = await answer_blocks(text, deps, on_error=on_error)
+        self._keep_open(person, answer)
         return answer
 
     def _taken(self, text: str, person: _Person, asker: Asker) -> Unfinished | None:
@@ -63,7 +80,14 @@ class Conversations:
             return unfinished
         from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
-        return None if speech.names_a_command(text) else unfinished
+        beside = _beside_number(text)
+        return None if speech.names_a_command(text if beside is None else " ".join(beside)) else unfinished
+
+    def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
+        """Keep the question that an answer asks; else the one that was asked before, which no refusal ends."""
+        unfinished = answer.unfinished or (asked if answer.refused else None)
+        if unfinished:
+            self._keep(person, unfinished)
 
     def _keep(self, person: _Person, unfinished: Unfinished) -> None:
         now = self._steady()
@@ -71,6 +95,59 @@ class Conversations:
             self._open = {other: kept for other, kept in self._open.items() if kept[0] > now}
         if len(self._open) < _MOST:
             self._open[person] = (now + _OPEN_SECONDS, unfinished)
+
+
+async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError) -> Answer:
+    """Answer a line with the value that it lacked, as it was said; where that is not understood, with its one number.
+
+    Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
+    """
+    beside = _beside_number(text)
+    said = text if beside is None else " ".join((*beside, _numbers(text)[0]))
+    known = asked.wanted.free or not _unknown(beside if beside is not None else chunks(text))
+    answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
+    if not answer.refused or answer.unfinished or known:
+        return answer if answer.refused or beside is None else _read_as(answer, text, said)
+    number = _numbers(text)[0] if beside is not None else ""
+    if not number:
+        return asked_again(asked, f"“{shown(text)}” is no answer to that.") if not _numbers(text) else answer
+    if any((read := symbol(word, deps.assets)) and read.certain for word in beside or ()):
+        return answer  # the number is that of another coin
+    taken = await answer_blocks(asked.completed(number), deps, on_error=on_error)
+    return taken if taken.refused else _read_as(taken, text, number)
+
+
+def _read_as(answer: Answer, text: str, taken: str) -> Answer:
+    """Say what of a sentence was taken for the answer."""
+    if taken == text.strip():
+        return answer
+    return replace(answer, blocks=(Line(f"Taken from that: {taken}.", "echo"), *answer.blocks))
+
+
+def _numbers(text: str) -> list[str]:
+    return [word for word in _words_said(text) if _NUMBER.fullmatch(word.lower())]
+
+
+def _beside_number(text: str) -> list[str] | None:
+    """Return what is said beside a number that tells something: nothing of about 90k; None without one number."""
+    numbers = _numbers(text)
+    if len(numbers) != 1:
+        return None
+    return [word for word in _words_said(text) if word != numbers[0] and word.lower() not in _SAYS_NOTHING]
+
+
+def _words_said(text: str) -> list[str]:
+    try:
+        return [word.strip('~≈!?;()"') for word in chunks(text)]
+    except Refused:  # a number that can be read in two ways: what is asked for says so
+        return text.split()
+
+
+def _unknown(words: Iterable[str]) -> list[str]:
+    """Return the words that are none of a position, so that they may be anything."""
+    plan = plan_of(LiqArgs)
+    known = {*plan.words, *plan.markers, *plan.suffixes, *FILLERS, *NOW_WORDS}
+    return [word for word in words if word.lower() not in known and not any(map(str.isdigit, word))]
 
 
 def _what_stands(text: str, deps: Deps) -> Answer | None:

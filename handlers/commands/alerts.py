@@ -223,7 +223,7 @@ async def _edited(deps: Deps, which: str, rest: str) -> Reply:
     number = rule.number
     if not rest:
         question = f"Rule {number} says: {rule.worded.line}. What should it say?"
-        raise Refused(question, wanted=MissingValue(question))
+        raise Refused(question, wanted=MissingValue(question, free=True))
     first, _, other = rest.partition(" ")
     if first.lower() == "save" and other.strip():
         line = own_line(other, deps, f"/alerts edit {number}")

@@ -12,6 +12,7 @@ from handlers.channels.channel import Address
 from handlers.conversation import Conversations
 from handlers.reply import Buttons, Line
 from storage.engine.database import Store
+from storage.people import positions
 from tests import loop
 from tests.handlers.commands.room import GROUP, ME, OTHER, Room
 
@@ -145,6 +146,57 @@ def test_a_question_may_be_left(talk: Talk, said: str) -> None:
     assert talk.say(said) == "Left as it was; /watch begins anew."
     assert talk.say("94500").startswith("I did not understand that.")
     assert "watch no positions" in talk.say("/positions")
+
+
+@pytest.mark.parametrize(
+    ("said", "entry"),
+    [
+        ("90k", "90,000"),
+        ("at 90000", "90,000"),
+        ("about 90k", "90,000"),
+        ("I bought it at 90000", "90,000"),
+        ("I bought it at about 90k.", "90,000"),
+        ("~$90,500", "90,500"),
+        ("the price was 90k, I think", "90,000"),
+        ("my uncle told me 90k", "90,000"),
+        ("90k on bybit", "90,000"),
+        ("entry 90k", "90,000"),
+    ],
+)
+def test_the_one_number_of_a_sentence_is_the_answer(talk: Talk, said: str, entry: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    answer = talk.say(said)
+    assert "Watching BTC long" in answer, answer
+    assert f"entry {entry} " in answer, "which number was taken"
+    assert len(positions.of(talk.store, "telegram", ME.user or "")) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        pytest.param("banana", "“banana” is no answer to that. At which price did you enter?", id="a word"),
+        pytest.param("no idea mate", "“no idea mate” is no answer to that. At which price", id="words"),
+        pytest.param("doge", "“doge” is no answer to that. At which price did you enter?", id="a coin"),
+        pytest.param("between 90k and 91k", "", id="two numbers"),
+        pytest.param("eth at 3000", "", id="the price of another coin"),
+        pytest.param("9", "", id="a price that cannot be"),
+    ],
+)
+def test_what_answers_nothing_is_told_what_is_wanted(talk: Talk, said: str, answered: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    answer = talk.say(said)
+    assert answer.startswith(answered)
+    assert "Watching" not in answer
+    assert "Watching BTC long" in talk.say("90k")
+
+
+@pytest.mark.parametrize(
+    "said", ["price btc", "what is btc funding", "/fng", "liq eth 10x long 3000", "alert me at 90k"]
+)
+def test_another_question_is_what_it_is(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    assert "no answer to that" not in talk.say(said)
+    assert "Watching" not in talk.say("90k"), "the first one was left"
 
 
 @pytest.mark.parametrize("said", ["yes", "-5", "0", "1e400", "what?", "👍"])

@@ -164,25 +164,29 @@ def _at(wish: _Wish, at: time) -> None:
 
 
 def _joined(said: list[str]) -> list[str]:
-    """Put 9 am together."""
+    """Put 9 am together, and every day, which is more than the words it is made of."""
     found: list[str] = []
     for chunk in said:
-        if found and chunk.lower() in {"am", "pm"} and found[-1].replace(":", "").isdecimal():
+        before = found[-1].lower() if found else ""
+        if before and chunk.lower() in {"am", "pm"} and before.replace(":", "").isdecimal():
             found[-1] += chunk
+        elif before in {"every", "each"} and chunk.lower() in {"day", "morning"}:
+            found[-1] = "daily"
         else:
             found.append(chunk)
     return found
 
 
 def _time(chunk: str) -> time | None:
-    """Read 9:00, 9am, noon, and a bare hour, which can be nothing else here."""
+    """Read 9:00, 9am, noon, and a bare hour with its minutes or without, which can be nothing else here: 9, 0930."""
     word = chunk.lower()
     if word in {"noon", "midday", "midnight"}:
         return time(0 if word == "midnight" else 12)
     if word.isascii() and word.isdecimal():
-        if len(word) > 2 or int(word) > 23:
+        hour, minute = (word[:-2], word[-2:]) if len(word) in {3, 4} else (word, "0")
+        if len(hour) > 2 or int(hour) > 23 or int(minute) > 59:
             raise Refused(f"{shown(chunk)} is not a time. Type it like 9:00 or 20:15.")
-        return time(int(word))
+        return time(int(hour), int(minute))
     found: time | None = TIME.read(chunk) if TIME.read else None
     return found
 

@@ -51,13 +51,16 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
     """Be told nothing for a while, of all or of a part.
 
     /mute 2h mutes everything, what is critical too. Words narrow it, as in /sub: /mute oi 8h, /mute btc until 18:00,
-    /mute funding eth until monday, /mute fng for good. It ends by itself; /unmute ends it now.
+    /mute funding eth until monday, /mute fng for good. It ends by itself; /unmute or /mute off ends it now.
 
     The Mute button of a message asks what and for how long; until over ends with the alarm that it tells of.
     """
     from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
 
+    kept = [word for word in args.what.split() if word.lower() not in _OFF]
+    if len(kept) < len(args.what.split()):
+        return await unmute.run(deps, Muted(" ".join(kept)))
     asked = to_mute(args.what, deps.now, deps.zone)
     told = _told(deps, asked)
     if told and asked.end is None:

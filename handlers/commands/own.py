@@ -61,6 +61,8 @@ async def sub(deps: Deps, args: What) -> Reply:
     from handlers.language.telling.subscriptions import sound, wanted  # noqa: PLC0415 - see above
     from storage.people import destinations, subscriptions, switches  # noqa: PLC0415 - see above
 
+    if args.what.lower().strip() in _TURNED_OFF:
+        return await unsub.run(deps, Less())
     sounds, what = sound(args.what)
     more = wanted(what, deps, "/sub oi btc")
     here = deps.made()

@@ -96,6 +96,12 @@ def test_what_unsub_leaves_and_that_it_says_how_to_undo_it(
         assert rows(empty) == before
 
 
+def test_sub_off_turns_everything_off(empty: Any) -> None:
+    empty.ask("/sub oi")
+    assert empty.text("/sub off").startswith("Off. Nothing is on in this chat.")
+    assert rows(empty) == set()
+
+
 def test_unsub_says_what_was_not_on(empty: Any) -> None:
     assert empty.text("/unsub").startswith("Nothing is on in this chat.\nType /sub to be told everything")
     assert not empty.store.exists, "nothing was written for a chat that asked for nothing"

@@ -127,6 +127,22 @@ def test_what_a_mute_says(room: Room, line: str, head: str) -> None:
     assert first.text == head
 
 
+@pytest.mark.parametrize(
+    ("line", "left"),
+    [
+        ("/mute off", set()),
+        ("/mute none", set()),
+        ("/mute oi off", {"burst"}),
+        ("/mute off burst", {"oi_drawdown", "oi_zscore"}),
+    ],
+)
+def test_mute_off_ends_it(room: Room, line: str, left: set[str]) -> None:
+    room.ask("/mute burst oi_drawdown oi_zscore 8h")
+    assert room.text(line).startswith("Told again: ")
+    assert {one.what for one in kept(room)} == left
+    assert room.text("/mute off fng").startswith("That was not muted.")
+
+
 def test_mute_alone_says_what_is_muted(room: Room) -> None:
     assert room.text("/mute").startswith("Nothing is muted in this chat.")
     room.ask("/mute btc 1h")

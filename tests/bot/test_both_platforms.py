@@ -157,8 +157,8 @@ async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start:
         told = json.loads(file.document or b"")
         assert [row["zone"] for row in told["chat"]] == ["Europe/Berlin"]
         assert "perpulse-export-" in str(await both.slash("export"))
-        assert "Forgotten" in (await both.says(BEN, "/forgetme")).text
-        assert "Forgotten" in await both.slash("forgetme")
+        assert "Forgotten" in (await both.says(BEN, "/forgetme yes")).text
+        assert "Forgotten" in await both.slash("forgetme", sure="yes")
         assert destinations.everyone(both.app.store) == []
         assert str(OWNER) not in str((both.app.config.database).read_bytes())
 

@@ -198,7 +198,7 @@ async def test_a_person_is_the_same_one_to_both_bots(start: Start) -> None:
         await here.says(alpha, BEN, "/export")
         export = json.loads(alpha.accepted[-1].document or b"")
         assert [row["platform"] for row in export["chat"]] == ["telegram@alpha", "telegram"]
-        assert "and yours with 1 other bot" in await here.says(alpha, BEN, "/forgetme")
+        assert "and yours with 1 other bot" in await here.says(alpha, BEN, "/forgetme yes")
         assert not [place for place in destinations.everyone(here.app.store) if place.chat == str(BEN)]
 
 

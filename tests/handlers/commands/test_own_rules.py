@@ -361,7 +361,7 @@ def test_a_link_shows_the_rule_to_others_and_nothing_of_the_chat(winter: Desk) -
     assert other.ask("/alerts").values == {"rules": []}, "only a press saves it"
     with pytest.raises(Refused, match="leads to no rule any more"):
         other.ask("/start rule_nothing")
-    mine.ask("/forgetme")
+    mine.ask("/forgetme yes")
     with pytest.raises(Refused, match="leads to no rule any more"):
         other.ask(f"/start {word}")
 
@@ -403,7 +403,7 @@ def test_a_rule_of_a_chat_is_in_what_is_kept_of_it(winter: Desk) -> None:
     mine.ask("/alert save btc drawdown < -30%")
     assert len(kept.every(winter.store)) == 1
     later = mine.later(timedelta(days=1))
-    assert lines(later.ask("/forgetme"))[0].startswith("Forgotten")
+    assert lines(later.ask("/forgetme yes"))[0].startswith("Forgotten")
     assert kept.every(winter.store) == []
 
 

@@ -558,7 +558,7 @@ def test_a_group_that_moves_takes_its_settings_along_and_forgetting_ends_them(ro
     destinations.moved(room.store, "telegram", "-20", "-100")
     there = Asker("telegram", Address("-100", kind="group"), "1")
     assert {one.kind for one in kept(room, there)} == {"quiet", "mute", "budget", "only"}
-    room.ask("/forgetme", there)
+    room.ask("/forgetme yes", there)
     assert beside.rows(room.store, "SELECT * FROM switches") == []
 
 

@@ -156,11 +156,12 @@ async def _one(deps: Deps, rule: OwnRule) -> Reply:
     lines: list[Block] = [Line(f"Rule {number}. {words.said(rule)}", "headline")]
     lines.append(Line(words.standing(one, deps.now, deps.zone)))
     lines += [Line(text) for text in words.history(one, deps.now, deps.zone)]
-    switch = Button("Resume", f"/alerts resume {number}") if rule.paused else Button("Pause", f"/alerts pause {number}")
-    lines.append(
-        Buttons((switch, Button("Edit", f"/alerts edit {number}"), Button("Delete", f"/alerts delete {number}")))
-    )
-    lines.append(Buttons((Button("Backtest", f"/backtest {number}"), Button("Share", f"/share {number}"))))
+    if deps.asker.may_change:
+        pause, resume = Button("Pause", f"/alerts pause {number}"), Button("Resume", f"/alerts resume {number}")
+        more = (Button("Edit", f"/alerts edit {number}"), Button("Delete", f"/alerts delete {number}"))
+        lines.append(Buttons((resume if rule.paused else pause, *more)))
+    share = (Button("Share", f"/share {number}"),) if deps.asker.may_change else ()
+    lines.append(Buttons((Button("Backtest", f"/backtest {number}"), *share)))
     return Reply(tuple(lines), plain(_values(one)), stamp=words.standing_stamp(one, deps.stamp_note))
 
 

@@ -58,6 +58,9 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         *([] if found.digests else [("Digest", "off", "/digest")]),
     ]
     lines = [Line(f"{name}: {value} · {typed}") for name, value, typed in rows]
+    if not deps.asker.may_change:  # none of the buttons would do anything for them
+        note = Line(f"Only {deps.asker.managers} can change them.", "caveat")
+        return Reply((Line("Settings of this chat", "headline"), *lines, note), _values(found, rank, most))
     return Reply(
         (Line("Settings of this chat", "headline"), *lines, *_buttons(found, rank, most)),
         _values(found, rank, most),

@@ -315,6 +315,8 @@ def test_members_read_the_list_and_change_nothing(winter: Desk) -> None:
     member = replace(winter, asker=Asker("telegram", group, "9", may_change=False))
     admin.ask("/alert save btc drawdown < -30%")
     assert lines(member.ask("/alerts"))[1] == "1 · btc drawdown < -30%"
+    assert [*buttons(member.ask("/alerts 1"))] == ["Backtest"], "nobody is shown what they may not press"
+    assert [*buttons(admin.ask("/alerts 1"))] == ["Pause", "Edit", "Delete", "Backtest", "Share"]
     for line in ("/alerts delete 1", "/alerts pause 1", "/alerts edit 1 btc funding flips", "/alert btc funding flips"):
         with pytest.raises(Refused, match="Only admins of this chat"):
             member.ask(line)

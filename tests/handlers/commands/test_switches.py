@@ -19,7 +19,7 @@ from storage.alerts.sending import held
 from storage.engine.database import Store
 from storage.people import destinations, switches
 from tests.fakes.notices import claim_from, ready, sent_from
-from tests.handlers.commands.room import ME, MEMBER, NOW, OTHER, TERMINAL, Room
+from tests.handlers.commands.room import ADMIN, ME, MEMBER, NOW, OTHER, TERMINAL, Room
 from tests.storage import beside, senders
 
 if TYPE_CHECKING:
@@ -430,6 +430,21 @@ def test_what_waits_for_quiet_hours_waits_for_those_of_a_new_zone(room: Room, zo
     (row,) = beside.rows(room.store, "SELECT held_until FROM outbox")
     until = NOW.replace(second=0) + hours * HOUR if hours else NOW
     assert row["held_until"] == round(until.timestamp() * 1000)
+
+
+def test_members_are_shown_what_they_may_press(room: Room) -> None:
+    room.ask("/quiet 23-7", ADMIN)
+    assert buttons(room.ask("/settings", ADMIN))[0][0] == Button("Quiet off", "/quiet off")
+    assert buttons(room.ask("/settings", MEMBER)) == []
+    assert room.text("/settings", MEMBER).endswith("\nOnly admins of this chat can change them.")
+
+
+@pytest.mark.parametrize(("zone", "place"), [("Europe/Berlin", "Berlin"), ("new york", "New York"), ("utc+2", "UTC+2")])
+def test_a_zone_is_called_the_same_in_every_answer(room: Room, zone: str, place: str) -> None:
+    answers = [room.text(line) for line in (f"/tz {zone}", "/tz", "/quiet 23-7", "/digest 9:00", "/settings")]
+    assert all(place in answer for answer in answers)
+    said = [line for answer in answers for line in answer.splitlines() if not line.startswith(("To ", "More"))]
+    assert not [line for line in said if "/Berlin" in line or "_York" in line or "Etc/" in line]
 
 
 def test_what_is_changed_in_a_group_is_for_its_admins(room: Room) -> None:

@@ -223,6 +223,9 @@ async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
 
 def _echoed(reply: Reply, meant: Meant) -> Reply:
     """Say first how something was read that was no command line, unless the answer says so itself."""
+    if meant.when:
+        beside = Line(f"Answered as of now: “{meant.when}” is not looked up.", "echo")
+        reply = replace(reply, blocks=(beside, *reply.blocks))
     if not meant.spoken or (reply.echoed and reply.read_as):
         return reply
     return replace(reply, read_as=meant.line, echoed=True)

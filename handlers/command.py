@@ -233,11 +233,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A command, what stands behind it, and whether that was read out of other words."""
+    """A command, what stands behind it, and whether that was read out of other words.
+
+    when: words for another time than now, which the command does not look at.
+    """
 
     command: Command
     rest: str
     spoken: bool = False
+    when: str = ""
 
     @property
     def line(self) -> str:

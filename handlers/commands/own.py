@@ -158,7 +158,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         return Reply(
             (
                 Line(
-                    f"Times are shown in {wording.zone_name(zone)}. Now it is {wording.clock(deps.now, zone)}.",
+                    f"Times are shown in {wording.place_time(zone)}. Now it is {wording.clock(deps.now, zone)}.",
                     "headline",
                 ),
                 Line("To change it, type for example /tz Europe/Berlin or /tz UTC+2."),

@@ -106,9 +106,7 @@ def _quiet_said(deps: Deps, hours: str | None, *, strict: bool) -> str:
         return "No quiet hours: whatever is told comes at once."
     begin, end = hours.split("-")
     what = "nothing comes, not even what is critical" if strict else "only what is critical comes"
-    return (
-        f"Quiet from {begin} to {end} ({wording.zone_name(deps.zone)}): {what}. The rest comes in one message at {end}."
-    )
+    return f"Quiet from {begin} to {end} ({wording.place(deps.zone)}): {what}. The rest comes in one message at {end}."
 
 
 @command(subject="own", example="/only warnings", changes_chat=True)

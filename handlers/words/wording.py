@@ -291,7 +291,7 @@ def moment(value: datetime | None, zone: str | tzinfo = UTC) -> str:
 
 
 def zone_name(zone: str) -> str:
-    """Return a zone as people write it: the zone files count Etc/GMT westwards."""
+    """Return a zone as it is typed; answers call it by its `place`. The zone files count Etc/GMT westwards."""
     if zone.startswith("Etc/GMT") and len(zone) > len("Etc/GMT"):
         return f"UTC{'+' if zone[7] == '-' else MINUS}{zone[8:]}"
     return zone

@@ -155,7 +155,7 @@ def start(tmp_path: Path, bots: tuple[BotApi, BotApi], monkeypatch: pytest.Monke
 async def test_a_chat_of_two_bots_is_two_chats_and_each_is_told_once_by_its_own(start: Start) -> None:
     async with start() as here:
         first, alpha = here.first, here.alpha
-        assert "Europe/Berlin" in await here.says(alpha, BEN, "/tz Europe/Berlin", GROUP)
+        assert "Berlin time" in await here.says(alpha, BEN, "/tz Europe/Berlin", GROUP)
         assert "UTC" in await here.says(first, BEN, "/tz", GROUP)
         for bot in (first, alpha):
             await here.says(bot, BEN, "/sub btc")

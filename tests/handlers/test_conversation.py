@@ -19,7 +19,7 @@ from tests.handlers.commands.room import GROUP, ME, OTHER, Room
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handlers.command import Asker
+    from handlers.command import Asker, Deps
 
 HERE = replace(ME, address=GROUP)
 REPLY = replace(HERE, replies=True)
@@ -33,6 +33,10 @@ class Talk(Room):
         self.seconds = 0.0
         self.conversations = Conversations(lambda: self.seconds)
         self.buttons: list[tuple[str, str]] = []
+        self.looked: list[str] = []
+
+    def deps(self, asker: Asker) -> Deps:
+        return replace(super().deps(asker), look=self.looked.append)
 
     def say(self, line: str, asker: Asker = ME) -> str:
         answer = loop.run(self.conversations.answer(line, self.deps(asker), on_error=lambda *_: "a defect"))
@@ -188,6 +192,15 @@ def test_what_answers_nothing_is_told_what_is_wanted(talk: Talk, said: str, answ
     assert answer.startswith(answered)
     assert "Watching" not in answer
     assert "Watching BTC long" in talk.say("90k")
+
+
+@pytest.mark.parametrize("said", ["banana", "zec", "my dog banana"])
+def test_no_venue_is_asked_about_what_answers_nothing(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    assert "is no answer to that." in talk.say(said)
+    assert talk.looked == [], "each such word may be a coin somewhere"
+    talk.say("/price zec")
+    assert talk.looked == ["ZEC"], "but it is asked where a coin is asked for"
 
 
 @pytest.mark.parametrize(

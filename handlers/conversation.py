@@ -106,7 +106,7 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     said = text if beside is None else " ".join((*beside, _numbers(text)[0]))
     known = asked.wanted.free or not _unknown(beside if beside is not None else chunks(text))
     answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
-    if not answer.refused or answer.unfinished or known:
+    if known or not (answer.refused and _asks_the_same(answer, asked)):
         return answer if answer.refused or beside is None else _read_as(answer, text, said)
     number = _numbers(text)[0] if beside is not None else ""
     if not number:
@@ -115,6 +115,14 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
         return answer  # the number is that of another coin
     taken = await answer_blocks(asked.completed(number), deps, on_error=on_error)
     return taken if taken.refused else _read_as(taken, text, number)
+
+
+def _asks_the_same(answer: Answer, asked: Unfinished) -> bool:
+    """Tell whether a refusal asks for nothing further: what was said took the place of no value."""
+    if answer.unfinished is None:
+        return True
+    first, second = (one.wanted.question.partition("?")[0] for one in (answer.unfinished, asked))
+    return first == second
 
 
 def _read_as(answer: Answer, text: str, taken: str) -> Answer:

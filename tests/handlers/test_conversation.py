@@ -199,6 +199,12 @@ def test_no_venue_is_asked_about_what_answers_nothing(talk: Talk, said: str) -> 
     talk.say("/watch btc long 5x 0.5btc")
     assert "is no answer to that." in talk.say(said)
     assert talk.looked == [], "each such word may be a coin somewhere"
+    assert "Watching BTC long" in talk.say("90k"), "nor is it kept as a part of the line"
+    talk.now += timedelta(days=2)
+    assert "did you enter?" in talk.say("/liq long 25x")
+    assert "is no answer to that." in talk.say(said)
+    assert talk.looked == []
+    assert "BTC long 25x from 95,000" in talk.say("95000")
     talk.say("/price zec")
     assert talk.looked == ["ZEC"], "but it is asked where a coin is asked for"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from handlers.answer import Answer
 from handlers.channels.channel import Outgoing
 from handlers.channels.discord.places import EVERYBODY, calls_everybody, notes_on
 from handlers.channels.failure import MarkupRefused, SendFailed
@@ -79,9 +80,6 @@ class WrittenTalk:
             log.info("a message is not answered, since nothing may be written there", chat=place.address.chat)
             return
         command = self._listed.get(split_command(line)[0])
-        if command and command.roles and calls_everybody(line, written.server):
-            await self._give(written, (Line(EVERYBODY),), before, changed=False)
-            return
         asker = Asker(
             self._platform,
             place.address,
@@ -95,7 +93,11 @@ class WrittenTalk:
             edits=_edits(written, before),
         )
         assert self.answer  # noqa: S101 - nothing is heard before the start
-        answer = await self.answer(line, asker)
+        calls = bool(command and command.roles and calls_everybody(line, written.server))
+        if calls:
+            answer = Answer((Line(EVERYBODY),), apart=bool(asker.edits))
+        else:
+            answer = await self.answer(line, asker)
         if not answer.blocks:  # nothing is to be said, as to who asks on and on
             drop(answer)
             return
@@ -103,7 +105,7 @@ class WrittenTalk:
             await self._sent(place.address, Outgoing(answer.blocks, reply_to=str(written.number)))
             return
         notes: tuple[Line, ...] = ()
-        if command and command.changes_chat:
+        if command and command.changes_chat and not calls:
             notes = notes_on(place, uncallable=written.uncallable, may_change=asker.may_change)
         told = await self._give(written, (*answer.blocks, *notes), before, changed=answer.changed)
 

@@ -214,7 +214,7 @@ async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
     command = meant.command
     try:
         given = parse(command.arguments, meant.rest, command=command.name, assets=deps.assets)
-        return _echoed(await command.run(deps, given), meant)
+        return _pressable(_echoed(await command.run(deps, given), meant), deps)
     except Refused as refused:
         if not refused.outdated and not refused.unfollowed:
             raise
@@ -229,6 +229,23 @@ def _echoed(reply: Reply, meant: Meant) -> Reply:
     if not meant.spoken or (reply.echoed and reply.read_as):
         return reply
     return replace(reply, read_as=meant.line, echoed=True)
+
+
+def _pressable(reply: Reply, deps: Deps) -> Reply:
+    """Leave out the buttons that would be refused to whoever asks: those that change a chat are not everybody's."""
+    if deps.asker.may_change:
+        return reply
+    every = commands()
+
+    def may_press(button: Button) -> bool:
+        command = every.get(split_command(button.command)[0])
+        return command is None or not command.changes_chat
+
+    blocks = (
+        Buttons(tuple(filter(may_press, block.buttons))) if isinstance(block, Buttons) else block
+        for block in reply.blocks
+    )
+    return replace(reply, blocks=tuple(block for block in blocks if block != Buttons(())))
 
 
 def _check_rights(command: Command, deps: Deps) -> None:
@@ -315,7 +332,7 @@ def _changes(said: Reply | _Refusal) -> bool:
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
     if not isinstance(first, _Refusal) and first.again:
-        return _echoed(replace(first.again(_later(deps)), back=first.back), meant)
+        return _pressable(_echoed(replace(first.again(_later(deps)), back=first.back), meant), deps)
     return await _said(meant, _later(deps))
 
 

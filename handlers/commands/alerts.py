@@ -160,8 +160,7 @@ async def _one(deps: Deps, rule: OwnRule) -> Reply:
         pause, resume = Button("Pause", f"/alerts pause {number}"), Button("Resume", f"/alerts resume {number}")
         more = (Button("Edit", f"/alerts edit {number}"), Button("Delete", f"/alerts delete {number}"))
         lines.append(Buttons((resume if rule.paused else pause, *more)))
-    share = (Button("Share", f"/share {number}"),) if deps.asker.may_change else ()
-    lines.append(Buttons((Button("Backtest", f"/backtest {number}"), *share)))
+    lines.append(Buttons((Button("Backtest", f"/backtest {number}"), Button("Share", f"/share {number}"))))
     return Reply(tuple(lines), plain(_values(one)), stamp=words.standing_stamp(one, deps.stamp_note))
 
 

@@ -314,6 +314,8 @@ def test_members_read_the_list_and_change_nothing(winter: Desk) -> None:
     admin = replace(winter, asker=Asker("telegram", group, "8"))
     member = replace(winter, asker=Asker("telegram", group, "9", may_change=False))
     admin.ask("/alert save btc drawdown < -30%")
+    nothing = replace(member, asker=replace(member.asker, address=Address("-101", kind="group")))
+    assert buttons(nothing.ask("/alerts")) == {}, "of /alert and /sub they would be told that they may not"
     assert lines(member.ask("/alerts"))[1] == "1 · btc drawdown < -30%"
     assert [*buttons(member.ask("/alerts 1"))] == ["Backtest"], "nobody is shown what they may not press"
     assert [*buttons(admin.ask("/alerts 1"))] == ["Pause", "Edit", "Delete", "Backtest", "Share"]

@@ -123,6 +123,7 @@ CASES: Final = {
         ([RULE], "/alerts pause 1", 1),
         ([RULE, "/alerts pause 1"], "/alerts resume 1", 1),
         ([RULE], "/alerts delete 1", 1),
+        ([RULE, "/alerts pause 1"], "/alerts delete 1", 2),
         ([RULE], "/alerts edit 1 save btc price > 110k", 1),
         ([RULE, "/alerts pause 1"], "/alerts edit 1 save btc price > 110k", 2),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from handlers.answer import Answer, answer_blocks, asked_again, may_change
@@ -12,6 +12,7 @@ from handlers.language.kinds import FILLERS, NOW_WORDS, plan_of
 from handlers.language.position import LiqArgs
 from handlers.language.spelling import chunks, is_command, shown, symbol
 from handlers.reply import Button, Buttons, Line
+from handlers.words import wording
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _NEVER_MIND: Final = frozenset(
     ("cancel", "stop", "no", "nothing", "never mind", "nevermind", "forget it", "abort", "quit", "exit", "back", "drop")
 )
 # What is said around a number and says nothing more of it: I bought it at about 90k. Some are names of commands.
-_SAYS_NOTHING: Final = frozenset(
+_AROUND: Final = frozenset(
     (
         "i", "i'm", "im", "i've", "ive", "we", "my", "it", "its", "it's", "that", "this", "was", "is", "were", "be",
         "a", "an", "the", "of", "on", "in", "to", "by", "at", "for", "from", "and", "so", "then", "just", "maybe",
@@ -80,8 +81,8 @@ class Conversations:
             return unfinished
         from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
-        beside = _beside_number(text)
-        return None if speech.names_a_command(text if beside is None else " ".join(beside)) else unfinished
+        spoken = _spoken(text)
+        return None if speech.names_a_command(" ".join(spoken.beside) if spoken.numbers else text) else unfinished
 
     def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
         """Keep the question that an answer asks; else the one that was asked before, which no refusal ends."""
@@ -102,17 +103,21 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
 
     Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
     """
-    beside = _beside_number(text)
-    said = text if beside is None else " ".join((*beside, _numbers(text)[0]))
-    known = asked.wanted.free or not _unknown(beside if beside is not None else chunks(text))
+    spoken = _spoken(text)
+    said = " ".join((*spoken.beside, *spoken.numbers)) if len(spoken.numbers) == 1 else text
+    known = asked.wanted.free or not _unknown(spoken.beside)
     answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
-    if known or not (answer.refused and _asks_the_same(answer, asked)):
-        return answer if answer.refused or beside is None else _read_as(answer, text, said)
-    number = _numbers(text)[0] if beside is not None else ""
-    if not number:
-        return asked_again(asked, f"“{shown(text)}” is no answer to that.") if not _numbers(text) else answer
-    if any((read := symbol(word, deps.assets)) and read.certain for word in beside or ()):
+    if not answer.refused:
+        return _read_as(answer, text, said)
+    if known or not _asks_the_same(answer, asked):
+        return answer
+    if not spoken.numbers:
+        return asked_again(asked, f"“{shown(text)}” is no answer to that.")
+    if len(spoken.numbers) > 1:
+        return asked_again(asked, f"I read {wording.listing(spoken.numbers)} in that.")
+    if any((read := symbol(word, deps.assets)) and read.certain for word in spoken.beside):
         return answer  # the number is that of another coin
+    [number] = spoken.numbers
     taken = await answer_blocks(asked.completed(number), deps, on_error=on_error)
     return taken if taken.refused else _read_as(taken, text, number)
 
@@ -132,23 +137,21 @@ def _read_as(answer: Answer, text: str, taken: str) -> Answer:
     return replace(answer, blocks=(Line(f"Taken from that: {taken}.", "echo"), *answer.blocks))
 
 
-def _numbers(text: str) -> list[str]:
-    return [word for word in _words_said(text) if _NUMBER.fullmatch(word.lower())]
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """What somebody said: its numbers, and the words that tell something beside them: nothing of about 90k."""
+
+    numbers: list[str]
+    beside: list[str]
 
 
-def _beside_number(text: str) -> list[str] | None:
-    """Return what is said beside a number that tells something: nothing of about 90k; None without one number."""
-    numbers = _numbers(text)
-    if len(numbers) != 1:
-        return None
-    return [word for word in _words_said(text) if word != numbers[0] and word.lower() not in _SAYS_NOTHING]
-
-
-def _words_said(text: str) -> list[str]:
+def _spoken(text: str) -> _Spoken:
     try:
-        return [word.strip('~≈!?;()"') for word in chunks(text)]
+        words = [word.strip('~≈!?;()"') for word in chunks(text)]
     except Refused:  # a number that can be read in two ways: what is asked for says so
-        return text.split()
+        words = text.split()
+    numbers = [word for word in words if _NUMBER.fullmatch(word.lower())]
+    return _Spoken(numbers, [one for one in words if one not in numbers and not (numbers and one.lower() in _AROUND)])
 
 
 def _unknown(words: Iterable[str]) -> list[str]:

@@ -111,7 +111,10 @@ def stands_for(name: str) -> tuple[str, ...]:
 
 def names_a_command(text: str) -> bool:
     """Tell whether a line has a name or a word of a command in it, and so is no mere value."""
-    lower = [word.lower() for word in chunks(text)]
+    try:
+        lower = [word.lower() for word in chunks(text)]
+    except Refused:
+        return False  # it has a number that can be read in two ways
     spans = ((at, n) for at in range(len(lower)) for n in range(1, _LONGEST_PHRASE + 1))
     return any(" ".join(lower[at : at + n]) in _phrases() for at, n in spans)
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
 from handlers.channels.channel import Address
 from handlers.conversation import Conversations
@@ -14,6 +16,7 @@ from handlers.reply import Buttons, Line
 from storage.engine.database import Store
 from storage.people import positions
 from tests import loop
+from tests.examples import examples
 from tests.handlers.commands.room import GROUP, ME, OTHER, Room
 
 if TYPE_CHECKING:
@@ -181,7 +184,8 @@ def test_the_one_number_of_a_sentence_is_the_answer(talk: Talk, said: str, entry
         pytest.param("banana", "“banana” is no answer to that. At which price did you enter?", id="a word"),
         pytest.param("no idea mate", "“no idea mate” is no answer to that. At which price", id="words"),
         pytest.param("doge", "“doge” is no answer to that. At which price did you enter?", id="a coin"),
-        pytest.param("between 90k and 91k", "", id="two numbers"),
+        pytest.param("bought between 90k and 91k", "I read 90k and 91k in that. At which price", id="two numbers"),
+        pytest.param(",5", "Is ,5 0.5 or 5?", id="a number that is two"),
         pytest.param("eth at 3000", "", id="the price of another coin"),
         pytest.param("9", "", id="a price that cannot be"),
     ],
@@ -273,6 +277,20 @@ def test_in_a_group_only_a_reply_answers(talk: Talk) -> None:
     assert talk.say("93000", HERE).startswith("I did not understand that.")
     assert "loses $500" in talk.say("93000", REPLY)
     assert not talk.say("thanks a lot", REPLY), "people talk below the messages of a bot"
+
+
+WORDS = st.sampled_from(
+    ["about", "90k", "95,5", ",5", "banana", "btc", "eth", "at", "long", "25x", "%", "1e9", "👍", "-", "x"]
+)
+
+
+@pytest.mark.slow
+@given(said=st.text(max_size=60) | st.lists(WORDS, max_size=6).map(" ".join))
+@examples(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_said_to_a_question_is_answered(talk: Talk, said: str) -> None:
+    for line in ("/size 95000 stop 93000", said):
+        answer = talk.say(line)
+        assert "defect" not in answer
 
 
 @pytest.mark.slow

@@ -120,7 +120,7 @@ class App:
         assets, now = self.config.assets, self.clock.now
         admitted = await self.gate.admit(self.store, asker, lambda: is_for_all(text, assets))
         if isinstance(admitted, TurnedAway) and not (admitted.may_claim and brings_code(text)):
-            return Answer((Line(admitted.text),) if admitted.text else ())
+            return Answer((Line(admitted.text),) if admitted.text else (), apart=asker.edits is not None)
         admitted = asker if isinstance(admitted, TurnedAway) else admitted
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
         deps = replace(deps, access=self.access, may_draw=self.gate.may_draw, limits=self.config.rules.limits)

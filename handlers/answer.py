@@ -39,15 +39,15 @@ _BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A line that lacks one value. name, rest: the command and what was said. shape: see MissingValue."""
+    """A line that lacks one value. name, rest: the command and what was said. wanted: which value."""
 
     name: str
     rest: str
-    shape: str
+    wanted: MissingValue
 
     def completed(self, text: str) -> str:
         """Return the line with the value; it goes first, since a name may stand at the end."""
-        said = self.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
+        said = self.wanted.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
         return " ".join(f"/{self.name} {said} {self.rest}".split())
 
 
@@ -57,13 +57,16 @@ class Answer:
 
     blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
     message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
-    it. refused: the blocks say why there is no answer.
+    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. apart: it
+    is shown in a message of its own, and the answer to what was edited stays.
     """
 
     blocks: tuple[Block, ...]
     news: Awaitable[tuple[Block, ...] | None] | None = None
     unfinished: Unfinished | None = None
     refused: bool = False
+    changed: bool = False
+    apart: bool = False
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -104,9 +107,8 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     except Exception as error:  # noqa: BLE001 - what is stored is shown all the same
         on_error(name, error)
         pending = first
-    wanted = first.error.wanted if isinstance(first, _Refusal) else None
     if not isinstance(pending, _Pending):
-        return _asked(wanted, meant) if wanted and pending is first else Answer(_blocks(pending))
+        return _as_it_stands(pending, first, meant)
 
     async def news() -> tuple[Block, ...]:
         try:
@@ -118,7 +120,8 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
             return _blocks(first)
 
     meanwhile = _blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …"))
-    return Answer(meanwhile, _News(news), unfinished=_unfinished(wanted, meant) if wanted else None)
+    unfinished = _unfinished(wanted, meant) if (wanted := _wanted(first)) else None
+    return Answer(meanwhile, _News(news), unfinished, changed=_changes(first))
 
 
 class _News:
@@ -153,6 +156,15 @@ def look_up(text: str, assets: Collection[str] = ()) -> Meant:
     meant = f" Did you mean {near}?" if near else ""
     offers = tuple((line, line) for line in (f"/{other} {rest}".strip() for other in found))
     raise Refused(f"There is no command “{shown(name)}”.{meant} Type /help to see all commands.", offers=offers)
+
+
+def may_change(text: str, assets: Collection[str] = ()) -> bool:
+    """Tell whether a line may change something that is stored, as far as can be told without running it."""
+    try:
+        meant = look_up(text, assets)
+    except Refused:
+        return False
+    return not meant.command.by_speech and bool(meant.rest or not meant.command.shows)
 
 
 def brings_code(text: str) -> bool:
@@ -202,7 +214,7 @@ async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
     command = meant.command
     try:
         given = parse(command.arguments, meant.rest, command=command.name, assets=deps.assets)
-        return _echoed(await command.run(deps, given), meant)
+        return _pressable(_echoed(await command.run(deps, given), meant), deps)
     except Refused as refused:
         if not refused.outdated and not refused.unfollowed:
             raise
@@ -211,9 +223,29 @@ async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
 
 def _echoed(reply: Reply, meant: Meant) -> Reply:
     """Say first how something was read that was no command line, unless the answer says so itself."""
+    if meant.when:
+        beside = Line(f"Answered as of now: “{meant.when}” is not looked up.", "echo")
+        reply = replace(reply, blocks=(beside, *reply.blocks))
     if not meant.spoken or (reply.echoed and reply.read_as):
         return reply
     return replace(reply, read_as=meant.line, echoed=True)
+
+
+def _pressable(reply: Reply, deps: Deps) -> Reply:
+    """Leave out the buttons that would be refused to whoever asks: those that change a chat are not everybody's."""
+    if deps.asker.may_change:
+        return reply
+    every = commands()
+
+    def may_press(button: Button) -> bool:
+        command = every.get(split_command(button.command)[0])
+        return command is None or not command.changes_chat
+
+    blocks = (
+        Buttons(tuple(filter(may_press, block.buttons))) if isinstance(block, Buttons) else block
+        for block in reply.blocks
+    )
+    return replace(reply, blocks=tuple(block for block in blocks if block != Buttons(())))
 
 
 def _check_rights(command: Command, deps: Deps) -> None:
@@ -281,10 +313,26 @@ async def _news_of(
     return _noted(first, f"No newer figures came from {_names(venues)}.")
 
 
+def _as_it_stands(said: Reply | _Refusal, first: Reply | _Refusal, meant: Meant) -> Answer:
+    """Return what is said where no venue is asked; first: without what one had said a moment ago."""
+    wanted = _wanted(first)
+    if wanted and said is first:
+        return _asked(wanted, meant)
+    return Answer(_blocks(said), changed=_changes(first), refused=isinstance(said, _Refusal))
+
+
+def _wanted(said: Reply | _Refusal) -> MissingValue | None:
+    return said.error.wanted if isinstance(said, _Refusal) else None
+
+
+def _changes(said: Reply | _Refusal) -> bool:
+    return not isinstance(said, _Refusal) and said.back is not None
+
+
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
     if not isinstance(first, _Refusal) and first.again:
-        return _echoed(first.again(_later(deps)), meant)
+        return _pressable(_echoed(replace(first.again(_later(deps)), back=first.back), meant), deps)
     return await _said(meant, _later(deps))
 
 
@@ -324,14 +372,19 @@ def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
 
 def _asked(wanted: MissingValue, meant: Meant) -> Answer:
     """Ask for the one value that is missing."""
-    unfinished = _unfinished(wanted, meant)
+    return asked_again(_unfinished(wanted, meant))
+
+
+def asked_again(unfinished: Unfinished, why: str = "") -> Answer:
+    """Ask for the value that a line lacks. why: what is said before, of an answer that was none."""
+    wanted = unfinished.wanted
     offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)
     buttons = (Buttons(offers),) if offers else ()
-    return Answer((Line(wanted.question), *buttons), unfinished=unfinished, refused=True)
+    return Answer((Line(f"{why} {wanted.question}".strip()), *buttons), unfinished=unfinished, refused=True)
 
 
 def _unfinished(wanted: MissingValue, meant: Meant) -> Unfinished:
-    return Unfinished(meant.command.name, meant.rest, wanted.shape)
+    return Unfinished(meant.command.name, meant.rest, wanted)
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

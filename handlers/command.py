@@ -40,12 +40,13 @@ class MissingValue:
     """One value that a command lacks, so that the next message can say it.
 
     question: asks for it, where the next message is read. offers: likely values, as labels and as they are typed.
-    shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is.
+    shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is. free: any words answer it.
     """
 
     question: str
     offers: tuple[tuple[str, str], ...] = ()
     shape: str = "{}"
+    free: bool = False
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault
@@ -109,8 +110,9 @@ class Asker:
     this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
     the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
-    along. inline: they type in another chat, and send the answer there. link: of this bot on the platform, with a place
-    for the word that it hands on (`{}`); None where the platform has no such links.
+    along. inline: they type in another chat, and send the answer there. edits: they edited a message that had changed
+    something when it said this; "" where what it said is not known any more. link: of this bot on the platform, with a
+    place for the word that it hands on (`{}`); None where the platform has no such links.
     """
 
     platform: str
@@ -125,6 +127,7 @@ class Asker:
     replies: bool = False
     inline: bool = False
     link: str | None = None
+    edits: str | None = None
 
 
 def check_may_change(asker: Asker) -> None:
@@ -230,11 +233,15 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """A command, what stands behind it, and whether that was read out of other words."""
+    """A command, what stands behind it, and whether that was read out of other words.
+
+    when: words for another time than now, which the command does not look at.
+    """
 
     command: Command
     rest: str
     spoken: bool = False
+    when: str = ""
 
     @property
     def line(self) -> str:

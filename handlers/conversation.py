@@ -1,16 +1,22 @@
-"""What a command still wants to know, remembered until the next message says it."""
+"""What a command still wants to know, remembered until the next message says it; and what an edited message may do."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from handlers.answer import Answer, answer_blocks
-from handlers.language.spelling import is_command
-from handlers.reply import Line
+from handlers.answer import Answer, answer_blocks, asked_again, may_change
+from handlers.command import Refused
+from handlers.language.kinds import FILLERS, NOW_WORDS, plan_of
+from handlers.language.position import LiqArgs
+from handlers.language.spelling import chunks, is_command, shown, symbol
+from handlers.reply import Button, Buttons, Line
+from handlers.words import wording
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from handlers.answer import OnError, Unfinished
     from handlers.command import Asker, Deps
@@ -22,6 +28,17 @@ _MOST: Final = 1_000  # questions that are open at once, of everybody
 _NEVER_MIND: Final = frozenset(
     ("cancel", "stop", "no", "nothing", "never mind", "nevermind", "forget it", "abort", "quit", "exit", "back", "drop")
 )
+# What is said around a number and says nothing more of it: I bought it at about 90k. Some are names of commands.
+_AROUND: Final = frozenset(
+    (
+        "i", "i'm", "im", "i've", "ive", "we", "my", "it", "its", "it's", "that", "this", "was", "is", "were", "be",
+        "a", "an", "the", "of", "on", "in", "to", "by", "at", "for", "from", "and", "so", "then", "just", "maybe",
+        "think", "guess", "about", "around", "roughly", "approximately", "approx", "ca", "circa", "near", "nearly",
+        "almost", "exactly", "like", "say", "bought", "buy", "sold", "sell", "entered", "enter", "entry", "got",
+        "went", "opened", "closed", "paid", "filled", "average", "avg", "price", "please",
+    )
+)  # fmt: skip
+_NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -37,17 +54,20 @@ class Conversations:
         """Answer a line for a channel, as `answer_blocks` does; never raises."""
         if deps.asker.inline:  # half a line, while somebody types
             return await answer_blocks(text, deps, on_error=on_error)
+        if stands := _what_stands(text, deps):
+            return stands
         person = _person(deps.asker)
         asked = self._taken(text, person, deps.asker)
         if asked and _leaves_it(text):
             return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
+        if asked:
+            answer = await _completed(asked, text, deps, on_error)
+            self._keep_open(person, answer, asked)
+            return answer
         if deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
             return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
-        answer = await answer_blocks(asked.completed(text) if asked else text, deps, on_error=on_error)
-        if answer.unfinished:
-            self._keep(person, answer.unfinished)
-        elif asked and answer.refused:
-            self._keep(person, asked)  # what was no answer ends no question
+        answer = await answer_blocks(text, deps, on_error=on_error)
+        self._keep_open(person, answer)
         return answer
 
     def _taken(self, text: str, person: _Person, asker: Asker) -> Unfinished | None:
@@ -61,7 +81,14 @@ class Conversations:
             return unfinished
         from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
-        return None if speech.names_a_command(text) else unfinished
+        spoken = _spoken(text)
+        return None if speech.names_a_command(" ".join(spoken.beside) if spoken.numbers else text) else unfinished
+
+    def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
+        """Keep the question that an answer asks; else the one that was asked before, which no refusal ends."""
+        unfinished = answer.unfinished or (asked if answer.refused else None)
+        if unfinished:
+            self._keep(person, unfinished)
 
     def _keep(self, person: _Person, unfinished: Unfinished) -> None:
         now = self._steady()
@@ -69,6 +96,91 @@ class Conversations:
             self._open = {other: kept for other, kept in self._open.items() if kept[0] > now}
         if len(self._open) < _MOST:
             self._open[person] = (now + _OPEN_SECONDS, unfinished)
+
+
+async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError) -> Answer:
+    """Answer a line with the value that it lacked, as it was said; where that is not understood, with its one number.
+
+    Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
+    """
+    spoken = _spoken(text)
+    said = " ".join((*spoken.beside, *spoken.numbers)) if len(spoken.numbers) == 1 else text
+    known = asked.wanted.free or not _unknown(spoken.beside)
+    answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
+    if not answer.refused:
+        return _read_as(answer, text, said)
+    if known or not _asks_the_same(answer, asked):
+        return answer
+    if not spoken.numbers:
+        return asked_again(asked, f"“{shown(text)}” is no answer to that.")
+    if len(spoken.numbers) > 1:
+        return asked_again(asked, f"I read {wording.listing(spoken.numbers)} in that.")
+    if any((read := symbol(word, deps.assets)) and read.certain for word in spoken.beside):
+        return answer  # the number is that of another coin
+    [number] = spoken.numbers
+    taken = await answer_blocks(asked.completed(number), deps, on_error=on_error)
+    return taken if taken.refused else _read_as(taken, text, number)
+
+
+def _asks_the_same(answer: Answer, asked: Unfinished) -> bool:
+    """Tell whether a refusal asks for nothing further: what was said took the place of no value."""
+    if answer.unfinished is None:
+        return True
+    first, second = (one.wanted.question.partition("?")[0] for one in (answer.unfinished, asked))
+    return first == second
+
+
+def _read_as(answer: Answer, text: str, taken: str) -> Answer:
+    """Say what of a sentence was taken for the answer."""
+    if taken == text.strip():
+        return answer
+    return replace(answer, blocks=(Line(f"Taken from that: {taken}.", "echo"), *answer.blocks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    """What somebody said: its numbers, and the words that tell something beside them: nothing of about 90k."""
+
+    numbers: list[str]
+    beside: list[str]
+
+
+def _spoken(text: str) -> _Spoken:
+    try:
+        words = [word.strip('~≈!?;()"') for word in chunks(text)]
+    except Refused:  # a number that can be read in two ways: what is asked for says so
+        words = text.split()
+    numbers = [word for word in words if _NUMBER.fullmatch(word.lower())]
+    return _Spoken(numbers, [one for one in words if one not in numbers and not (numbers and one.lower() in _AROUND)])
+
+
+def _unknown(words: Iterable[str]) -> list[str]:
+    """Return the words that are none of a position, so that they may be anything."""
+    plan = plan_of(LiqArgs)
+    known = {*plan.words, *plan.markers, *plan.suffixes, *FILLERS, *NOW_WORDS}
+    return [word for word in words if word.lower() not in known and not any(map(str.isdigit, word))]
+
+
+def _what_stands(text: str, deps: Deps) -> Answer | None:
+    """Say that the edit of a message changes nothing where that had changed something; None: it is answered anew.
+
+    Whatever was stored would have to be found and taken back, and may have been changed by others since: so it stays,
+    and with it the answer that says how to take it back. This holds for every command, and for each that comes.
+    """
+    before = deps.asker.edits
+    if before is None or not (before or may_change(text, deps.assets)):
+        return None
+    if before:
+        said = (
+            f"This message said “{shown(before)}” when you sent it, and that was done. It still holds, whatever you "
+            "make of the message now; its answer says how to change it back."
+        )
+    else:
+        said = "I do not know any more what this message said before you edited it, and it may have been done."
+    again = is_command(text)
+    lines = (Line(said), *([Line("For the new one, send it as a message of its own.")] if again else []))
+    buttons = (Buttons((Button(shown(text), text),)),) if again else ()
+    return Answer((*lines, *buttons), refused=True, apart=True)
 
 
 def _leaves_it(text: str) -> bool:

@@ -10,13 +10,15 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from handlers.command import Deps
 
+_MOST_UNDONE: Final = 3  # lines that have buttons: a row of a phone has no room for more
+_UNDO: Final = "Undo"
 Role = Literal["headline", "body", "caveat", "evidence", "echo", "stamp"]
 
 
@@ -83,7 +85,9 @@ class Reply:
     and `note` are shown by every channel, so they are not repeated in `blocks`. outdated: assets of which figures are
     too old to be called current, or missing: the venues are asked for them while the answer is shown, and it is given
     again when news comes (handlers/answer.py). again: how to answer once more when they have come, for a command that
-    must not run twice, as it writes; None: it runs again.
+    must not run twice, as it writes; None: it runs again. back: the lines that lead back from what this changed, in the
+    order in which they are to be typed; empty where none does, None where nothing was changed. They are shown by every
+    channel as well, with a button each.
     """
 
     blocks: tuple[Block, ...]
@@ -94,6 +98,7 @@ class Reply:
     note: str | None = None
     again: Callable[[Deps], Reply] | None = None
     echoed: bool = True
+    back: tuple[str, ...] | None = None
 
     def all_blocks(self) -> tuple[Block, ...]:
         """Return the blocks as shown: the echo first, the stamp after the text, what is no text last."""
@@ -101,7 +106,28 @@ class Reply:
         stamp = tuple(Line(text, "stamp") for text in (self.stamp, self.note) if text)
         text = tuple(block for block in self.blocks if isinstance(block, Line | Table))
         rest = tuple(block for block in self.blocks if isinstance(block, Picture | Buttons | Document))
-        return echo + text + stamp + rest
+        return echo + text + self._ways_back() + stamp + self._with_undo(rest)
+
+    def _ways_back(self) -> tuple[Line, ...]:
+        heads = ("To change it back", *("And then",) * len(self.back or ()))
+        return tuple(Line(f"{head}: {line}") for head, line in zip(heads, self.back or (), strict=False))
+
+    def _with_undo(self, rest: tuple[Block, ...]) -> tuple[Block, ...]:
+        """Put a button before the others for each line that leads back, where there is none of its own for that."""
+        buttons = [button for block in rest if isinstance(block, Buttons) for button in block.buttons]
+        lines = self.back or ()
+        own = any(button.label == _UNDO for button in buttons) or {one.command for one in buttons}.issuperset(lines)
+        if own or len(lines) > _MOST_UNDONE:
+            return rest
+        if len(lines) > 1:
+            return (Buttons(tuple(Button(line.removeprefix("/"), line) for line in lines)), *rest)
+        at = next((place for place, block in enumerate(rest) if isinstance(block, Buttons)), None)
+        undo = Button(_UNDO, lines[0])
+        if at is None:
+            return (*rest, Buttons((undo,)))
+        beside = rest[at]
+        others = beside.buttons if isinstance(beside, Buttons) else ()
+        return (*rest[:at], Buttons((undo, *others)), *rest[at + 1 :])
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,11 @@ _TELLING: Final = _words(
 )
 _COUNTED, _ONE = _words("hour day week"), _words("a an one half")
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
+_ANOTHER_TIME: Final = re.compile(
+    r"\b(the day before yesterday|yesterday|tomorrow|tonight|(last|next|this) (night|week|month|year)"
+    r"|(\d+|a|an|one|two|three|some|few) (minute|hour|day|week|month|year)s? ago)\b",
+    re.IGNORECASE,
+)
 # What questions are made of, and what none of our commands needs. A ticker among them (NEAR, ME) stays where it is
 # followed, or written large.
 _ASKING: Final = _words(
@@ -81,9 +86,22 @@ def understand(text: str, assets: Collection[str] = ()) -> Meant:
     NotUnderstood, with the two nearest commands, where none is clearly meant; Refused, as the command itself would, for
     what begins with the name of one and cannot be read.
     """
-    meant = _meant(text, assets)
-    as_typed = meant.line[1:].lower() == " ".join(text.split()).lower()
-    return replace(meant, spoken=not as_typed)
+    when = _when_else(text)
+    try:
+        meant = _meant(text, assets)
+    except NotUnderstood:
+        meant = _meant(_ANOTHER_TIME.sub(" ", text).strip() or text, assets)
+        if not meant.command.by_speech:  # to which another time may mean much
+            raise
+    if meant.line[1:].lower() == " ".join(text.split()).lower():
+        return meant
+    return replace(meant, spoken=True, when=when if meant.command.by_speech else "")
+
+
+def _when_else(text: str) -> str:
+    """Return the words of a question for another time than now, of which no command tells; nothing without any."""
+    said = _ANOTHER_TIME.search(text)
+    return said[0].lower() if said else ""
 
 
 def stands_for(name: str) -> tuple[str, ...]:
@@ -93,7 +111,10 @@ def stands_for(name: str) -> tuple[str, ...]:
 
 def names_a_command(text: str) -> bool:
     """Tell whether a line has a name or a word of a command in it, and so is no mere value."""
-    lower = [word.lower() for word in chunks(text)]
+    try:
+        lower = [word.lower() for word in chunks(text)]
+    except Refused:
+        return False  # it has a number that can be read in two ways
     spans = ((at, n) for at in range(len(lower)) for n in range(1, _LONGEST_PHRASE + 1))
     return any(" ".join(lower[at : at + n]) in _phrases() for at, n in spans)
 

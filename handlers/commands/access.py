@@ -98,7 +98,8 @@ def become_owner(deps: Deps, code: str) -> Reply:
         (
             Line("You are the owner of this bot now.", "headline"),
             Line("/owners adds others; /allow and /deny say who may use it. The code is used up."),
-        )
+        ),
+        back=(),
     )
 
 
@@ -114,6 +115,7 @@ async def owners(deps: Deps, args: OwnersArgs) -> Reply:
     verb, _, rest = args.what.partition(" ")
     word = verb.lower()
     fixed = deps.access.allowed.owners
+    back: tuple[str, ...] | None = None
     if word and word not in (*_ADD, *_REMOVE):
         raise Refused("Type /owners alone, /owners add 12345 or /owners remove 12345.")
     if word:
@@ -126,19 +128,19 @@ async def owners(deps: Deps, args: OwnersArgs) -> Reply:
         if word in _REMOVE and not (others or fixed):
             raise Refused("That is the only owner. Add another one first, like /owners add 12345.")
         with deps.store.write() as work:
-            if word in _ADD:
-                kept.add_owner(work, meant.platform, meant.id, deps.now)
-            else:
-                kept.drop_owner(work, meant.platform, meant.id)
+            if word in _ADD and kept.add_owner(work, meant.platform, meant.id, deps.now):
+                back = (f"/owners remove {name}",)
+            elif word in _REMOVE and kept.drop_owner(work, meant.platform, meant.id):
+                back = (f"/owners add {name}",)
     stored = kept.owners(deps.store) if deps.store.exists else []
     lines = [f"{name}, by the configuration" for name in sorted(fixed)]
     lines += [f"{one.platform}:{one.person}, since {wording.clock(one.since, deps.zone, dated=True)}" for one in stored]
     names = [*sorted(fixed), *(f"{one.platform}:{one.person}" for one in stored)]
     if not names:
         nobody = Line("Nobody owns this bot but whoever sits at it.", "headline")
-        return Reply((nobody, Line("Add somebody with /owners add PLATFORM:12345.")), {"owners": names})
+        return Reply((nobody, Line("Add somebody with /owners add PLATFORM:12345.")), {"owners": names}, back=back)
     head = Line(f"{wording.count(len(lines), 'owner')}, beside whoever sits at the bot itself:", "headline")
-    return Reply((head, *_listed(lines)), {"owners": names})
+    return Reply((head, *_listed(lines)), {"owners": names}, back=back)
 
 
 @command(subject="admin", example="/allow", owners_only=True, private="answer")
@@ -147,7 +149,7 @@ async def allow(deps: Deps, args: WhomArgs) -> Reply:
 
     /allow 12345 lets a person in, by the id of the platform that you write on, or another one: /allow PLATFORM:12345.
     /allow here lets this chat in with everybody in it, /allow chat 12345 another one. It takes back what /deny said.
-    /allow alone lists what was said.
+    /allow alone lists what was said, /allow remove 12345 takes it off that list, as if nothing had been said.
     """
     return _permit(deps, args.whom, allowed=True)
 
@@ -167,21 +169,61 @@ def _permit(deps: Deps, text: str, *, allowed: bool) -> Reply:
 
     if not text.strip():
         return _said_so_far(deps)
+    verb, _, rest = text.strip().partition(" ")
+    if verb.lower() in _REMOVE:
+        return _unsaid(deps, rest)
     meant = _meant(deps, text, "/allow 12345" if allowed else "/deny 12345")
     if not allowed and meant.kind == "person" and _owns(deps, meant):
         raise Refused(f"An owner cannot be kept out, and {meant} is one. See /owners.")
+    before = _permit_of(deps, meant)
     with deps.store.write() as work:
         kept.permit(work, meant.platform, meant.kind, meant.id, allowed=allowed, now=deps.now)
+    back = None if before is allowed else (_as_said(meant, allowed=before),)
     values = {"platform": meant.platform, "kind": meant.kind, "id": meant.id, "allowed": allowed}
     if allowed:
         _speak_again(deps, meant)
-        more = "" if deps.access.allowed.listed else " Everybody else may as well: access.who is “everyone”."
-        return Reply(
-            (Line(f"{_headline(meant)} may use this bot.", "headline"), Line(f"/deny takes it back.{more}")), values
-        )
+        more = () if deps.access.allowed.listed else (Line("Everybody else may as well: access.who is “everyone”."),)
+        return Reply((Line(f"{_headline(meant)} may use this bot.", "headline"), *more), values, back=back)
     _fall_silent(deps, meant)
     said = "Nothing is answered or sent there any more." if meant.kind == "chat" else "They are answered no more."
-    return Reply((Line(f"{_headline(meant)} is kept out.", "headline"), Line(f"{said} /allow takes it back.")), values)
+    return Reply((Line(f"{_headline(meant)} is kept out.", "headline"), Line(said)), values, back=back)
+
+
+def _unsaid(deps: Deps, text: str) -> Reply:
+    """Forget what was said of a person or a chat: what holds for everybody holds for them."""
+    from storage.people import access as kept  # noqa: PLC0415 - opens the database
+
+    meant = _meant(deps, text, "/allow remove 12345")
+    before = _permit_of(deps, meant)
+    if before is None:
+        raise Refused(f"Nothing was said of {meant}. /allow lists of whom something was.")
+    with deps.store.write() as work:
+        kept.unpermit(work, meant.platform, meant.kind, meant.id)
+    _speak_again(deps, meant)
+    was = "let in" if before else "kept out"
+    holds = "only who is let in may use this bot" if deps.access.allowed.listed else "everybody may use this bot"
+    lines = (Line(f"{_headline(meant)} is no longer {was}.", "headline"), Line(f"What holds for all: {holds}."))
+    values = {"platform": meant.platform, "kind": meant.kind, "id": meant.id, "allowed": None}
+    return Reply(lines, values, back=(_as_said(meant, allowed=before),))
+
+
+def _permit_of(deps: Deps, meant: Named) -> bool | None:
+    """Tell whether somebody was let in or kept out; None where nothing was said of them."""
+    from storage.people import access as kept  # noqa: PLC0415 - opens the database
+
+    permits = kept.permits(deps.store) if deps.store.exists else []
+    return next(
+        (
+            one.allowed
+            for one in permits
+            if (one.platform, one.kind, one.name) == (meant.platform, meant.kind, meant.id)
+        ),
+        None,
+    )
+
+
+def _as_said(meant: Named, *, allowed: bool | None) -> str:
+    return f"/allow remove {meant}" if allowed is None else f"/{'allow' if allowed else 'deny'} {meant}"
 
 
 def _said_so_far(deps: Deps) -> Reply:

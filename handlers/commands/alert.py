@@ -173,9 +173,10 @@ async def _saved(deps: Deps, line: OwnLine) -> Reply:
         (
             Line(f"Saved as rule {number}. {line.said}", "headline"),
             Line("It is told from now on; what holds already is no news."),
-            Buttons((Button("My rules", "/alerts"), Button("Undo", f"/alerts delete {number}"))),
+            Buttons((Button("My rules", "/alerts"),)),
         ),
         {"saved": True, "number": number, "rule": line.rule.id, "line": line.line},
+        back=(f"/alerts delete {number}",),
     )
 
 

@@ -28,6 +28,7 @@ _ACTIONS: Final = {
 _FIRST: Final = re.compile(rf"({'|'.join(_ACTIONS)})(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
 _LAST: Final = re.compile(rf"(.*?)\s+({'|'.join(_ACTIONS)})(?:\s+#?(\d+))?", re.IGNORECASE | re.DOTALL)
 _BUTTONS: Final = 5
+_MY_RULES: Final = Button("My rules", "/alerts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,10 @@ async def _one(deps: Deps, rule: OwnRule) -> Reply:
     lines: list[Block] = [Line(f"Rule {number}. {words.said(rule)}", "headline")]
     lines.append(Line(words.standing(one, deps.now, deps.zone)))
     lines += [Line(text) for text in words.history(one, deps.now, deps.zone)]
-    switch = Button("Resume", f"/alerts resume {number}") if rule.paused else Button("Pause", f"/alerts pause {number}")
-    lines.append(
-        Buttons((switch, Button("Edit", f"/alerts edit {number}"), Button("Delete", f"/alerts delete {number}")))
-    )
+    if deps.asker.may_change:
+        pause, resume = Button("Pause", f"/alerts pause {number}"), Button("Resume", f"/alerts resume {number}")
+        more = (Button("Edit", f"/alerts edit {number}"), Button("Delete", f"/alerts delete {number}"))
+        lines.append(Buttons((resume if rule.paused else pause, *more)))
     lines.append(Buttons((Button("Backtest", f"/backtest {number}"), Button("Share", f"/share {number}"))))
     return Reply(tuple(lines), plain(_values(one)), stamp=words.standing_stamp(one, deps.stamp_note))
 
@@ -192,9 +193,10 @@ def _switched(deps: Deps, rule: OwnRule, *, on: bool) -> Reply:
     return Reply(
         (
             Line(f"Rule {rule.number} {said}: {rule.worded.line}", "headline"),
-            Buttons((Button(label, f"/alerts {other} {rule.number}"), Button("My rules", "/alerts"))),
+            Buttons((Button(label, f"/alerts {other} {rule.number}"), _MY_RULES)),
         ),
         {"number": rule.number, "paused": not on},
+        back=None if bool(rule.paused) != on else (f"/alerts {other} {rule.number}",),
     )
 
 
@@ -202,12 +204,16 @@ def _deleted(deps: Deps, rule: OwnRule) -> Reply:
     from storage.people import rules as kept  # noqa: PLC0415 - see above
 
     kept.drop(deps.store, rule.destination, rule.number)
+    number = kept.next_number(deps.store, rule.destination)
+    again = (f"/alerts pause {number}",) if rule.paused else ()
+    undo = () if again else (Button("Undo", pressed(deps, "/alert save", rule.worded.line)),)
     return Reply(
         (
             Line(f"Rule {rule.number} is deleted: {rule.worded.line}", "headline"),
-            Buttons((Button("Undo", pressed(deps, "/alert save", rule.worded.line)), Button("My rules", "/alerts"))),
+            Buttons((*undo, _MY_RULES)),
         ),
         {"number": rule.number, "deleted": True},
+        back=(f"/alert save {rule.worded.line}", *again),
     )
 
 
@@ -220,14 +226,18 @@ async def _edited(deps: Deps, which: str, rest: str) -> Reply:
     number = rule.number
     if not rest:
         question = f"Rule {number} says: {rule.worded.line}. What should it say?"
-        raise Refused(question, wanted=MissingValue(question))
+        raise Refused(question, wanted=MissingValue(question, free=True))
     first, _, other = rest.partition(" ")
     if first.lower() == "save" and other.strip():
         line = own_line(other, deps, f"/alerts edit {number}")
         await asyncio.to_thread(kept.change, deps.store, rule.destination, number, worded_of(line))
+        head, before = f"/alerts edit {number} save", rule.worded.line
+        again = (f"/alerts pause {number}",) if rule.paused else ()  # what it says now is on
+        undo = () if again or line.line == before else (Button("Undo", pressed(deps, head, before)),)
         return Reply(
-            (Line(f"Rule {number} says now: {line.said}", "headline"), Buttons((Button("My rules", "/alerts"),))),
+            (Line(f"Rule {number} says now: {line.said}", "headline"), Buttons((*undo, _MY_RULES))),
             {"number": number, "line": line.line, "saved": True},
+            back=(f"{head} {before}", *again) if again or line.line != before else None,
         )
     looked = await commands()["alert"].run(deps, RuleText(rest))
     blocks = tuple(_instead(deps, block, number) if isinstance(block, Buttons) else block for block in looked.blocks)

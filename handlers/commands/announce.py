@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from handlers.command import Refused, command
 from handlers.language.kinds import REST, argument
+from handlers.language.spelling import shown
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 from handlers.words.delivery import bot_called
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from storage.alerts.announcing import Audience
 
 _SEND: Final = "send"
+_MEANT_TO_SEND: Final = frozenset({"send", "send it", "send now", "yes", "go", "ok", "confirm"})
 _DROP: Final = ("drop", "cancel", "off")
 _CODE_LENGTH: Final = 6
 _GOING: Final = ("queued", "sending", "uncertain")
@@ -44,6 +46,8 @@ async def announce(deps: Deps, args: TextArgs) -> Reply:
     word, _, rest = said.partition(" ")
     if word.lower() == _SEND and len(rest.strip()) == _CODE_LENGTH:
         return await _sent(deps, rest.strip().lower())
+    if said.lower().strip(".!") in _MEANT_TO_SEND:
+        raise Refused(_which_draft(deps))
     if said.lower() in _DROP:
         dropped = deps.store.exists and announcing.drop(deps.store)
         return Reply((Line("Dropped; nothing was sent." if dropped else "Nothing is waiting to be sent.", "headline"),))
@@ -57,6 +61,16 @@ async def announce(deps: Deps, args: TextArgs) -> Reply:
     code = hashlib.sha256(f"{deps.now.isoformat()} {said}".encode()).hexdigest()[:_CODE_LENGTH]
     announcing.write(deps.store, said, code, now=deps.now)
     return _shown(said, code, audience)
+
+
+def _which_draft(deps: Deps) -> str:
+    """Say how a draft is sent: by its code, so that what goes out is what was seen."""
+    from storage.alerts import announcing  # noqa: PLC0415 - opens the database
+
+    waiting = announcing.draft(deps.store, now=deps.now) if deps.store.exists else None
+    if waiting is None:
+        return "Nothing is waiting to be sent. Type /announce and the text first; you see it before anybody else does."
+    return f"To send “{shown(waiting.text)}”, press Send below it, or type /announce {_SEND} {waiting.code}."
 
 
 async def _audience(deps: Deps) -> Audience:
@@ -95,7 +109,7 @@ async def _sent(deps: Deps, code: str) -> Reply:
     if count is None:
         raise Refused("That is not waiting to be sent: it was sent, dropped or is older than an hour. See /announce.")
     said = f"On its way to {wording.count(count, 'chat')}."
-    return Reply((Line(said, "headline"), Line("/announce says how many have it.")), {"chats": count})
+    return Reply((Line(said, "headline"), Line("/announce says how many have it.")), {"chats": count}, back=())
 
 
 async def _fares(deps: Deps) -> Reply:

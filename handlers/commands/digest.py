@@ -164,25 +164,29 @@ def _at(wish: _Wish, at: time) -> None:
 
 
 def _joined(said: list[str]) -> list[str]:
-    """Put 9 am together."""
+    """Put 9 am together, and every day, which is more than the words it is made of."""
     found: list[str] = []
     for chunk in said:
-        if found and chunk.lower() in {"am", "pm"} and found[-1].replace(":", "").isdecimal():
+        before = found[-1].lower() if found else ""
+        if before and chunk.lower() in {"am", "pm"} and before.replace(":", "").isdecimal():
             found[-1] += chunk
+        elif before in {"every", "each"} and chunk.lower() in {"day", "morning"}:
+            found[-1] = "daily"
         else:
             found.append(chunk)
     return found
 
 
 def _time(chunk: str) -> time | None:
-    """Read 9:00, 9am, noon, and a bare hour, which can be nothing else here."""
+    """Read 9:00, 9am, noon, and a bare hour with its minutes or without, which can be nothing else here: 9, 0930."""
     word = chunk.lower()
     if word in {"noon", "midday", "midnight"}:
         return time(0 if word == "midnight" else 12)
     if word.isascii() and word.isdecimal():
-        if len(word) > 2 or int(word) > 23:
+        hour, minute = (word[:-2], word[-2:]) if len(word) in {3, 4} else (word, "0")
+        if len(hour) > 2 or int(hour) > 23 or int(minute) > 59:
             raise Refused(f"{shown(chunk)} is not a time. Type it like 9:00 or 20:15.")
-        return time(int(word))
+        return time(int(hour), int(minute))
     found: time | None = TIME.read(chunk) if TIME.read else None
     return found
 
@@ -241,8 +245,10 @@ def _set(deps: Deps, wish: _Wish) -> Reply:
         days = _USUAL[kind][1]
     assets = wish.assets if wish.assets is not None else before.assets if before else ()
     after = digests.order(deps.store, here.id, kind, WallTime(wish.at or at, days), assets, now=deps.now)
-    shown = _shown(deps, "")
-    return _with_changes(shown, wish, before, after) if before else shown
+    if before:
+        return _with_changes(_shown(deps, ""), wish, before, after)
+    back = f"/digest off {kind}" if known else "/digest off"
+    return replace(_shown(deps, "", ends=""), back=(back,))
 
 
 def _with_changes(shown: Reply, wish: _Wish, before: Ordered, after: Ordered) -> Reply:
@@ -257,14 +263,10 @@ def _with_changes(shown: Reply, wish: _Wish, before: Ordered, after: Ordered) ->
         lines.append(Line(f"It stays {often}; /digest daily {after.wall.at:%H:%M} sends one every day{also}."))
     if wish.at and wish.assets is None and after.assets:
         lines.append(Line(f"It stays of {wording.listing(after.assets)} alone; /digest all makes it all of them."))
-    undo: tuple[Button, ...] = ()
-    if (before.wall, before.assets) != (after.wall, after.assets):
-        back = words.line(before) + ("" if before.assets or not after.assets else " all")
-        lines.append(Line(f"To change it back: {back}"))
-        undo = (Button("Undo", back),)
+    same = (before.wall, before.assets) == (after.wall, after.assets)
+    back = words.line(before) + ("" if before.assets or not after.assets else " all")
     *said, buttons = shown.blocks
-    more = buttons.buttons if isinstance(buttons, Buttons) else ()
-    return replace(shown, blocks=(*said, *lines, Buttons((*undo, *more))))
+    return replace(shown, blocks=(*said, *lines, buttons), back=None if same else (back,))
 
 
 def _meant(wish: _Wish, known: dict[DigestKind, Ordered]) -> DigestKind:
@@ -281,15 +283,15 @@ def _off(deps: Deps, wish: _Wish) -> Reply:
     gone = [one for kind, one in known.items() if wish.kind in {None, kind}]
     if here is None or not digests.stop(deps.store, here.id, wish.kind):
         return _shown(deps, "That was not on. ")
-    left, back = _shown(deps, "Off. "), [line(one) for one in gone]
+    left = _shown(deps, "Off. ")
     lines = [block for block in left.blocks if isinstance(block, Line)]
-    buttons = Buttons((*(Button("Undo", one) for one in back[:1]), Button("Show now", "/digest now")))
+    buttons = Buttons((Button("Show now", "/digest now"),))
     if len(known) > len(gone):
         lines[0] = Line(lines[0].text.replace("Off. ", "Off. Still on: ", 1), "headline")
-    return replace(left, blocks=(lines[0], *(Line(f"To change it back: {one}") for one in back), buttons))
+    return replace(left, blocks=(lines[0], buttons), back=tuple(line(one) for one in gone))
 
 
-def _shown(deps: Deps, before: str) -> Reply:
+def _shown(deps: Deps, before: str, ends: str = "To end: /digest off.") -> Reply:
     from handlers.words.digest.ordered import sentence  # noqa: PLC0415 - see above
     from storage.people import digests  # noqa: PLC0415 - opens the database
 
@@ -300,7 +302,8 @@ def _shown(deps: Deps, before: str) -> Reply:
         head = Line(f"{before}No digest is on in this chat.", "headline")
         return Reply((head, Line(_HOW), buttons), {"digests": []})
     said = [sentence(ordered, deps.now) for ordered in known.values()]
-    zone = "" if deps.zone != "UTC" else " Times are in UTC; /tz Europe/Berlin changes that."
+    zone = "" if deps.zone != "UTC" else "Times are in UTC; /tz Europe/Berlin changes that."
+    how = f"{ends} {zone}".strip()
     said[0] = before + said[0]
     heads = (Line(text, "headline") for text in said)
     values = [
@@ -313,4 +316,4 @@ def _shown(deps: Deps, before: str) -> Reply:
         }
         for ordered in known.values()
     ]
-    return Reply((*heads, Line(f"To end: /digest off.{zone}"), buttons), plain({"digests": values, "zone": deps.zone}))
+    return Reply((*heads, *([Line(how)] if how else []), buttons), plain({"digests": values, "zone": deps.zone}))

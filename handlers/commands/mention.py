@@ -42,19 +42,21 @@ async def mention(deps: Deps, args: Whom) -> Reply:
         raise Refused("It holds for the whole server, so only who may manage the server chooses the role.")
     from storage.people import switches  # noqa: PLC0415 - opens the database
 
+    before = switches.mentioned(deps.store, asker.platform, asker.server) if deps.store.exists else None
     if args.off:
         switches.mention(deps.store, asker.platform, asker.server, None, "warning")
     elif args.role:
         deps.made()  # which tells of this chat that it lies in this server
         switches.mention(deps.store, asker.platform, asker.server, args.role, args.rank or "warning")
     called = switches.mentioned(deps.store, asker.platform, asker.server) if deps.store.exists else None
+    back = None if called == before else (f"/mention {f'{before.what} {before.rank}' if before else 'off'}",)
     if called is None:
         said = "No role is called in this server."
-        return Reply((Line(said, "headline"), Line("Type /mention, a role and a rank.")), {"role": None})
+        return Reply((Line(said, "headline"), Line("Type /mention, a role and a rank.")), {"role": None}, back=back)
     said = f"One role is called in this server, for {_TOLD[called.rank]}."
     values = {"role": called.what, "rank": called.rank}
     lines = [Line(said, "headline"), Line("It is called in each channel that is told alerts. To stop: /mention off.")]
-    return Reply((*lines, *_nobody_listens(deps)), values)
+    return Reply((*lines, *_nobody_listens(deps)), values, back=back)
 
 
 def _nobody_listens(deps: Deps) -> tuple[Line, ...]:

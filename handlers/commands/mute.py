@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SETTINGS: Final = Button("Settings", "/settings")
 _ONLY: Final = ("only", "just")
-_MOST_BACK: Final = 4  # lines that change it back
+_OFF: Final = frozenset({"off", "none", "nothing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,16 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
     """Be told nothing for a while, of all or of a part.
 
     /mute 2h mutes everything, what is critical too. Words narrow it, as in /sub: /mute oi 8h, /mute btc until 18:00,
-    /mute funding eth until monday, /mute fng for good. It ends by itself; /unmute ends it now.
+    /mute funding eth until monday, /mute fng for good. It ends by itself; /unmute or /mute off ends it now.
 
     The Mute button of a message asks what and for how long; until over ends with the alarm that it tells of.
     """
     from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
 
+    kept = [word for word in args.what.split() if word.lower() not in _OFF]
+    if len(kept) < len(args.what.split()):
+        return await unmute.run(deps, Muted(" ".join(kept)))
     asked = to_mute(args.what, deps.now, deps.zone)
     told = _told(deps, asked)
     if told and asked.end is None:
@@ -81,6 +84,7 @@ async def unmute(deps: Deps, args: Muted) -> Reply:
     leaves what was muted of a part of it, such as oi btc.
     """
     from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
+    from handlers.language.telling.ways_back import to_mute_again  # noqa: PLC0415 - see above
     from handlers.words import subscriptions as words  # noqa: PLC0415 - see above
     from storage.alerts import episodes  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
@@ -105,8 +109,11 @@ async def unmute(deps: Deps, args: Muted) -> Reply:
     if left:
         lines += [Line(f"Still muted {text}.") for text in words.muted(left, named, deps.now, deps.zone)]
         lines.append(Line("To end that: /unmute"))
-    lines.append(Buttons((Button("Mute 8 h", "/mute 8h"), _SETTINGS)))
-    return Reply(tuple(lines), {"unmuted": [one.what for one in meant], "muted": _values(left)})
+    back = to_mute_again([one for one in meant if one.runs(deps.now)], deps.zone)
+    more = () if back else (Button("Mute 8 h", "/mute 8h"),)
+    lines.append(Buttons((*more, _SETTINGS)))
+    values = {"unmuted": [one.what for one in meant], "muted": _values(left)}
+    return Reply(tuple(lines), values, back=back if meant else None)
 
 
 def _told(deps: Deps, asked: ToMute) -> list[Episode]:
@@ -205,34 +212,18 @@ def _way_back(deps: Deps, asked: ToMute, chosen: Sequence[Switch], before: Seque
 
     before: what is muted at the moment. Where that overlaps, what is new ends alone.
     """
+    from handlers.language.telling.ways_back import to_mute_again, to_unmute  # noqa: PLC0415 - see above
+
     earlier = {one.what: one for one in before}
     changed = [one for one in chosen if earlier.get(one.what) != one]
-    new = [one for one in changed if one.what not in earlier]
-    lines = [_as_typed(earlier[one.what], deps) for one in changed if one.what in earlier]
+    new = [one.what for one in changed if one.what not in earlier]
     if len(new) == len(chosen):
         would_end = [
             one for one in before if _is_meant(one, deps, asked, (), everything=_all_of_it(before), only=False)
         ] if asked.scope is None else []  # fmt: skip
         return (f"/unmute {'only ' if would_end else ''}{_typed(asked)}",)
-    return (*lines, *(f"/unmute only {_named(one)}" for one in new))
-
-
-def _as_typed(muted: Switch, deps: Deps) -> str:
-    """Return the line that mutes something as it is muted."""
-    from handlers.language.telling.switches import typed_end  # noqa: PLC0415 - see above
-    from storage.people.switches import ANY, EPISODE  # noqa: PLC0415 - see above
-
-    end = typed_end(muted.until, deps.zone)
-    if muted.episode is None:
-        return f"/mute {_named(muted)} {end}"
-    scope = "everything of " if muted.what == ANY else "" if muted.what.startswith(EPISODE) else "alarm of "
-    return f"/mute {scope}{EPISODE}{muted.episode} until over"
-
-
-def _named(muted: Switch) -> str:
-    from storage.people.switches import ANY  # noqa: PLC0415 - see above
-
-    return "everything" if muted.what == ANY else muted.what
+    again = to_mute_again([earlier[one.what] for one in changed if one.what in earlier], deps.zone)
+    return (*again, *to_unmute(new, only=True))
 
 
 def _muted(deps: Deps, asked: ToMute, chosen: Sequence[Switch], told: Sequence[Episode], back: Sequence[str]) -> Reply:
@@ -249,9 +240,7 @@ def _muted(deps: Deps, asked: ToMute, chosen: Sequence[Switch], told: Sequence[E
         lines.append(Line("What is critical is muted too, and so are positions watched here."))
     elif not asked.scope and not words.is_alarm(chosen[0].what):
         lines.append(Line("Positions that are watched here are told all the same."))
-    lines += [Line(f"To change it back: {line}") for line in back[:_MOST_BACK]]
-    undo = (Button("Undo", back[0]),) if len(back) == 1 else ()  # one button cannot do more than one line
-    return Reply((*lines, Buttons((*undo, _SETTINGS))), {"muted": _values(chosen)})
+    return Reply((*lines, Buttons((_SETTINGS,))), {"muted": _values(chosen)}, back=tuple(back) or None)
 
 
 def _typed(asked: ToMute) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 _OFF: Final = "Off. "
-_LONGEST_LINE: Final = 60  # characters that every platform takes behind a button
+_TURNED_OFF: Final = frozenset({"off", "none", "nothing", "stop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,19 @@ async def sub(deps: Deps, args: What) -> Reply:
     from handlers.language.telling.subscriptions import sound, wanted  # noqa: PLC0415 - see above
     from storage.people import destinations, subscriptions, switches  # noqa: PLC0415 - see above
 
+    if args.what.lower().strip() in _TURNED_OFF:
+        return await unsub.run(deps, Less())
     sounds, what = sound(args.what)
     more = wanted(what, deps, "/sub oi btc")
     here = deps.made()
-    if what or not sounds or not destinations.subscriptions(deps.store, here.id):
+    before, sounded = destinations.subscriptions(deps.store, here.id), _sounds_of(deps, here.id)
+    if what or not sounds or not before:
         subscriptions.add(deps.store, here.id, more)
     if sounds:
         parts = more.alarms or more.assets or (switches.ANY,)
         switches.sound(deps.store, here.id, parts, None if sounds == "usual" else sounds)
-    return _what_is_on(deps, here.id, "")
+    back = _ways_back(deps, here.id, before, sounded)
+    return replace(_what_is_on(deps, here.id, ""), back=back or None)
 
 
 @command(
@@ -93,18 +97,29 @@ async def unsub(deps: Deps, args: Less) -> Reply:
     if here is None or not subscriptions.remove(deps.store, here.id, less, deps.assets):
         return _what_is_on(deps, here.id if here else None, "That was not on. " if args.what else "")
     left = _what_is_on(deps, here.id, _OFF)
-    after = destinations.subscriptions(deps.store, here.id)
-    back = _again([row for row in before if row not in after])
-    undo = (Button("Undo", back), Button("Settings", "/settings"))
-    return replace(left, blocks=(*left.blocks[:-1], Line(f"To change it back: {back}"), Buttons(undo)))
+    back = _ways_back(deps, here.id, before, _sounds_of(deps, here.id))
+    return replace(left, blocks=(*left.blocks[:-1], Buttons((Button("Settings", "/settings"),))), back=back)
 
 
-def _again(rows: Sequence[tuple[str, str]]) -> str:
-    """Return the line that turns on what was on; for what no line can say, everything."""
-    alarms, assets = (list(dict.fromkeys(part for part in parts if part != "*")) for parts in zip(*rows, strict=True))
-    line = " ".join(("/sub", *alarms, *(asset.lower() for asset in assets)))
-    one_line = {*rows} == {(alarm, asset) for alarm in alarms or ("*",) for asset in assets or ("*",)}
-    return line if one_line and len(line) <= _LONGEST_LINE else "/sub"
+def _sounds_of(deps: Deps, destination: int) -> dict[str, str]:
+    from storage.people import switches  # noqa: PLC0415 - opens the database
+
+    every = switches.of_one(deps.store, destination)
+    return {one.what: one.kind for one in every if one.kind in ("loud", "silent")}
+
+
+def _ways_back(
+    deps: Deps, destination: int, before: Sequence[tuple[str, str]], sounded: dict[str, str]
+) -> tuple[str, ...]:
+    """Return the lines that lead back to what was on before, and how it sounded."""
+    from handlers.language.telling import ways_back  # noqa: PLC0415 - brings numpy along
+    from storage.people import destinations  # noqa: PLC0415 - opens the database
+
+    now, sounds_now = destinations.subscriptions(deps.store, destination), _sounds_of(deps, destination)
+    sounds = ways_back.of_sounds(sounded, sounds_now)
+    changed = [what for what in {**sounded, **sounds_now} if sounded.get(what) != sounds_now.get(what)]
+    now = ways_back.added_by(sounds, now, changed)
+    return (*sounds, *ways_back.of_subscriptions(before, now, deps.assets))
 
 
 def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
@@ -143,7 +158,7 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         return Reply(
             (
                 Line(
-                    f"Times are shown in {wording.zone_name(zone)}. Now it is {wording.clock(deps.now, zone)}.",
+                    f"Times are shown in {wording.place_time(zone)}. Now it is {wording.clock(deps.now, zone)}.",
                     "headline",
                 ),
                 Line("To change it, type for example /tz Europe/Berlin or /tz UTC+2."),
@@ -154,11 +169,14 @@ async def tz(deps: Deps, args: Zone) -> Reply:
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
     try:
-        now, back = wording.clock(deps.now, args.zone), f"/tz {wording.zone_name(deps.zone)}"
+        now, before = wording.clock(deps.now, args.zone), deps.zone
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
     destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
     held.hold_by_clock(deps.store, deps.made(), deps.now)
-    said = f"Times are now shown in {wording.zone_name(args.zone)}. It is {now}."
-    undo = Buttons((Button("Undo", back), Button("Settings", "/settings")))
-    return Reply((Line(said, "headline"), Line(f"To change it back: {back}"), undo), {"zone": args.zone})
+    said = f"Times are now shown in {wording.place_time(args.zone)}. It is {now}."
+    return Reply(
+        (Line(said, "headline"), Buttons((Button("Settings", "/settings"),))),
+        {"zone": args.zone},
+        back=None if args.zone == before else (f"/tz {wording.zone_name(before)}",),
+    )

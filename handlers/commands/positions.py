@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.command import Refused, command
 from handlers.language.kinds import ASSET, REST, argument
 from handlers.language.spelling import shown, symbol
-from handlers.language.watch import EXAMPLE
+from handlers.language.watch import EXAMPLE, added, line_of, said_of
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 from handlers.words.positions import shown as words
@@ -139,7 +139,23 @@ async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     names = [words.title(watched) for watched in gone] + [words.whose(followed) for followed in gone_addresses]
     few = names[:6] + ([f"{len(names) - 6} more"] if len(names) > 6 else [])
     removed = [watched.number for watched in gone] + [followed.number for followed in gone_addresses]
-    return Reply((Line(f"No longer watched: {wording.listing(few)}.", "headline"),), {"removed": removed})
+    head = Line(f"No longer watched: {wording.listing(few)}.", "headline")
+    numbers = {one.number or 0 for one in every} | {one.number for one in addresses}
+    highest = max(numbers - {*removed}, default=0)
+    return Reply((head,), {"removed": removed}, back=_watched_again(gone, gone_addresses, highest))
+
+
+def _watched_again(
+    gone: Sequence[WatchedPosition], addresses: Sequence[FollowedAddress], highest: int
+) -> tuple[str, ...]:
+    """Return the lines that watch the same again. highest: the number after which the next ones are given."""
+    lines = []
+    for number, watched in enumerate(gone, highest + 1):
+        lines.append(line_of(watched))
+        if watched.holding.added:
+            lines.append(f"/watch {number} {added(watched.holding.added, watched.holding)}")
+    lines += [f"/watch {one.address} {said_of(one.lines, one.name)}".rstrip() for one in addresses]
+    return tuple(lines)
 
 
 def _nothing_watched(asset: str | None = None) -> Reply:

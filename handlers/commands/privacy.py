@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from handlers.command import Nothing, Refused, command
+from handlers.language.kinds import argument, choice
 from handlers.reply import Button, Buttons, Document, Line, Reply
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from handlers.command import Deps
+
+    Row = Mapping[str, Any]
 
 # What is said of the last traces, in a file and on a server.
 _TRACES: Final = {
@@ -29,6 +34,14 @@ _OF_WHAT: Final[Mapping[str, tuple[str, str | None]]] = {
     "addresses": ("followed address", "followed addresses"),
     "messages": ("stored message", None),
 }
+_YES: Final = choice("word for yes", dict.fromkeys(("yes", "sure", "confirm", "confirmed", "ok", "okay", "y"), True))
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """Whether it is meant; nothing says what would go."""
+
+    sure: Literal[True] | None = argument(_YES, default=None, label="yes")
 
 
 @command(
@@ -88,16 +101,20 @@ async def export(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes
     found = await asyncio.to_thread(exporting.everything, deps.store, deps.asker.platform, to.chat, person)
     if not any(found.values()):
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {})
+    stays = _staying(deps, person)
     told = {"program": "perpulse", "at": deps.now.isoformat(), "platform": deps.asker.platform, **found}
     file = Document(f"perpulse-export-{deps.now:%Y-%m-%d}.json", json.dumps(told, indent=1, ensure_ascii=False) + "\n")
-    parts = _counted({name: len(found[name]) for name in _OF_WHAT})
     others = _others({row["platform"] for row in found["chat"]} - {deps.asker.platform})
-    lines = (
-        Line(f"All that is stored about this chat{others} is in this file.", "headline"),
-        Line(f"Its settings{''.join(f', {part}' for part in parts)}."),
-        Line("/forgetme removes it."),
-    )
-    return Reply((*lines, file), told)
+    lines = [Line(f"All that is stored about this chat{others} is in this file.", "headline")]
+    if parts := _parts(found):
+        lines += [Line(f"{sentence_case(', '.join(parts))}."), Line("/forgetme removes it.")]
+    return Reply((*lines, *stays, file), told)
+
+
+def _parts(found: Mapping[str, Sequence[object]]) -> list[str]:
+    """Say what is stored that its chat or its person can have removed."""
+    settings = ["its settings"] if found["chat"] else []
+    return settings + list(_counted({name: len(found[name]) for name in _OF_WHAT}))
 
 
 def _person(deps: Deps, what: str, line: str) -> str | None:
@@ -130,19 +147,22 @@ def _counted(numbers: Mapping[str, int]) -> Sequence[str]:
     private="answer",
     for_all=True,
 )
-async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
+async def forgetme(deps: Deps, args: Sure) -> Reply:
     """Remove everything that is stored about this chat.
 
-    Settings, subscriptions, watched positions and addresses, and messages not yet sent are deleted at once and
-    overwritten in the file; those of your private chats with other bots of the same owner on this platform, too. In a
-    group its admins can do this, for the group. Backups that the owner of this bot has
-    made keep their copy until they are replaced.
+    It says first what would go; /forgetme yes removes it, and nothing brings it back. Settings, subscriptions, watched
+    positions and addresses, and messages not yet sent are deleted at once and overwritten in the file; those of your
+    private chats with other bots of the same owner on this platform, too. In a group its admins can do this, for the
+    group. Backups that the owner of this bot has made keep their copy until they are replaced.
     """
     to, person = deps.asker.address, _person(deps, "can have this chat forgotten", "/forgetme")
     if not deps.store.exists:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {"removed": {}})
-    from storage.people import forgetting  # noqa: PLC0415 - opens the database
+    from storage.people import exporting, forgetting  # noqa: PLC0415 - opens the database
 
+    if not args.sure:
+        kept = await asyncio.to_thread(exporting.everything, deps.store, deps.asker.platform, to.chat, person)
+        return _asked_first(deps, kept, person)
     found = forgetting.forget(deps.store, deps.asker.platform, to.chat, person)
     removed = {
         "subscriptions": found.subscriptions,
@@ -152,7 +172,7 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
     }
     values = {"removed": removed, "clean": found.clean}
     if not found.anything:
-        return Reply((Line("Nothing is stored about this chat.", "headline"),), values)
+        return _nothing_to_forget(deps, person)
     parts = _counted(removed)
     kept_out = deps.access.kept_out(deps.store, deps.asker) is not None
     left = "" if found.clean else f" {_TRACES[deps.store.file is None]}"
@@ -165,7 +185,30 @@ async def forgetme(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
             Line("Nothing is sent here any more." + ("" if kept_out else " /sub or /watch begins anew.")),
         ),
         values,
+        back=(),
     )
+
+
+def _asked_first(deps: Deps, kept: Mapping[str, Sequence[Row]], person: str | None) -> Reply:
+    """Say what would go, and ask: on a phone a command in a text is a link, and one touch of it sends it."""
+    parts = _parts(kept)
+    if not parts:
+        return _nothing_to_forget(deps, person)
+    others = _others({row["platform"] for row in kept["chat"]} - {deps.asker.platform})
+    return Reply(
+        (
+            Line(f"Delete everything that is stored about this chat{others}? Nothing brings it back.", "headline"),
+            Line(f"It would remove {', '.join(parts)}. To do it: /forgetme yes"),
+            Buttons((Button("Delete it all", "/forgetme yes"), Button("Export first", "/export"))),
+        ),
+        {"stored": {name: len(kept[name]) for name in _OF_WHAT}},
+    )
+
+
+def _nothing_to_forget(deps: Deps, person: str | None) -> Reply:
+    stays = _staying(deps, person)
+    said = "Nothing is stored about this chat" + (" but what an owner said." if stays else ".")
+    return Reply((Line(said, "headline"), *stays), {"removed": {}})
 
 
 def _staying(deps: Deps, person: str | None) -> Sequence[Line]:
@@ -179,5 +222,6 @@ def _staying(deps: Deps, person: str | None) -> Sequence[Line]:
         return (Line("That you own this bot stays: /owners remove ends it.", "caveat"),)
     if not said:
         return ()
-    what = "keeps you out" if False in said.values() else "let you in"
+    whom = "you" if "person" in said else "this chat"
+    what = f"keeps {whom} out" if False in said.values() else f"let {whom} in"
     return (Line(f"That an owner {what} stays, until an owner takes it back.", "caveat"),)

@@ -34,7 +34,7 @@ _ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is cri
 async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it takes no arguments
     """Show all that is set in this chat, and how to change it.
 
-    Each line ends with the command that changes it; the buttons change what is changed most often.
+    Each line ends with the command that changes it; the buttons change what is changed most often, for who may.
     """
     from storage.people import switches  # noqa: PLC0415 - see above
     from storage.queries import settings as query  # noqa: PLC0415 - see above
@@ -58,6 +58,8 @@ async def settings(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it tak
         *([] if found.digests else [("Digest", "off", "/digest")]),
     ]
     lines = [Line(f"{name}: {value} · {typed}") for name, value, typed in rows]
+    if not deps.asker.may_change:
+        lines.append(Line(f"Only {deps.asker.managers} can change them.", "caveat"))
     return Reply(
         (Line("Settings of this chat", "headline"), *lines, *_buttons(found, rank, most)),
         _values(found, rank, most),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from handlers.command import Deps, command
 from handlers.commands.market import answered, nothing_stored
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
+Way = Literal["up", "down"]
 _NEAREST: Final = 4  # calm setups that are listed
 _SPANS: Final = ("4h", "24h", "7d")
 _SIDED: Final = {("long_crowding", "short"): "short_crowding", ("squeeze_fuel", "long"): "squeeze_fuel_longs"}
@@ -54,6 +55,14 @@ def _telling(name: str) -> str:
 
 _SIDES: Final = frozenset({"long", "short", "longs", "shorts"})
 _VAGUE: Final = frozenset({"position", "options"})
+_WAYS: Final[Mapping[Way, str]] = {
+    "up": "pump pumped pumping rise rose rising rally rallied rallying up higher moon mooning surge surged jump jumped",
+    "down": "drop dropped dropping fall fell falling crash crashed crashing dump dumped dumping down lower sink sank "
+    "plunge plunged tank tanked",
+}
+_THOUGHT: Final = choice(
+    "way of the price", {word: way for way, said in _WAYS.items() for word in said.split()}, both=lambda *_: None
+)  # pump and dump: neither is held against the figures
 _SETUP: Final = choice("setup", _named)
 _PART: Final = choice("setup", _beside)
 
@@ -73,9 +82,13 @@ class SetupWhat:
 
 @dataclass(frozen=True, slots=True)
 class WhyWhat(SetupWhat):
-    """Which setup of which asset, or which asset over how long."""
+    """Which setup of which asset, or which asset over how long.
+
+    thought: which way price is thought to have gone; nothing follows from it, but the answer says where it did not.
+    """
 
     span: timedelta | None = argument(DURATION, default=None, label="24h")
+    thought: Way | None = argument(_THOUGHT, default=None, label="pump")
 
 
 @command(
@@ -133,11 +146,12 @@ async def why(deps: Deps, args: WhyWhat) -> Reply:
     """Tell what moved an asset, or why a story is told.
 
     /why btc takes the last 24 hours apart (4h, 7d and others work as well): price, positions, takers, liquidations,
-    funding and the book. /why selling_wave btc shows what the story is made of, with today's values and their lines.
+    funding and the book. /why btc pump says first where price went the other way. /why selling_wave btc shows what the
+    story is made of, with today's values and their lines.
     """
     if args.setup is not None:
         return await _of_setup(deps, args.setup, args)
-    return await _of_asset(deps, args.asset, args.span or DAY)
+    return await _of_asset(deps, args.asset, args.span or DAY, args.thought)
 
 
 async def _of_setup(deps: Deps, typed: str, args: SetupWhat) -> Reply:
@@ -164,7 +178,7 @@ async def _of_setup(deps: Deps, typed: str, args: SetupWhat) -> Reply:
     return answered(deps, meant, lines, values, used, outdated=found.readings.outdated)
 
 
-async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
+async def _of_asset(deps: Deps, asset: str | None, span: timedelta, thought: Way | None) -> Reply:
     from handlers.words.stories import moved as moved_words  # noqa: PLC0415 - see above
     from storage.queries.market import moved, prices  # noqa: PLC0415 - see above
 
@@ -177,7 +191,7 @@ async def _of_asset(deps: Deps, asset: str | None, span: timedelta) -> Reply:
     found = await asyncio.to_thread(moved.read, deps.store, meant, end - span, end)
     told = moved_words.sentences(found, deps.zone)
     over = wording.duration(span)
-    lines: list[Block] = [Line(moved_words.headline(found, over), "headline"), *map(Line, told)]
+    lines: list[Block] = [Line(moved_words.headline(found, over, thought), "headline"), *map(Line, told)]
     if not told:
         lines.append(Line("What positions, takers and liquidations did is not known for that time."))
     lines.append(Line("What went together, not what caused what.", "caveat"))

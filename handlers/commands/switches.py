@@ -106,9 +106,7 @@ def _quiet_said(deps: Deps, hours: str | None, *, strict: bool) -> str:
         return "No quiet hours: whatever is told comes at once."
     begin, end = hours.split("-")
     what = "nothing comes, not even what is critical" if strict else "only what is critical comes"
-    return (
-        f"Quiet from {begin} to {end} ({wording.zone_name(deps.zone)}): {what}. The rest comes in one message at {end}."
-    )
+    return f"Quiet from {begin} to {end} ({wording.place(deps.zone)}): {what}. The rest comes in one message at {end}."
 
 
 @command(subject="own", example="/only warnings", changes_chat=True)
@@ -169,8 +167,11 @@ async def budget(deps: Deps, args: ADay) -> Reply:
         return Reply((*lines, Buttons((_other_budget(before), _SETTINGS))), {"budget": before, "sent": found.sent})
     most = _most(args.most)
     here = deps.made()
-    value = switches.OFF if most is None else str(most)
-    switches.switch(deps.store, here.id, switches.Switch("budget", value=value))
+    if most == switches.BUDGET:
+        switches.switch_back(deps.store, here.id, "budget")
+    else:
+        value = switches.OFF if most is None else str(most)
+        switches.switch(deps.store, here.id, switches.Switch("budget", value=value))
     lines = [Line(f"{_budget_said(most)} {_sent_said(found.sent)}", "headline")]
     if most is None or found.sent < most:
         waiting = held.hold_otherwise(deps.store, here.id, "budget", deps.now)
@@ -230,7 +231,4 @@ def _value_of(deps: Deps, kind: str) -> str | None:
 
 def _changed(lines: Sequence[Line], back: str, now: str | int | None, values: dict[str, Any]) -> Reply:
     """Say what was changed, and how to change it back; nothing of the latter where it was like that before."""
-    if values["was"] == now:
-        return Reply((*lines, Buttons((_SETTINGS,))), values)
-    undo = Buttons((Button("Undo", back), _SETTINGS))
-    return Reply((*lines, Line(f"To change it back: {back}"), undo), values)
+    return Reply((*lines, Buttons((_SETTINGS,))), values, back=None if values["was"] == now else (back,))

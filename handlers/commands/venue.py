@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from handlers.command import Deps, command
-from handlers.language.kinds import VENUE, argument
+from handlers.command import Deps, Refused, command
+from handlers.language.kinds import VENUE, argument, choice
 from handlers.language.position import DEFAULT_VENUE, venue_of_chat
 from handlers.reply import Button, Buttons, Line, Reply
 from handlers.words import wording
 from handlers.words.liquidation import exchange
 from signals.liquidation import VENUES
 
+_NONE = choice("word for none", dict.fromkeys(("none", "off", "no", "usual", "default", "any"), True))
+
 
 @dataclass(frozen=True, slots=True)
 class VenueArgs:
-    """An exchange; none asks which one is set."""
+    """An exchange, or a word for none; nothing asks which one is set."""
 
     venue: str | None = argument(VENUE, default=None, label="exchange")
+    none: Literal[True] | None = argument(_NONE, default=None, label="none")
 
 
 @command(
@@ -29,10 +33,13 @@ class VenueArgs:
 async def venue(deps: Deps, args: VenueArgs) -> Reply:
     """Set the exchange that calculators take if none is named.
 
-    /venue alone shows which one is set. Naming an exchange in a command always wins: /liq 95000 25x long okx.
+    /venue alone shows which one is set, /venue none takes it back. Naming an exchange in a command always wins:
+    /liq 95000 25x long okx.
     """
-    if args.venue is None:
-        now = venue_of_chat(deps)
+    now = venue_of_chat(deps)
+    if args.venue and args.none:
+        raise Refused(f"{exchange(args.venue)}, or none? Type only one, like /venue bybit or /venue none.")
+    if args.venue is None and not args.none:
         known = wording.listing(list(dict.fromkeys(exchange(venue) for venue in VENUES)))
         name = exchange(now or DEFAULT_VENUE)
         headline = f"Calculators take {name} where no exchange is named{'' if now else ' (none was chosen)'}."
@@ -42,13 +49,14 @@ async def venue(deps: Deps, args: VenueArgs) -> Reply:
         )
     from storage.people import destinations  # noqa: PLC0415 - opens the database
 
-    back = f"/venue {venue_of_chat(deps) or DEFAULT_VENUE}"
     destinations.set_venue(deps.store, deps.made().id, args.venue)
+    taken = args.venue or DEFAULT_VENUE
+    none = "" if args.venue else " (none is chosen)"
     return Reply(
         (
-            Line(f"Calculators now take {exchange(args.venue)} where no exchange is named.", "headline"),
-            Line(f"To change it back: {back}"),
-            Buttons((Button("Try it", "/liq 95000 25x long"), Button("Undo", back))),
+            Line(f"Calculators now take {exchange(taken)} where no exchange is named{none}.", "headline"),
+            Buttons((Button("Try it", "/liq 95000 25x long"),)),
         ),
-        {"venue": args.venue, "chosen": True},
+        {"venue": taken, "chosen": args.venue is not None},
+        back=None if args.venue == now else (f"/venue {now or 'none'}",),
     )

@@ -13,11 +13,13 @@ from handlers.language.position import LiqArgs, question_of, read_as
 from handlers.language.spelling import shown
 from handlers.language.watch import (
     EXAMPLE,
+    added,
     check_against_mark,
     check_entry,
     check_own_margin,
     doubt_by_mark,
     holding_of,
+    said_of,
     take_apart,
 )
 from handlers.reply import Block, Button, Buttons, Line, Reply
@@ -63,7 +65,8 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
 
     Type a position as for /liq: /watch btc long 95000 25x 0.5btc bybit. You are told at 20, 10 and 5 % from
     liquidation, or at your own lines: lines 15 8 4. A name at the end helps to tell positions apart: name hedge.
-    Change it later by its number: /watch 2 lines 15 8 3, /watch 2 margin +500, /watch 2 name hedge.
+    Change it later by its number: /watch 2 lines 15 8 3, /watch 2 margin +500, /watch 2 name hedge; lines usual and
+    name none take that back.
     /watch and a Hyperliquid address (0x…) follows what that address holds in public. Only you see what you watch.
     """
     person_of(deps)  # first: where others read along nobody is asked for a position, or for the rest of one
@@ -119,7 +122,7 @@ def _watch(
             "Take one away first, like /unwatch 1, then type this again."
         ) from None
     moved = not new and kept.tell_here(deps.store, owner, number)
-    if not new and (request.lines or request.name):
+    if not new and request.changes:
         return _change(deps, replace(request, number=number))
 
     def said(position: PositionNow) -> Reply:
@@ -142,7 +145,8 @@ def _watch(
 
     reply = said(replace(position, number=number, lines=lines))
     stale = tuple(stale_marks(deps.store, [draft], deps.now))
-    return replace(reply, outdated=stale, again=_again(number, reply, said))
+    back = (f"/unwatch {number}",) if new else () if moved else None  # from a chat that tells of it no way leads
+    return replace(reply, outdated=stale, again=_again(number, reply, said), back=back)
 
 
 def _again(number: int | None, first: Reply, said: Callable[[PositionNow], Reply]) -> Callable[[Deps], Reply]:
@@ -181,13 +185,13 @@ def _follow(deps: Deps, owner: Owner, request: WatchRequest) -> Reply:
             "Take one away first, like /unwatch 0x…, then type this again."
         ) from None
     moved = not new and kept.tell_here(deps.store, owner, number)
-    if not new and (request.lines or request.name):
+    if not new and request.changes:
         return _change(deps, request)
     values = {"number": number, "address": address, "new": new}
     if not new:
         said = f"Already followed: {words.short(address)}, number {number}.{_HERE if moved else ''}"
         head = Line(said, "headline")
-        return Reply((head, _buttons(number)), values)
+        return Reply((head, _buttons(number)), values, back=() if moved else None)
     lines = words.lines_said(request.lines) if request.lines else "20, 10 and 5 %"
     return Reply(
         (
@@ -198,6 +202,7 @@ def _follow(deps: Deps, owner: Owner, request: WatchRequest) -> Reply:
             _buttons(number),
         ),
         values,
+        back=(f"/unwatch {number}",),
     )
 
 
@@ -210,6 +215,7 @@ def _buttons(number: int | None) -> Buttons:
 
 def _change(deps: Deps, request: WatchRequest) -> Reply:
     """Change a position or a followed address of a person by its number, or by its asset where there is only one."""
+    from signals.liquidation.watching import lines_for  # noqa: PLC0415 - what a change alone needs
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
     from storage.queries.positions import positions_now, stale_marks  # noqa: PLC0415 - as above
 
@@ -217,16 +223,19 @@ def _change(deps: Deps, request: WatchRequest) -> Reply:
     every = kept.of(deps.store, *person) if deps.store.exists else []
     addresses = kept.followed_by(deps.store, *person) if deps.store.exists else []
     meant = _meant(request, every, addresses)
-    if not (request.lines or request.name or request.margin or request.keep):
+    if not request.changes:
         how = _HOW.format(meant.number)
         raise Refused(f"What is to be changed? Type it {how}. To end it: /unwatch {meant.number}.")
     if isinstance(meant, kept.FollowedAddress):
         return _change_followed(deps, meant, request, [held for held in every if held.followed == meant.id])
     holding = replace(meant.holding, added=_added(meant, request.margin)) if request.margin else meant.holding
-    new = replace(meant, name=request.name or meant.name, lines=request.lines or meant.lines, holding=holding)
+    new = replace(meant, name=_named(request, meant.name), lines=request.lines or meant.lines, holding=holding)
     if request.keep or request.margin:  # nobody puts margin to a position that is gone
         new = replace(new, doubt=None)
     position = positions_now(deps.store, [new], deps.now)[0]
+    if request.usual:
+        new = replace(new, lines=lines_for(position.distance))
+        position = replace(position, lines=new.lines)
     if request.margin:
         _check_margin(position, meant)
     with deps.store.write() as work:
@@ -234,7 +243,7 @@ def _change(deps: Deps, request: WatchRequest) -> Reply:
         if current is None:
             raise Refused(f"{words.title(meant)} is not watched any more. See /positions.")
         new = replace(current, name=new.name, lines=new.lines, holding=new.holding, doubt=new.doubt)
-        if request.lines or request.margin or request.keep:
+        if request.lines or request.usual or request.margin or request.keep:
             new = replace(_judged_anew(work, new, position), looked=deps.now)
         kept.change(work, new)
 
@@ -242,7 +251,25 @@ def _change(deps: Deps, request: WatchRequest) -> Reply:
         return _changed(position, meant, request)
 
     stale = tuple(stale_marks(deps.store, [new], deps.now))
-    return replace(said(position), outdated=stale, again=_again(meant.number, said(position), said))
+    return replace(
+        said(position), outdated=stale, again=_again(meant.number, said(position), said), back=_back(meant, new)
+    )
+
+
+def _named(request: WatchRequest, before: str | None) -> str | None:
+    return None if request.unnamed else request.name or before
+
+
+def _back(before: WatchedPosition, after: WatchedPosition) -> tuple[str, ...] | None:
+    """Return the line that changes a position back; none leads back from the word that it is still open."""
+    more = before.holding.added - after.holding.added
+    margin = added(more, before.holding) if more else ""
+    lines = said_of(before.lines, None) if before.lines != after.lines else ""
+    name = f"name {before.name or 'none'}" if before.name != after.name else ""
+    said = " ".join(filter(None, (margin, lines, name)))
+    if said:
+        return (f"/watch {before.number} {said}",)
+    return () if before.doubt != after.doubt else None
 
 
 def _meant(
@@ -346,10 +373,10 @@ def _changed(position: PositionNow, before: WatchedPosition, request: WatchReque
         verb = "added" if more >= 0 else "taken out"
         amount, margin = words.money(abs(more), holding), words.money(holding.margin, holding)
         parts.append(f"{amount} of margin {verb}, {margin} in all")
-    if request.lines:
+    if request.lines or request.usual:
         parts.append(f"lines at {words.lines_said(position.lines)}")
-    if request.name:
-        parts.append(f"called “{position.name}” now")
+    if request.name or request.unnamed:
+        parts.append(_called(position.name))
     blocks: list[Block] = [Line(f"{words.title(before)}: {'; '.join(parts)}.", "headline")]
     if position.liquidation > 0.0:
         blocks.append(Line(words.liquidation_of(position, zone)))
@@ -364,6 +391,7 @@ def _change_followed(
     deps: Deps, followed: FollowedAddress, request: WatchRequest, held: Sequence[WatchedPosition]
 ) -> Reply:
     """Change the lines or the name of a followed address; its positions take the lines over."""
+    from signals.liquidation.watching import LINES, lines_for  # noqa: PLC0415 - what a change alone needs
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
     from storage.queries.positions import positions_now  # noqa: PLC0415 - as above
 
@@ -372,18 +400,26 @@ def _change_followed(
             f"Number {followed.number} is an address: {of_accounts().title} itself says what it holds. "
             f"Its lines and its name can be changed, like /watch {followed.number} lines 15 8 3."
         )
-    new = replace(followed, name=request.name or followed.name, lines=request.lines or followed.lines)
+    lines = () if request.usual else request.lines or followed.lines
+    new = replace(followed, name=_named(request, followed.name), lines=lines)
     with deps.store.write() as work:
         kept.change_followed(work, new)
-        if request.lines:
-            changed = [replace(watched, lines=request.lines) for watched in held]
-            for watched, position in zip(changed, positions_now(deps.store, changed, deps.now), strict=True):
-                kept.change(work, _judged_anew(work, watched, position))
+        if request.lines or request.usual:
+            for watched, position in zip(held, positions_now(deps.store, held, deps.now), strict=True):
+                changed = replace(watched, lines=lines or lines_for(position.distance))
+                kept.change(work, _judged_anew(work, changed, position))
     parts = []
-    if request.lines:
-        parts.append(f"lines at {words.lines_said(new.lines)} from liquidation")
-    if request.name:
-        parts.append(f"called “{new.name}” now")
+    if request.lines or request.usual:
+        parts.append(f"lines at {words.lines_said(new.lines or LINES)} from liquidation")
+    if request.name or request.unnamed:
+        parts.append(_called(new.name))
+    back = [said_of(followed.lines, None) or "lines usual"] if followed.lines != new.lines else []
+    back += [f"name {followed.name or 'none'}"] if followed.name != new.name else []
     values = {"number": followed.number, "address": followed.address, "name": new.name, "new": False}
     head = Line(f"{words.short(followed.address)} ({followed.number}): {'; '.join(parts)}.", "headline")
-    return Reply((head, _buttons(followed.number)), values)
+    line = f"/watch {followed.number} {' '.join(back)}"
+    return Reply((head, _buttons(followed.number)), values, back=(line,) if back else None)
+
+
+def _called(name: str | None) -> str:
+    return f"called “{name}” now" if name else "without a name now"

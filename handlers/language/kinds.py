@@ -138,14 +138,25 @@ class NamedDay:
         return (at.day, at.month) == (self.day, self.month) and self.year in {None, at.year}
 
 
-_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]*"
+_LONG_MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+_MONTHS: Final = tuple(name[:3] for name in _LONG_MONTHS)
+_MONTH_NAMES: Final = {name: n for n, long in enumerate(_LONG_MONTHS, 1) for name in (long, long[:3])} | {"sept": 9}
+# A name of its own: a margin of 95 is no day in March.
+_MONTH = rf"(?P<month>{'|'.join(sorted(_MONTH_NAMES, key=len, reverse=True))})(?![a-z])"
 _YEAR = r"(?:[ .,-]*(?P<year>20\d\d|\d\d)\b)?"
 _DAY_FIRST = re.compile(rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[ .-]*{_MONTH}{_YEAR}", re.ASCII | re.IGNORECASE)
 _MONTH_FIRST = re.compile(
     rf"\b{_MONTH}[ .-]+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,? +(?P<year>20\d\d))?", re.ASCII | re.IGNORECASE
 )
 _ISO_DAY = re.compile(r"\b(?P<year>20\d\d)-(?P<month>\d{1,2})-(?P<day>\d{1,2})\b", re.ASCII)
+
+
+def month_named(word: str) -> int | None:
+    """Return the number of a month by its name or the first three letters of it; None for any other word."""
+    return _MONTH_NAMES.get(word.lower())
 
 
 def days_joined(text: str) -> str:
@@ -171,7 +182,7 @@ def _day(word: str) -> NamedDay | None:
 
 def _named_day(found: re.Match[str]) -> NamedDay:
     month = found["month"].lower()
-    number_ = int(month) if month.isdigit() else _MONTHS.index(month[:3]) + 1
+    number_ = int(month) if month.isdigit() else _MONTH_NAMES[month]
     year = int(found["year"]) % 100 + 2000 if found["year"] else None
     named = NamedDay(int(found["day"]), number_, year)
     try:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from handlers.command import MissingValue, Refused
 from handlers.language.entry import mark_of
-from handlers.language.position import contract_name, instrument_of
+from handlers.language.position import contract_name, instrument_of, typed
 from handlers.language.refusals import refused
 from handlers.language.spelling import shown, symbol
 from handlers.words import wording
 from handlers.words.positions import shown as words
+from signals.assets import Instrument
 from signals.language.spelling import plainly
 from signals.liquidation import LiquidationError, quote
 from signals.liquidation.watching import MOST_LINES, Holding
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from handlers.language.position import LiqArgs, PositionQuestion
     from signals.liquidation import LiquidationAnswer
     from signals.liquidation.events import PositionNow
+    from storage.people.positions import WatchedPosition
 
 LONGEST_NAME = 24
 EXAMPLE = "/watch btc long 95000 25x 0.5btc bybit"
@@ -34,15 +36,18 @@ _ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE)
 _NUMBER = re.compile(r"#?(\d{1,3})[.)]?$")
 _SIGNS = frozenset("+-−–—")
 _SIGNED = re.compile(r"[+\-−–—]")
+_USUAL_LINES = frozenset(("usual", "default"))
+_NO_NAME = frozenset(("none", "off"))
 _PERCENT = re.compile(r"\d{1,2}(?:[.,]\d{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
 class WatchRequest:
-    """What was typed behind /watch, taken apart. lines: own ones as fractions, empty for the usual ones.
+    """What was typed behind /watch, taken apart. lines: own ones as fractions, empty where none were said.
 
-    number, asset: what is watched already and is to be changed. margin: what is added, as typed with its sign. keep:
-    it is still open, whatever was said of it.
+    usual: the usual lines, in the place of own ones. unnamed: the name is taken away. number, asset: what is watched
+    already and is to be changed. margin: what is added, as typed with its sign. keep: it is still open, whatever was
+    said of it.
     """
 
     rest: str
@@ -53,6 +58,13 @@ class WatchRequest:
     keep: bool = False
     number: int | None = None
     asset: str | None = None
+    usual: bool = False
+    unnamed: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Tell whether something is said that can be changed of what is watched already."""
+        return bool(self.lines or self.usual or self.name or self.unnamed or self.margin or self.keep)
 
     @property
     def of_known(self) -> bool:
@@ -72,9 +84,13 @@ def take_apart(text: str, assets: Collection[str] = ()) -> WatchRequest:
         chunk = chunks.pop(0)
         lower = chunk.lower().rstrip(":")
         if lower in ("line", "lines"):
-            request = replace(request, lines=_lines(chunks))
+            usual = bool(chunks) and chunks[0].lower() in _USUAL_LINES
+            request = replace(request, usual=usual, lines=() if usual else _lines(chunks))
+            chunks = chunks[1:] if usual else chunks
         elif lower in ("name", "note"):
-            request = replace(request, name=_name(chunks))
+            name = _name(chunks)
+            unnamed = name.lower() in _NO_NAME
+            request = replace(request, unnamed=unnamed, name=None if unnamed else name)
         elif lower == "keep":
             request = replace(request, keep=True)
         elif lower == "margin" and (_sign_follows(chunks) or (len(rest) == 1 and _NUMBER.match(rest[0]))):
@@ -95,7 +111,7 @@ def _whole(request: WatchRequest, rest: list[str], assets: Collection[str]) -> W
     if len(rest) == 1:
         if number := _NUMBER.match(rest[0]):
             request = replace(request, number=int(number[1]))
-        elif (request.lines or request.name or request.margin or request.keep) and (read := symbol(rest[0], assets)):
+        elif request.changes and (read := symbol(rest[0], assets)):
             request = replace(request, asset=read.asset)
     if (request.margin or request.keep) and not request.of_known:
         raise Refused(f"That is for what you watch already, by its number in /positions. Type it like {CHANGE}.")
@@ -159,6 +175,41 @@ def _name(chunks: list[str]) -> str:
     if not name or len(name) > LONGEST_NAME:
         raise Refused(f"A name has 1 to {LONGEST_NAME} characters. Type it at the end, like name hedge.")
     return name
+
+
+def line_of(watched: WatchedPosition) -> str:
+    """Return the line that watches the same position again, with its own lines and its name."""
+    holding = watched.holding
+    coin = holding.asset.lower()
+    size = ""
+    if holding.size_coins is not None:
+        size = f"{plainly(holding.size_coins * holding.multiplier)}{coin}"
+    elif holding.size_usd is not None:
+        size = f"{plainly(holding.size_usd)}usd"
+    parts = (
+        "/watch",
+        typed(Instrument(asset=holding.asset, quote=holding.quote, multiplier=holding.multiplier)),
+        holding.side,
+        plainly(holding.entry),
+        f"{plainly(holding.leverage)}x",
+        size,
+        holding.venue,
+        "inverse" if holding.contract == "inverse" else "",
+        said_of(watched.lines, watched.name),
+    )
+    return " ".join(filter(None, parts))
+
+
+def said_of(lines: Collection[float], name: str | None) -> str:
+    """Return own lines and a name as they are typed behind a position: lines 15 8 4 name hedge."""
+    parts = (f"lines {' '.join(f'{100 * line:g}' for line in lines)}" if lines else "", f"name {name}" if name else "")
+    return " ".join(filter(None, parts))
+
+
+def added(amount: float, holding: Holding) -> str:
+    """Return margin as it is typed to be added, or below zero taken out: margin +500, margin -0.01btc."""
+    coin = holding.asset.lower() if holding.contract == "inverse" else ""
+    return f"margin {'+' if amount >= 0 else '-'}{plainly(abs(amount))}{coin}"
 
 
 def check_own_margin(args: LiqArgs) -> None:

@@ -291,7 +291,7 @@ def moment(value: datetime | None, zone: str | tzinfo = UTC) -> str:
 
 
 def zone_name(zone: str) -> str:
-    """Return a zone as people write it: the zone files count Etc/GMT westwards."""
+    """Return a zone as it is typed; answers call it by its `place`. The zone files count Etc/GMT westwards."""
     if zone.startswith("Etc/GMT") and len(zone) > len("Etc/GMT"):
         return f"UTC{'+' if zone[7] == '-' else MINUS}{zone[8:]}"
     return zone
@@ -300,6 +300,11 @@ def zone_name(zone: str) -> str:
 def place(zone: str) -> str:
     """Name a zone by its city: Berlin, New York, UTC+2."""
     return zone_name(zone).rsplit("/", 1)[-1].replace("_", " ")
+
+
+def place_time(zone: str) -> str:
+    """Name a zone as what times are shown in: Berlin time, UTC+2."""
+    return f"{place(zone)} time" if "/" in zone and place(zone)[:3] != "UTC" else place(zone)
 
 
 def again(value: datetime | None, now: datetime, zone: str | tzinfo = UTC) -> str:

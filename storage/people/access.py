@@ -67,6 +67,11 @@ def permit(work: Work, platform: str, kind: Whom, name: str, *, allowed: bool, n
     work.run(SQL.permit, platform=platform, kind=kind, name=name, allowed=allowed, now=to_ms(now))
 
 
+def unpermit(work: Work, platform: str, kind: Whom, name: str) -> bool:
+    """Forget what was said of a person or a chat; False if nothing was."""
+    return work.run(SQL.drop_permit, platform=platform, kind=kind, name=name) == 1
+
+
 def permitted(store: Store, platform: str, person: str | None, chat: str) -> dict[Whom, bool]:
     """Return what was said of a person and of a chat: let in, or kept out. Nothing of whom nothing was said."""
     rows = store.read(SQL.permitted, platform=platform, person=person, chat=chat)

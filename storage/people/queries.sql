@@ -106,6 +106,9 @@ WHERE platform = :platform AND ((kind = 'person' AND name = :person) OR (kind = 
 INSERT INTO permits (platform, kind, name, allowed, since) VALUES (:platform, :kind, :name, :allowed, :now)
 ON CONFLICT (platform, kind, name) DO UPDATE SET allowed = excluded.allowed, since = excluded.since;
 
+-- name: drop_permit
+DELETE FROM permits WHERE platform = :platform AND kind = :kind AND name = :name;
+
 -- name: move_permits
 UPDATE permits SET name = :new WHERE platform = :platform AND kind = 'chat' AND name = :old AND NOT EXISTS (
     SELECT 1 FROM permits known WHERE known.platform = :platform AND known.kind = 'chat' AND known.name = :new);

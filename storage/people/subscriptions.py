@@ -34,8 +34,13 @@ class Wanted:
 
 def add(store: Store, destination: int, more: Wanted) -> None:
     """Subscribe; what a wider subscription covers is not kept beside it."""
-    rows = [*destinations.subscriptions(store, destination), *more.rows()]
-    _replace(store, destination, [row for row in rows if not any(_covers(wider, row) for wider in rows)])
+    _replace(store, destination, added(destinations.subscriptions(store, destination), more))
+
+
+def added(rows: Sequence[RuleOfAsset], more: Wanted) -> list[RuleOfAsset]:
+    """Return subscriptions with more of them; see `add`."""
+    every = list(dict.fromkeys((*rows, *more.rows())))
+    return [row for row in every if not any(_covers(wider, row) for wider in every)]
 
 
 def _covers(wider: RuleOfAsset, row: RuleOfAsset) -> bool:
@@ -47,11 +52,16 @@ def _covers(wider: RuleOfAsset, row: RuleOfAsset) -> bool:
 def remove(store: Store, destination: int, less: Wanted, followed: Sequence[str]) -> bool:
     """Unsubscribe; a wider subscription is cut into what is left of it. Tell whether anything was on."""
     before = destinations.subscriptions(store, destination)
-    after = [left for row in before for left in _left(row, less, followed)]
+    after = taken(before, less, followed)
     if after == before:
         return False
     _replace(store, destination, after)
     return True
+
+
+def taken(rows: Sequence[RuleOfAsset], less: Wanted, followed: Sequence[str]) -> list[RuleOfAsset]:
+    """Return what is left of subscriptions; see `remove`."""
+    return [left for row in rows for left in _left(row, less, followed)]
 
 
 def _left(row: RuleOfAsset, less: Wanted, followed: Sequence[str]) -> list[RuleOfAsset]:
@@ -77,6 +87,11 @@ def _left(row: RuleOfAsset, less: Wanted, followed: Sequence[str]) -> list[RuleO
 def _only_asked(name: str) -> bool:
     """Tell whether "everything" leaves this out: who wants it asks for it by name."""
     return name == SOURCES or (name in rules() and rules()[name].only_asked)
+
+
+def of_the_house(name: str) -> bool:
+    """Tell whether a name is that of an alarm of the house, and not of an asset or of somebody's own rule."""
+    return name in rules() or name in (SOURCES, BURST)
 
 
 def of_the_market(name: str) -> bool:

@@ -17,7 +17,7 @@ from bot.app import App, build
 from bot.config import AccessSection, Config, Market
 from handlers.channels.discord.config import DiscordConfig
 from handlers.channels.telegram.config import TelegramConfig
-from storage.people import destinations
+from storage.people import destinations, positions
 from tests.fakes.bot_api import BotApi
 from tests.fakes.discord_wire import ALL, CHANNEL, MANAGE, OWNER, TOKEN, DiscordWire
 
@@ -157,8 +157,8 @@ async def test_what_is_kept_is_told_given_and_forgotten_on_both_platforms(start:
         told = json.loads(file.document or b"")
         assert [row["zone"] for row in told["chat"]] == ["Europe/Berlin"]
         assert "perpulse-export-" in str(await both.slash("export"))
-        assert "Forgotten" in (await both.says(BEN, "/forgetme")).text
-        assert "Forgotten" in await both.slash("forgetme")
+        assert "Forgotten" in (await both.says(BEN, "/forgetme yes")).text
+        assert "Forgotten" in await both.slash("forgetme", sure="yes")
         assert destinations.everyone(both.app.store) == []
         assert str(OWNER) not in str((both.app.config.database).read_bytes())
 
@@ -252,6 +252,30 @@ async def test_who_floods_a_server_gets_two_lines_and_costs_the_others_nothing(s
         await both.discord.until(lambda: both.discord.counted(flood) == 50, seconds=10)
         left = [json.dumps(said) for token, said in both.discord.answers.items() if token.startswith("f")]
         assert (len(left), sum("That was too much at once" in said for said in left)) == (10, 2)
+
+
+@pytest.mark.slow  # two starts of the whole program
+async def test_an_edit_changes_nothing_of_what_was_done_whatever_stands_in_the_way(start: Callable[[], Any]) -> None:
+    """Of many edits most are refused by the gate, and after a restart nobody knows what a message said before."""
+    both: Both
+    async with start() as both:
+        message = both.telegram.say(BEN, BEN, "/watch eth short 10x 2eth 3000")
+        await both.telegram.until(lambda: both.telegram.texts(BEN), within=10)
+        [first] = both.telegram.accepted
+        for leverage in range(11, 31):
+            both.telegram.edit(message, f"/watch eth short {leverage}x 2eth 3000")
+        await both.telegram.until(
+            lambda: any("too much at once" in text for text in both.telegram.texts(BEN)), within=10
+        )
+        assert "Watching ETH short (1)." in first.text
+        assert [button["text"] for row in first.keyboard for button in row] == ["Positions", "Stop"]
+    async with start() as both:
+        count = len(both.telegram.texts(BEN))
+        both.telegram.edit(message, "/watch eth short 50x 2eth 3000")
+        await both.telegram.until(lambda: len(both.telegram.texts(BEN)) > count, within=10)
+        assert "it may have been done" in both.telegram.texts(BEN)[-1]
+        watched = positions.of(both.app.store, "telegram", str(BEN))
+        assert [one.holding.leverage for one in watched] == [10.0]
 
 
 def _direct(number: int, text: str, edited: str = "") -> dict[str, Any]:

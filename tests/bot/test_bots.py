@@ -155,7 +155,7 @@ def start(tmp_path: Path, bots: tuple[BotApi, BotApi], monkeypatch: pytest.Monke
 async def test_a_chat_of_two_bots_is_two_chats_and_each_is_told_once_by_its_own(start: Start) -> None:
     async with start() as here:
         first, alpha = here.first, here.alpha
-        assert "Europe/Berlin" in await here.says(alpha, BEN, "/tz Europe/Berlin", GROUP)
+        assert "Berlin time" in await here.says(alpha, BEN, "/tz Europe/Berlin", GROUP)
         assert "UTC" in await here.says(first, BEN, "/tz", GROUP)
         for bot in (first, alpha):
             await here.says(bot, BEN, "/sub btc")
@@ -198,7 +198,7 @@ async def test_a_person_is_the_same_one_to_both_bots(start: Start) -> None:
         await here.says(alpha, BEN, "/export")
         export = json.loads(alpha.accepted[-1].document or b"")
         assert [row["platform"] for row in export["chat"]] == ["telegram@alpha", "telegram"]
-        assert "and yours with 1 other bot" in await here.says(alpha, BEN, "/forgetme")
+        assert "and yours with 1 other bot" in await here.says(alpha, BEN, "/forgetme yes")
         assert not [place for place in destinations.everyone(here.app.store) if place.chat == str(BEN)]
 
 

@@ -84,7 +84,7 @@ async def test_each_tells_its_own_channels_once(app: App, wire: DiscordWire) -> 
     await slash(wire, BOT, "sub", "oi")
     await slash(wire, ALPHA, "sub", "oi")
     await slash(wire, ALPHA, "sub", "oi", NEWS)
-    assert "Europe/Berlin" in await slash(wire, ALPHA, "tz", "Europe/Berlin")
+    assert "Berlin time" in await slash(wire, ALPHA, "tz", "Europe/Berlin")
     assert "UTC" in await slash(wire, BOT, "tz", ""), "a channel of two bots is two chats"
     happens(app, "both are told")
     await wire.until(lambda: len(told(wire, "both are told")) == 3, seconds=10)

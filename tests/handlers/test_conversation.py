@@ -7,18 +7,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
 from handlers.channels.channel import Address
 from handlers.conversation import Conversations
 from handlers.reply import Buttons, Line
 from storage.engine.database import Store
+from storage.people import positions
 from tests import loop
+from tests.examples import examples
 from tests.handlers.commands.room import GROUP, ME, OTHER, Room
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handlers.command import Asker
+    from handlers.command import Asker, Deps
 
 HERE = replace(ME, address=GROUP)
 REPLY = replace(HERE, replies=True)
@@ -32,6 +36,10 @@ class Talk(Room):
         self.seconds = 0.0
         self.conversations = Conversations(lambda: self.seconds)
         self.buttons: list[tuple[str, str]] = []
+        self.looked: list[str] = []
+
+    def deps(self, asker: Asker) -> Deps:
+        return replace(super().deps(asker), look=self.looked.append)
 
     def say(self, line: str, asker: Asker = ME) -> str:
         answer = loop.run(self.conversations.answer(line, self.deps(asker), on_error=lambda *_: "a defect"))
@@ -147,11 +155,98 @@ def test_a_question_may_be_left(talk: Talk, said: str) -> None:
     assert "watch no positions" in talk.say("/positions")
 
 
+@pytest.mark.parametrize(
+    ("said", "entry"),
+    [
+        ("90k", "90,000"),
+        ("at 90000", "90,000"),
+        ("about 90k", "90,000"),
+        ("I bought it at 90000", "90,000"),
+        ("I bought it at about 90k.", "90,000"),
+        ("~$90,500", "90,500"),
+        ("the price was 90k, I think", "90,000"),
+        ("my uncle told me 90k", "90,000"),
+        ("90k on bybit", "90,000"),
+        ("entry 90k", "90,000"),
+    ],
+)
+def test_the_one_number_of_a_sentence_is_the_answer(talk: Talk, said: str, entry: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    answer = talk.say(said)
+    assert "Watching BTC long" in answer, answer
+    assert f"entry {entry} " in answer, "which number was taken"
+    assert len(positions.of(talk.store, "telegram", ME.user or "")) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        pytest.param("banana", "“banana” is no answer to that. At which price did you enter?", id="a word"),
+        pytest.param("no idea mate", "“no idea mate” is no answer to that. At which price", id="words"),
+        pytest.param("doge", "“doge” is no answer to that. At which price did you enter?", id="a coin"),
+        pytest.param("bought between 90k and 91k", "I read 90k and 91k in that. At which price", id="two numbers"),
+        pytest.param(",5", "Is ,5 0.5 or 5?", id="a number that is two"),
+        pytest.param("eth at 3000", "", id="the price of another coin"),
+        pytest.param("9", "", id="a price that cannot be"),
+    ],
+)
+def test_what_answers_nothing_is_told_what_is_wanted(talk: Talk, said: str, answered: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    answer = talk.say(said)
+    assert answer.startswith(answered)
+    assert "Watching" not in answer
+    assert "Watching BTC long" in talk.say("90k")
+
+
+@pytest.mark.parametrize("said", ["banana", "zec", "my dog banana"])
+def test_no_venue_is_asked_about_what_answers_nothing(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    assert "is no answer to that." in talk.say(said)
+    assert talk.looked == [], "each such word may be a coin somewhere"
+    assert "Watching BTC long" in talk.say("90k"), "nor is it kept as a part of the line"
+    talk.now += timedelta(days=2)
+    assert "did you enter?" in talk.say("/liq long 25x")
+    assert "is no answer to that." in talk.say(said)
+    assert talk.looked == []
+    assert "BTC long 25x from 95,000" in talk.say("95000")
+    talk.say("/price zec")
+    assert talk.looked == ["ZEC"], "but it is asked where a coin is asked for"
+
+
+@pytest.mark.parametrize(
+    "said", ["price btc", "what is btc funding", "/fng", "liq eth 10x long 3000", "alert me at 90k"]
+)
+def test_another_question_is_what_it_is(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    assert "no answer to that" not in talk.say(said)
+    assert "Watching" not in talk.say("90k"), "the first one was left"
+
+
 @pytest.mark.parametrize("said", ["yes", "-5", "0", "1e400", "what?", "👍"])
 def test_what_is_no_answer_leaves_the_question_open(talk: Talk, said: str) -> None:
     talk.say("/watch btc long 25x 0.5btc")
     assert "Watching" not in talk.say(said)
     assert "Watching BTC long" in talk.say("94500")
+
+
+def edited(*, before: str) -> Asker:
+    return replace(ME, edits=before)
+
+
+@pytest.mark.parametrize("line", ["/mute 2h", "/tz Berlin", "/watch btc long 60000 5x", "sub btc", "/digest 9:00"])
+def test_the_edit_of_what_was_done_is_not_done(talk: Talk, line: str) -> None:
+    for before in ("/quiet 23-7", ""):
+        said = talk.say(line, edited(before=before))
+        assert said.startswith("This message said “/quiet 23-7”" if before else "I do not know any more")
+        assert talk.buttons == ([(line, line)] if line.startswith("/") else [])
+    assert talk.deps(ME).here() is None, "nothing was written"
+
+
+@pytest.mark.parametrize(
+    "line", ["/liq 95000 25x long", "/tz", "hello", "/settings", "what is btc funding", "/nothing"]
+)
+def test_where_nothing_can_be_changed_an_edit_is_answered(talk: Talk, line: str) -> None:
+    assert talk.say(line, edited(before="")) == talk.say(line)
 
 
 def test_a_question_is_open_for_ten_minutes(talk: Talk) -> None:
@@ -182,6 +277,20 @@ def test_in_a_group_only_a_reply_answers(talk: Talk) -> None:
     assert talk.say("93000", HERE).startswith("I did not understand that.")
     assert "loses $500" in talk.say("93000", REPLY)
     assert not talk.say("thanks a lot", REPLY), "people talk below the messages of a bot"
+
+
+WORDS = st.sampled_from(
+    ["about", "90k", "95,5", ",5", "banana", "btc", "eth", "at", "long", "25x", "%", "1e9", "👍", "-", "x"]
+)
+
+
+@pytest.mark.slow
+@given(said=st.text(max_size=60) | st.lists(WORDS, max_size=6).map(" ".join))
+@examples(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_said_to_a_question_is_answered(talk: Talk, said: str) -> None:
+    for line in ("/size 95000 stop 93000", said):
+        answer = talk.say(line)
+        assert "defect" not in answer
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ SAID = {
     "pnl 95000 100000 25x long 0.5btc": "/pnl 95000 100000 25x long 0.5btc",
     "what does it cost to hold 100k btc for 7 days": "/cost 100k btc 7 days",
     "funding cost 100k 7d btc long": "/cost 100k 7d btc long",
+    "add margin 95.000 25x long 0.5btc liq 90000": "/margin 95.000 25x long 0.5btc liq 90000",
     "how much margin do I need to add 95000 25x long 0.5btc liq 90000": "/margin 95000 25x long 0.5btc liq 90000",
     # the liquidation map
     "map btc": "/map btc",
@@ -116,10 +117,10 @@ SAID = {
     "stablecoin supply": "/stables",
     "exchange reserves": "/stables",
     # judgement
-    "why did eth drop": "/why eth",
-    "why is bitcoin dumping": "/why bitcoin",
+    "why did eth drop": "/why eth drop",
+    "why is bitcoin dumping": "/why is bitcoin dumping",
     "what happened to sol": "/why sol",
-    "is eth crashing?": "/why eth",
+    "is eth crashing?": "/why eth crashing",
     "what moved btc": "/why btc",
     "which stories are on for btc": "/setup btc",
     "check long btc 95000 25x": "/check long btc 95000 25x",
@@ -185,9 +186,9 @@ OFFERED = {
     "what about NEAR": ("/price near", "/health near"),
     "should i buy btc": ("/price btc", "/health btc"),
     "lorem ipsum dolor sit amet": ("/help", "/start"),
-    "did my neighbour drop something": ("/why",),
+    "did my neighbour drop something": ("/why drop",),
     "thanks": ("/help", "/start"),
-    "DROP TABLE points": ("/why",),
+    "DROP TABLE points": ("/why DROP",),
     # what changes something is done by its own name alone
     "alert me about btc": ("/sub btc",),
     "set an alarm for btc": ("/sub btc",),
@@ -261,6 +262,29 @@ def test_a_misspelt_command_is_offered_with_what_stood_behind_it() -> None:
 def test_what_nobody_sees_before_the_slash_is_nothing(mark: str) -> None:
     meant = look_up(f"{mark}/oi btc", ASSETS)
     assert (meant.line, meant.spoken) == ("/oi btc", False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("line", "when"),
+    [
+        ("what was the price of btc yesterday", "yesterday"),
+        ("btc price yesterday", "yesterday"),
+        ("btc price last week", "last week"),
+        ("what was the price of btc 3 days ago?", "3 days ago"),
+        ("will btc crash tomorrow", "tomorrow"),
+        ("what is btc funding", None),
+        ("latest btc price", None),
+    ],
+)
+def test_a_question_about_another_time_is_told_that_it_is_answered_of_now(
+    store: Store, line: str, when: str | None
+) -> None:
+    room = Room(store)
+    room.mark(95_000)
+    blocks = loop.run(answer_blocks(line, room.deps(ME), on_error=lambda *_: "")).blocks
+    told = [line for line in plain_text(blocks).splitlines() if "looked up" in line]
+    assert told == ([f"Answered as of now: “{when}” is not looked up."] if when else [])
 
 
 @pytest.mark.slow

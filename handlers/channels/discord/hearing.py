@@ -29,7 +29,7 @@ class Written:
     """A line for this bot: the number of its message, where and by whom it was written, and what it says.
 
     server: of the place. replies: it answers a message of the bot, where others read along. uncallable: it names a role
-    that the bot may not call.
+    that the bot may not call. edited: it may have said something else before.
     """
 
     number: int
@@ -39,6 +39,7 @@ class Written:
     server: int | None = None
     replies: bool = False
     uncallable: bool = False
+    edited: bool = False
 
 
 def heard(message: Message, me: ClientUser) -> Written | None:
@@ -55,7 +56,9 @@ def heard(message: Message, me: ClientUser) -> Written | None:
     place = place_of_message(message)
     server = message.guild.id if message.guild else None
     uncallable = not place.calls_all and not all(role.mentionable for role in message.role_mentions)
-    return Written(message.id, place, message.author.id, text, server, replies, uncallable)
+    return Written(
+        message.id, place, message.author.id, text, server, replies, uncallable, message.edited_at is not None
+    )
 
 
 def _answers(message: Message, me: ClientUser) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from handlers.answer import Answer
 from handlers.channels.channel import Outgoing
 from handlers.channels.discord.places import EVERYBODY, calls_everybody, notes_on
 from handlers.channels.failure import MarkupRefused, SendFailed
@@ -37,10 +38,11 @@ _REMEMBERED: Final = 2_000  # answers, of everybody
 
 @dataclass(frozen=True, slots=True)
 class _AnswerTo:
-    """What a message said, and the answer to it."""
+    """What a message said, the answer to it, and whether that changed something."""
 
     line: str
     sent: str
+    changed: bool
 
 
 class WrittenTalk:
@@ -78,9 +80,6 @@ class WrittenTalk:
             log.info("a message is not answered, since nothing may be written there", chat=place.address.chat)
             return
         command = self._listed.get(split_command(line)[0])
-        if command and command.roles and calls_everybody(line, written.server):
-            await self._give(written, (Line(EVERYBODY),), before)
-            return
         asker = Asker(
             self._platform,
             place.address,
@@ -91,29 +90,39 @@ class WrittenTalk:
             server=None if written.server is None else str(written.server),
             manages=place.manages,
             replies=written.replies,
+            edits=_edits(written, before),
         )
         assert self.answer  # noqa: S101 - nothing is heard before the start
-        answer = await self.answer(line, asker)
+        calls = bool(command and command.roles and calls_everybody(line, written.server))
+        if calls:
+            answer = Answer((Line(EVERYBODY),), apart=bool(asker.edits))
+        else:
+            answer = await self.answer(line, asker)
         if not answer.blocks:  # nothing is to be said, as to who asks on and on
             drop(answer)
             return
+        if answer.apart:  # and forgotten at once: what was known of the message stays known
+            await self._sent(place.address, Outgoing(answer.blocks, reply_to=str(written.number)))
+            return
         notes: tuple[Line, ...] = ()
-        if command and command.changes_chat:
+        if command and command.changes_chat and not calls:
             notes = notes_on(place, uncallable=written.uncallable, may_change=asker.may_change)
-        sent = await self._give(written, (*answer.blocks, *notes), before)
+        told = await self._give(written, (*answer.blocks, *notes), before, changed=answer.changed)
 
         async def update(blocks: tuple[Block, ...]) -> None:
-            if self._told.get(written.number) != _AnswerTo(line, sent):
+            if self._told.get(written.number) != told:
                 return  # it was edited meanwhile, and answered anew
             try:
-                await self._posting.edit(place.address, sent, Outgoing((*blocks, *notes)))
+                await self._posting.edit(place.address, told.sent, Outgoing((*blocks, *notes)))
             except SendFailed as failed:  # the answer itself stands
                 log.info("the news of an answer was refused", chat=place.address.chat, reason=failed.reason)
 
         self._news.follow(answer, update)
 
-    async def _give(self, written: Written, blocks: tuple[Block, ...], before: _AnswerTo | None) -> str:
-        """Show an answer below its question, or in the place of the one to what it said before; return its number."""
+    async def _give(
+        self, written: Written, blocks: tuple[Block, ...], before: _AnswerTo | None, *, changed: bool
+    ) -> _AnswerTo:
+        """Show an answer below its question, or in the place of the one before the edit; return what is known now."""
         to, number = written.place.address, written.number
         if before:
             sent = before.sent
@@ -121,13 +130,20 @@ class WrittenTalk:
         else:
             below = None if to.kind == "private" else str(number)
             sent = await self._sent(to, Outgoing(blocks, reply_to=below))
-        self._told[number] = _AnswerTo(written.line, sent)
+        told = self._told[number] = _AnswerTo(written.line, sent, changed)
         if len(self._told) > _REMEMBERED:
             self._told.popitem(last=False)
-        return sent
+        return told
 
     async def _sent(self, to: Address, message: Outgoing) -> str:
         try:
             return await self._posting.send(to, message)
         except MarkupRefused:
             return await self._posting.send(to, replace(message, plain=True))
+
+
+def _edits(written: Written, before: _AnswerTo | None) -> str | None:
+    """Return what a message had said when it changed something, as in Asker."""
+    if before:
+        return before.line if before.changed else None
+    return "" if written.edited else None

@@ -350,15 +350,18 @@ class Telegram:
         """Answer an edited command by editing the answer; what it says otherwise than before is what counts."""
         said, given = heard(message, self._bot.bot), self._replies.given(message)
         if said and not (given and given.line == said.line):
-            await self._take(message, said, given)
+            edits = "" if given is None else given.line if given.changed else None
+            await self._take(message, said, given, edits)
 
-    async def _take(self, message: Message, said: SaidToUs, given: Given | None = None) -> None:
-        """Answer a message that is for us. given: the answer to what it said before it was edited."""
+    async def _take(
+        self, message: Message, said: SaidToUs, given: Given | None = None, edits: str | None = None
+    ) -> None:
+        """Answer a message that is for us. given: the answer to what it said before it was edited. edits: see Asker."""
         if self._is_late(message):
             self._missed.note(_address(message.chat, message), said.line)
             return
         asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
-        asker = replace(asker, replies=said.replies)
+        asker = replace(asker, replies=said.replies, edits=edits)
         answer = await self._ask(said.line, asker)
         await self._replies.give_to(message, said.line, asker.address, answer, given)
 

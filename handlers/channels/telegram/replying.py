@@ -33,11 +33,12 @@ _CHATS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An answer to a line: where it went, and as which message."""
+    """An answer to a line: where it went, as which message, and whether it changed something."""
 
     line: str
     to: Address
     sent: str
+    changed: bool
 
 
 class _Answered:
@@ -80,10 +81,14 @@ class Replies:
     async def give_to(self, message: Message, line: str, to: Address, answer: Answer, before: Given | None) -> None:
         """Answer a message. before: the answer to what it said before it was edited, which is edited too.
 
-        A picture is not edited: where there was one, or is one now, the answer is sent anew.
+        A picture is not edited: where there was one, or is one now, the answer is sent anew. What is said apart is
+        forgotten at once, so that what was known of the message stays known.
         """
+        if answer.apart:
+            await self.give(to, answer, str(message.message_id))
+            return
         if before and answer.blocks and not before.sent.endswith("p") and not has_attachment(answer.blocks):
-            self._answered.keep(message.chat.id, message.message_id, replace(before, line=line))
+            self._answered.keep(message.chat.id, message.message_id, replace(before, line=line, changed=answer.changed))
             await self._outside.pace()
             try:
                 await self._channel.edit(before.to, before.sent, Outgoing(answer.blocks))
@@ -94,7 +99,7 @@ class Replies:
         private = message.chat.type == Chat.PRIVATE
         sent = await self._send(to, answer, None if private else str(message.message_id))
         if sent:
-            self._answered.keep(message.chat.id, message.message_id, Given(line, *sent))
+            self._answered.keep(message.chat.id, message.message_id, Given(line, *sent, answer.changed))
             self._follow(*sent, answer, message, line)
 
     async def give(self, to: Address, answer: Answer, reply_to: str | None = None) -> None:

@@ -18,6 +18,8 @@ from storage.people.destinations import ANY
 from storage.people.subscriptions import SOURCES, Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from handlers.command import Deps
 
 Sound: TypeAlias = Literal["loud", "silent", "usual"]
@@ -98,6 +100,17 @@ def _alarms_by_word() -> dict[str, list[str]]:
         for word in words - {"vs", "low"}:
             found.setdefault(word, []).append(name)
     return found
+
+
+def words_of(alarms: Collection[str]) -> list[str]:
+    """Return the fewest words that stand for exactly these alarms, as people type them; an id where no word does."""
+    said = {word: {*names} for word, names in _alarms_by_word().items() if word in names or word.isalpha()}
+    left, wanted_, words = {*alarms}, {*alarms}, []
+    for word in sorted(said, key=lambda word: (-len(said[word]), "_" in word, len(word), word)):
+        if said[word] <= wanted_ and said[word] & left:
+            words.append(word)
+            left -= said[word]
+    return [*words, *sorted(left)]
 
 
 def _asset(chunk: str, deps: Deps) -> str | None:

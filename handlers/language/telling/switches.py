@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
 
 from handlers.command import Refused
-from handlers.language.kinds import FILLERS, TIME
+from handlers.language.kinds import FILLERS, TIME, month_named
 from handlers.language.spelling import chunks, shown
 from signals.language.spelling import HOURS
 from signals.units import DAY, HOUR, MINUTE
@@ -31,7 +31,6 @@ _SAYS_NOTHING: Final = frozenset({"for", "of", "the", "and", "please", "pls"})  
 _COUNTED: Final = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "half": 0.5}
 _HOURS_NAMED: Final = {"midnight": time(0), "morning": time(8), "noon": time(12), "evening": time(18)}
 _WEEKDAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
-_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()  # noqa: SIM905
 _SCOPES: Final[dict[str, Scope]] = {
     "alarm": "alarm",
     "alarms": "alarm",
@@ -114,7 +113,7 @@ def typed_end(until: datetime | None, zone: str) -> str:
     """Return an end as it is typed: until 2026-11-23 08:30, by the minute in which it lies; for good where None."""
     if until is None:
         return "for good"
-    whole = until if until.second == until.microsecond == 0 else until + MINUTE
+    whole = until if until.second == until.microsecond == 0 else until + MINUTE  # as it was kept by older versions
     return f"until {whole.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
@@ -153,7 +152,7 @@ class _EndReader:
         if not MINUTE <= length <= LONGEST:
             wrong = "less than a minute" if length < MINUTE else "more than a year"
             raise Refused(f"That is {wrong}. Type it like 2h, or for good.")
-        return End(self.now + length)
+        return End((self.now + length).replace(second=0, microsecond=0))  # as it is said, and can be typed again
 
     # --- lengths ------------------------------------------------------------------------------------------------------
 
@@ -254,7 +253,7 @@ class _EndReader:
     def _day_of_month(self, today: date) -> date | None:
         """Read 24 dec or december 24: the next one."""
         for number, name in ((self.word(), self.word(1)), (self.word(1), self.word())):
-            month = next((place for place, short in enumerate(_MONTHS, 1) if name.startswith(short)), None)
+            month = month_named(name)
             if number.isdecimal() and len(number) <= 2 and month is not None:
                 self.skip(2)
                 later = (month, int(number)) < (today.month, today.day)

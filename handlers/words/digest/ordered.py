@@ -32,8 +32,9 @@ def line(ordered: Ordered) -> str:
     wall = ordered.wall
     if ordered.kind == "daily" and wall.days in (EVERY_DAY, WEEKDAYS):
         days = ["daily"] if wall.days == EVERY_DAY else ["weekdays"]
-    else:
-        days = [*(["weekly"] if ordered.kind == "weekly" else []), *(DAYS[day].lower() for day in wall.days)]
+    else:  # a single day alone would be read as that of a weekly one
+        named = ["weekly"] if ordered.kind == "weekly" else ["daily"] if len(wall.days) == 1 else []
+        days = [*named, *(DAYS[day].lower() for day in wall.days)]
     return " ".join(("/digest", *days, f"{wall.at:%H:%M}", *(asset.lower() for asset in ordered.assets)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from handlers.words import wording
 from signals.language.spelling import sentence_case
@@ -37,18 +37,22 @@ def _sentences(moved: Moved, zone: str) -> Iterator[str]:
     yield _depth(moved.depth)
 
 
-def headline(moved: Moved, over: str) -> str:
-    """Say how far price went, and whether that is much: BTC fell 6.1 % in 24 h, to 89,300."""
+def headline(moved: Moved, over: str, thought: Literal["up", "down"] | None = None) -> str:
+    """Say how far price went, and whether that is much: BTC fell 6.1 % in 24 h, to 89,300.
+
+    thought: which way somebody thinks that it went; the other way is said: BTC fell 6.1 % in 24 h, it did not rise.
+    """
     price = moved.changes.get("price")
     if price is None or price.change is None or price.value is None:
         return f"{moved.asset}: what price did in {over} is not known."
-    way = "fell" if price.change < 0 else "rose"
+    way, other = ("fell", "up") if price.change < 0 else ("rose", "down")
+    mistaken = f", it did not {'rise' if other == 'up' else 'fall'}; it went" if thought == other else ","
     now = wording.whole_price(price.value)
     far = wording.share(100 * abs(price.change), 1)
     usual = ""
     if price.times is not None:
         usual = "; that is a usual move" if price.times < 2 else f"; a usual move is {_usual(price)}"
-    return f"{moved.asset} {way} {far} in {over}, to {now}{usual}."
+    return f"{moved.asset} {way} {far} in {over}{mistaken} to {now}{usual}."
 
 
 def _usual(price: FigureChange) -> str:

@@ -375,7 +375,7 @@ def test_forgetting_a_chat_takes_its_digests_along(house: DigestHouse) -> None:
     house.ask("/digest 9:00")
     at(house, NINE)
     house.turn()
-    house.ask("/forgetme")
+    house.ask("/forgetme yes")
     with house.store.write() as work:
         left = work.connection.execute(
             "SELECT (SELECT count(*) FROM digests), (SELECT count(*) FROM outbox), (SELECT count(*) FROM notices)"

@@ -67,6 +67,17 @@ async def read(room: Room) -> list[str]:
     return [said.text for said in channel.said]
 
 
+def test_send_without_a_draft_s_code_is_no_draft(full: Room) -> None:
+    assert full.refusal("/announce send", OWNER).startswith(
+        "Nothing is waiting to be sent. Type /announce and the text"
+    )
+    code = full.ask(f"/announce {TEXT}", OWNER).values["code"]
+    for said in ("send", "Send it!", "yes"):
+        assert full.refusal(f"/announce {said}", OWNER).endswith(f"press Send below it, or type /announce send {code}.")
+    assert full.ask(f"/announce send {code}", OWNER).values == {"chats": 4}
+    assert "send us an e-mail" in full.text("/announce send us an e-mail", OWNER), "a text may begin like that"
+
+
 def test_it_is_shown_first_and_sent_once_to_each_chat_that_is_told_anything(full: Room) -> None:
     said = full.text(f"/announce {TEXT}", OWNER)
     assert said.startswith("This would go to 4 chats: 4 on Telegram.\nBack at 18:00 UTC.\nThe server moves;")

@@ -174,7 +174,7 @@ def test_a_person_is_given_and_forgotten_at_every_bot(room: Room, at: Callable[[
     assert len(found["subscriptions"]) == 2
     assert len(found["positions"]) == 1
     assert "about this chat and yours with 1 other bot of its owner is in this file" in room.text("/export", at(ME))
-    assert "about this chat and yours with 1 other bot of its owner." in room.text("/forgetme", at(ME))
+    assert "about this chat and yours with 1 other bot of its owner." in room.text("/forgetme yes", at(ME))
     left = {(place.platform, place.chat) for place in destinations.everyone(room.store)}
     assert left == {
         ("telegram", "777"), (ALPHA, "777"), ("telegram", "-100123"), (ALPHA, "-100123"),
@@ -187,7 +187,7 @@ def test_a_person_is_given_and_forgotten_at_every_bot(room: Room, at: Callable[[
 def test_a_group_is_given_and_forgotten_at_the_bot_that_is_asked(room: Room, at: Callable[[Asker], Asker]) -> None:
     lived_in(room)
     assert [row["platform"] for row in exported(room, at(ADMIN))["chat"]] == [at(ADMIN).platform]
-    assert "about this chat." in room.text("/forgetme", at(ADMIN))
+    assert "about this chat." in room.text("/forgetme yes", at(ADMIN))
     left = [place.platform for place in destinations.everyone(room.store) if place.chat == ADMIN.address.chat]
     assert left == [bot for bot in ("telegram", ALPHA) if bot != at(ADMIN).platform]
 
@@ -200,8 +200,8 @@ def test_what_owners_said_of_a_person_is_given_and_stays_at_every_bot(room: Room
         kept.add_owner(work, "telegram", str(ME.user), room.now)
     found = exported(room, at_alpha(ME))
     assert (len(found["permits"]), len(found["owner"])) == (1, 1)
-    assert "That you own this bot stays" in room.text("/forgetme", at_alpha(ME))
-    assert "That an owner keeps you out stays" in room.text("/forgetme", at_alpha(OTHER))
+    assert "That you own this bot stays" in room.text("/forgetme yes", at_alpha(ME))
+    assert "That an owner keeps you out stays" in room.text("/forgetme yes", at_alpha(OTHER))
 
 
 def test_direct_chats_with_ids_of_their_own_are_known_by_the_person(room: Room) -> None:
@@ -211,5 +211,5 @@ def test_direct_chats_with_ids_of_their_own_are_known_by_the_person(room: Room) 
     room.ask("/sub btc", Asker("discord@alpha", Address("903"), "401"))
     asker = Asker("discord", Address("901"), "400")
     assert [row["chat"] for row in exported(room, asker)["chat"]] == ["901", "902"]
-    room.ask("/forgetme", asker)
+    room.ask("/forgetme yes", asker)
     assert [place.chat for place in destinations.everyone(room.store)] == ["903"]

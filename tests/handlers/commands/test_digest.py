@@ -65,6 +65,15 @@ def test_what_is_understood(room: Room, line: str, expected: tuple[object, ...])
         pytest.param(["btc 9:00", "10:00"], [("daily", "10:00", DAILY, ["BTC"])], id="the assets stay"),
         pytest.param(["btc 9:00", "all"], [("daily", "09:00", DAILY, [])], id="all again"),
         pytest.param(["weekdays 9:00", "10:00"], [("daily", "10:00", WEEKDAYS, [])], id="the days stay"),
+        pytest.param(["weekends 9:00", "every day at 10"], [("daily", "10:00", DAILY, [])], id="every day, in words"),
+        pytest.param(
+            ["weekly fri 9:00", "Each day 0930"],
+            [("daily", "09:30", DAILY, []), ("weekly", "09:00", [4], [])],
+            id="beside a weekly one",
+        ),
+        pytest.param(["every monday 9:00"], [("weekly", "09:00", [0], [])], id="every Monday is once a week"),
+        pytest.param(["930"], [("daily", "09:30", DAILY, [])], id="three digits"),
+        pytest.param(["2015"], [("daily", "20:15", DAILY, [])], id="four digits"),
         pytest.param(["weekdays 9:00", "daily"], [("daily", "09:00", DAILY, [])], id="every day again"),
         pytest.param(["weekly fri 9:00", "eth"], [("weekly", "09:00", [4], ["ETH"])], id="the only one there is"),
         pytest.param(
@@ -88,6 +97,9 @@ def test_what_is_changed_and_what_stays(room: Room, lines: list[str], expected: 
         pytest.param("9:60", "9:60 is not a time", id="no minute"),
         pytest.param("13pm", "13pm is not a time", id="no afternoon"),
         pytest.param("99", "99 is not a time", id="no bare hour"),
+        pytest.param("0960", "0960 is not a time", id="no minute in four digits"),
+        pytest.param("2460", "2460 is not a time", id="no hour in four digits"),
+        pytest.param("09300", "09300 is not a time", id="five digits"),
         pytest.param("9:00 10:00", "I read two times, 09:00 and 10:00. Type one, like /digest 9:00.", id="two times"),
         pytest.param("daily weekly 9:00", "One digest at a time", id="two kinds"),
         pytest.param("weekly mon tue", "A weekly digest comes on one day", id="weekly on two days"),
@@ -128,9 +140,10 @@ def test_the_answer_says_what_it_will_do_and_when_next(room: Room) -> None:
     room.ask("/tz Europe/Berlin")
     assert room.text("/digest weekdays 8:30 btc eth").splitlines() == [
         "Every weekday at 08:30 (Berlin), BTC and ETH; next tomorrow.",
-        "To end: /digest off.",
+        "To change it back: /digest off",
         "More: /digest now · /digest off",
     ]
+    assert room.text("/digest").splitlines()[1] == "To end: /digest off."
     assert room.ask("/digest").values["digests"][0]["next"] == "2026-11-23T07:30:00Z"
 
 
@@ -185,7 +198,7 @@ def test_what_ends_it_says_the_line_that_brings_it_back(room: Room, line: str) -
         pytest.param(["9:00", "btc"], ["To change it back: /digest daily 09:00 all"], id="of fewer assets"),
         pytest.param(["weekdays 9:00", "daily 9:00"], ["To change it back: /digest weekdays 09:00"], id="said anew"),
         pytest.param(["weekdays 9:00", "weekdays 9:00"], [], id="nothing changed"),
-        pytest.param(["9:00"], [], id="a first one"),
+        pytest.param(["9:00"], ["To change it back: /digest off"], id="a first one"),
     ],
 )  # fmt: skip
 def test_a_change_says_what_stays_and_how_to_take_it_back(room: Room, lines: list[str], said: list[str]) -> None:

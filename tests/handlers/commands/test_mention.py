@@ -95,9 +95,9 @@ def test_the_role_goes_with_the_last_channel_of_its_server(room: Room) -> None:
     room.ask("/sub oi", SERVER)
     room.ask(f"/mention {DESK}", SERVER)
     room.ask("/sub oi", ELSEWHERE)
-    room.ask("/forgetme", SERVER)
+    room.ask("/forgetme yes", SERVER)
     assert [switch.what for switch in called(room, "301")] == [DESK]
-    room.ask("/forgetme", ELSEWHERE)
+    room.ask("/forgetme yes", ELSEWHERE)
     assert switches.mentioned(room.store, "discord", "200") is None
 
 

@@ -96,6 +96,12 @@ def test_what_unsub_leaves_and_that_it_says_how_to_undo_it(
         assert rows(empty) == before
 
 
+def test_sub_off_turns_everything_off(empty: Any) -> None:
+    empty.ask("/sub oi")
+    assert empty.text("/sub off").startswith("Off. Nothing is on in this chat.")
+    assert rows(empty) == set()
+
+
 def test_unsub_says_what_was_not_on(empty: Any) -> None:
     assert empty.text("/unsub").startswith("Nothing is on in this chat.\nType /sub to be told everything")
     assert not empty.store.exists, "nothing was written for a chat that asked for nothing"
@@ -120,7 +126,9 @@ def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) 
         "(since 12 October 2025).\n"
         "– BTC: positions are being closed faster than usual (since 7 February).\n"
         "To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding.\n"
-        "How much comes, and when: /settings"
+        "How much comes, and when: /settings\n"
+        "To change it back: /unsub\n"
+        "More: /unsub"
     )
 
 
@@ -154,10 +162,10 @@ def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
     ("word", "zone", "said"),
     [
         pytest.param(
-            "Europe/Berlin", "Europe/Berlin", "Times are now shown in Europe/Berlin. It is 01:00 CET.", id="IANA"
+            "Europe/Berlin", "Europe/Berlin", "Times are now shown in Berlin time. It is 01:00 CET.", id="IANA"
         ),
-        pytest.param("new_york", "America/New_York", "shown in America/New_York. It is 19:00 EST.", id="a city"),
-        pytest.param("New York", "America/New_York", "shown in America/New_York. It is 19:00 EST.", id="two words"),
+        pytest.param("new_york", "America/New_York", "shown in New York time. It is 19:00 EST.", id="a city"),
+        pytest.param("New York", "America/New_York", "shown in New York time. It is 19:00 EST.", id="two words"),
         pytest.param("UTC+2", "Etc/GMT-2", "Times are now shown in UTC+2. It is 02:00 UTC+2.", id="hours east"),
         pytest.param("utc-5", "Etc/GMT+5", "Times are now shown in UTC−5. It is 19:00 UTC−5.", id="hours west"),
         pytest.param("utc", "UTC", "Times are now shown in UTC. It is 00:00 UTC.", id="UTC"),

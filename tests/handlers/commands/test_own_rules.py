@@ -46,7 +46,7 @@ def lines(reply: Reply) -> list[str]:
 
 
 def buttons(reply: Reply) -> dict[str, str]:
-    every = (button for block in reply.blocks if isinstance(block, Buttons) for button in block.buttons)
+    every = (button for block in reply.all_blocks() if isinstance(block, Buttons) for button in block.buttons)
     return {button.label: button.command for button in every}
 
 
@@ -314,7 +314,11 @@ def test_members_read_the_list_and_change_nothing(winter: Desk) -> None:
     admin = replace(winter, asker=Asker("telegram", group, "8"))
     member = replace(winter, asker=Asker("telegram", group, "9", may_change=False))
     admin.ask("/alert save btc drawdown < -30%")
+    nothing = replace(member, asker=replace(member.asker, address=Address("-101", kind="group")))
+    assert buttons(nothing.ask("/alerts")) == {}, "of /alert and /sub they would be told that they may not"
     assert lines(member.ask("/alerts"))[1] == "1 · btc drawdown < -30%"
+    assert [*buttons(member.ask("/alerts 1"))] == ["Backtest"], "nobody is shown what they may not press"
+    assert [*buttons(admin.ask("/alerts 1"))] == ["Pause", "Edit", "Delete", "Backtest", "Share"]
     for line in ("/alerts delete 1", "/alerts pause 1", "/alerts edit 1 btc funding flips", "/alert btc funding flips"):
         with pytest.raises(Refused, match="Only admins of this chat"):
             member.ask(line)
@@ -361,7 +365,7 @@ def test_a_link_shows_the_rule_to_others_and_nothing_of_the_chat(winter: Desk) -
     assert other.ask("/alerts").values == {"rules": []}, "only a press saves it"
     with pytest.raises(Refused, match="leads to no rule any more"):
         other.ask("/start rule_nothing")
-    mine.ask("/forgetme")
+    mine.ask("/forgetme yes")
     with pytest.raises(Refused, match="leads to no rule any more"):
         other.ask(f"/start {word}")
 
@@ -403,7 +407,7 @@ def test_a_rule_of_a_chat_is_in_what_is_kept_of_it(winter: Desk) -> None:
     mine.ask("/alert save btc drawdown < -30%")
     assert len(kept.every(winter.store)) == 1
     later = mine.later(timedelta(days=1))
-    assert lines(later.ask("/forgetme"))[0].startswith("Forgotten")
+    assert lines(later.ask("/forgetme yes"))[0].startswith("Forgotten")
     assert kept.every(winter.store) == []
 
 

@@ -176,6 +176,37 @@ def test_a_move_is_held_against_a_usual_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "thought", "said"),
+    [
+        (-0.021, "up", "BTC fell 2.1 % in 24 h, it did not rise; it went to 89,300."),
+        (0.021, "down", "BTC rose 2.1 % in 24 h, it did not fall; it went to 89,300."),
+        (-0.021, "down", "BTC fell 2.1 % in 24 h, to 89,300."),
+        (0.021, "up", "BTC rose 2.1 % in 24 h, to 89,300."),
+    ],
+)
+def test_what_is_thought_of_a_move_and_is_not_so_is_said(change: float, thought: Any, said: str) -> None:
+    assert headline(moved(price=change), "24 h", thought) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "denied"),
+    [
+        ("why did btc pump", True),
+        ("why is btc going up", True),
+        ("why did btc rally?", True),
+        ("/why btc pump 24h", True),
+        ("why did btc dump", False),
+        ("why btc", False),
+        ("why the pump and dump of btc", False),
+    ],
+)
+def test_a_question_that_takes_a_fall_for_a_rise_is_told(made: Callable[..., Desk], line: str, *, denied: bool) -> None:
+    here = made(close=[100.0] * 199 + [97.0], mark_price=[100.0] * 199 + [97.0])
+    said = next(one for one in lines(here.ask(line)) if one.startswith("BTC fell"))
+    assert ("it did not rise" in said) == denied
+
+
+@pytest.mark.parametrize(
     ("coins", "near"),
     [
         pytest.param([1e5] * 200, ["None is near: not one leg holds."], id="no leg holds"),

@@ -67,8 +67,9 @@ def test_the_answer_says_what_holds_now(room: Room) -> None:
         "BTC long (1): lines at 15, 8 and 3 %.\n"
         "Liquidation at 91,566.27, 3.61 % from the mark price 95,000.\n"
         "You are told here at 3 % from liquidation, and when that is over. It is within 15 and 8 % already.\n"
+        "To change it back: /watch 1 lines 1.8 0.9\n"
         "mark price of Binance, 12:00 UTC · Binance tier table of 29 September 2026\n"
-        "More: /positions · /unwatch 1"
+        "More: /watch 1 lines 1.8 0.9 · /positions · /unwatch 1"
     )
     text = room.text("/watch 1 margin +500 name hedge")
     assert text.startswith("BTC long (1): $500 of margin added, $2,400 in all; called “hedge” now.")

@@ -35,6 +35,7 @@ def test_the_reply_says_what_is_watched_and_how(room: Room) -> None:
         "You are told here at 15, 8 and 4 % from liquidation, and when that is over.\n"
         "The mark price decides. Assumed: isolated, no margin added. "
         "Funding is not counted: no rates of Binance are stored.\n"
+        "To change it back: /unwatch 1\n"
         "mark price of Binance, 12:00 UTC · Binance tier table of 29 September 2026\n"
         "More: /positions · /unwatch 1"
     )
@@ -76,7 +77,7 @@ def test_when_the_price_has_come_the_watch_is_told_anew_and_written_once(room: R
     (watched,) = positions.typed(room.store)
     assert watched.state.rank == 1, "the answer says so, and no message does"
     room.ask("/unwatch 1")
-    assert reply.again(room.deps(ME)) == replace(reply, outdated=(), again=None)
+    assert reply.again(room.deps(ME)) == replace(reply, outdated=(), again=None, back=None)
 
 
 def test_a_price_that_contradicts_a_watch_is_said_when_it_comes(room: Room) -> None:

@@ -147,6 +147,28 @@ async def test_an_edited_message_edits_its_answer(tmp_path: Path) -> None:
         assert [line for line, _ in talk.asked] == ["liq long btc 25x 95000", "liq short btc 25x 95000"]
 
 
+@pytest.mark.slow
+async def test_the_edit_of_what_was_done_is_answered_apart(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (talk, made, env):
+        ann = env.create_user("ann")
+        talk.answers["/tz Tokyo"] = Answer((Line("It stays."),), apart=True)
+        message: Any = await ann.send_dm("/tz Berlin")
+        first = words(ann.dm_channel.last_message)
+        for _ in range(2):
+            await ann.edit(message, "/tz Tokyo")
+        history = ann.dm_channel.history()
+        assert [words(one) for one in history[-3:]] == [first, "It stays.", "It stays."]
+        assert [asker.edits for _, asker in talk.asked] == [None, "/tz Berlin", "/tz Berlin"]
+        await made.hear(on=False)  # as before a restart, which forgets what was answered
+        forgotten = await ann.send_dm("/tz Berlin")
+        await made.hear(on=True)
+        await ann.edit(forgotten, "/tz Tokyo")
+        assert talk.asked[-1][1].edits == ""
+        message = await ann.send_dm("/tz")
+        await ann.edit(message, "/tz UTC")
+        assert talk.asked[-1][1].edits is None, "an answer that changed nothing is edited"
+
+
 async def test_what_is_pinned_is_not_answered_once_more(tmp_path: Path) -> None:
     async with talking(tmp_path) as (talk, made, env):
         guild = env.create_guild()

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handlers.answer import Answer
+from handlers.command import Deps, nobody
+from handlers.conversation import Conversations
 from handlers.reply import Line, Picture
+from storage.engine.database import Store
 from tests.fakes.bot_api import BotApi
 from tests.handlers.channels.telegram.talking import GROUP, PRIVATE, Place, bot_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
+    from handlers.command import Asker
     from tests.fakes.telegram_chats import Sent
 
 ANN = 11
@@ -120,6 +125,88 @@ async def test_a_command_that_becomes_talk_keeps_its_answer(place: Place) -> Non
     place.fake.say(PRIVATE, ANN, "/after")
     await place.fake.until(lambda: place.fake.texts(PRIVATE))
     assert place.fake.texts(GROUP) == ["You said /oi btc"]
+
+
+SHORT: str = "/watch eth short 10x 2eth 3000"
+STANDS: str = (
+    "This message said “{}” when you sent it, and that was done. It still holds, whatever you make of the message now; "
+    "its answer says how to change it back."
+)
+ANEW: str = "For the new one, send it as a message of its own."
+
+
+@pytest.fixture
+async def talk(fake: BotApi, tmp_path: Path) -> AsyncIterator[Place]:
+    """Return a bot that answers with the commands of the house."""
+    store, conversations = Store(tmp_path / "perpulse.db"), Conversations(lambda: 0.0)
+    made = bot_of(fake, now=lambda: datetime.now(UTC))
+
+    async def answer(line: str, asker: Asker) -> Answer:
+        made.asked.append((line, asker))
+        deps = Deps(datetime.now(UTC), asker, store, ("BTC", "ETH"), nobody)
+        return await conversations.answer(line, deps, on_error=lambda *_: "a defect")
+
+    made.answer = answer
+    await made.start()
+    yield made
+    await made.telegram.stop()
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "edited", "first", "kept"),
+    [
+        pytest.param(SHORT, SHORT.replace("10x", "20x"), "Watching ETH short (1).", "1. ETH short", id="a position"),
+        pytest.param("/mute 2h", "hello", "Muted until", "Muted: all until", id="a mute that becomes talk"),
+        pytest.param("/tz Berlin", "/tz Tokyo", "Times are now shown in", "Berlin", id="a time zone"),
+        pytest.param("/digest 9:00", "/digest 10:00", "Every day at 09:00", "Digest: daily 09:00", id="a digest"),
+        pytest.param("/sub btc", "/price btc", "On in this chat:", "Alarms: BTC all", id="an alarm, then a question"),
+    ],
+)
+async def test_the_edit_of_what_was_done_changes_nothing(
+    talk: Place, line: str, edited: str, first: str, kept: str
+) -> None:
+    anew = edited.startswith("/")
+    message = talk.fake.say(PRIVATE, ANN, line)
+    await talk.fake.until(lambda: talk.fake.accepted)
+    [answer] = talk.fake.accepted
+    before = (answer.text, pressed(answer))
+    talk.fake.edit(message, edited)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 2)
+    assert first in answer.text
+    assert (answer.text, pressed(answer), answer.edits) == (*before, []), "the first answer keeps its words and buttons"
+    said = talk.fake.accepted[1]
+    assert said.text == "\n".join([STANDS.format(line), *([ANEW] if anew else [])])
+    assert pressed(said) == ([f"1|{edited}"] if anew else [])
+    talk.fake.edit(message, line)  # as it was at first
+    talk.fake.say(PRIVATE, ANN, "/settings" if line != SHORT else "/positions")
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 3)
+    assert kept in talk.fake.texts(PRIVATE)[-1]
+
+
+async def test_what_was_refused_may_be_mended_by_an_edit(talk: Place) -> None:
+    message = talk.fake.say(PRIVATE, ANN, "/tz Berlni")
+    await talk.fake.until(lambda: talk.fake.accepted)
+    talk.fake.edit(message, "/tz Berlin")
+    await talk.fake.until(lambda: talk.fake.texts(PRIVATE)[0].startswith("Times are now shown in"))
+    talk.fake.edit(message, "/tz Tokyo")
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 2)
+    assert talk.fake.texts(PRIVATE)[1].startswith(STANDS.format("/tz Berlin"))
+
+
+async def test_an_edit_of_what_is_not_known_any_more_is_not_done_twice(talk: Place) -> None:
+    """As after a restart: what was answered is remembered in memory alone."""
+    message = talk.fake.say(PRIVATE, ANN, SHORT)
+    await talk.fake.until(lambda: talk.fake.accepted)
+    talk.telegram._replies._answered._chats.clear()
+    for edited in (SHORT.replace("10x", "20x"), SHORT.replace("10x", "25x")):
+        talk.fake.edit(message, edited)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 3)
+    forgotten = "I do not know any more what this message said before you edited it, and it may have been done."
+    assert talk.fake.texts(PRIVATE)[1:] == [f"{forgotten}\n{ANEW}"] * 2
+    talk.fake.edit(message, "/tz")
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 4)
+    assert talk.fake.texts(PRIVATE)[3].startswith("Times are shown in UTC."), "what changes nothing is answered"
 
 
 async def test_a_picture_is_sent_anew(place: Place) -> None:

@@ -59,7 +59,7 @@ class _Alike:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _StoredSnapshot:
     """A snapshot that is stored: its number, its venue and inputs, and the time (ms) up to which its members go."""
 
     id: int
@@ -83,7 +83,7 @@ def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
     alone: what shares no input of an asset with each other or with `spans`.
     """
     known = {
-        (venue, inputs, assets): _Known(number, venue, frozenset(inputs.split(", ")), last)
+        (venue, inputs, assets): _StoredSnapshot(number, venue, frozenset(inputs.split(", ")), last)
         for number, venue, inputs, assets, last in work.rows(SQL.snapshots)
     }
     moved, fresh, others = _parted(alone, known)
@@ -110,7 +110,7 @@ def leave(work: Work, asset: str, venue: str, step: int, name: str) -> None:
 
 
 def _parted(
-    alone: Iterable[Snapshot], known: Mapping[tuple[str, str, str], _Known]
+    alone: Iterable[Snapshot], known: Mapping[tuple[str, str, str], _StoredSnapshot]
 ) -> tuple[list[tuple[int, _Alike]], list[_Alike], list[_Alike]]:
     """Return what moves on as one, what may do so from now on, and what goes by itself.
 

@@ -57,7 +57,7 @@ class Apart(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _ManyTold:
     """What an answer told of many assets, all of it new and in one hour."""
 
     assets: Sequence[str]
@@ -71,7 +71,7 @@ class _Told:
         newest.update(zip(self.assets, zip(self.times, map(float, self.column), strict=True), strict=True))
 
 
-def _told(snapshot: Snapshot, column: Column, now: int) -> _Told | None:
+def _told(snapshot: Snapshot, column: Column, now: int) -> _ManyTold | None:
     """Take a column; None for a short one, and where one of its figures is old, no number or of another hour."""
     if len(snapshot) < MANY:
         return None
@@ -79,7 +79,7 @@ def _told(snapshot: Snapshot, column: Column, now: int) -> _Told | None:
     hour = first // HOUR_MS
     if now - first > _FRESH_MS or last // HOUR_MS != hour or math.isnan(sum(column)):
         return None
-    return _Told(snapshot.assets, frozenset(snapshot.assets), snapshot.times, column, hour)
+    return _ManyTold(snapshot.assets, frozenset(snapshot.assets), snapshot.times, column, hour)
 
 
 class Overlap:
@@ -90,7 +90,7 @@ class Overlap:
         self._first: defaultdict[tuple[str, str], dict[str, deque[tuple[int, float]]]] = defaultdict(dict)
         self._newest: defaultdict[tuple[str, str], dict[str, tuple[int, float]]] = defaultdict(dict)
         # What the last answers told and nobody has asked for, by the first asset of each; no asset stands in two.
-        self._told: defaultdict[tuple[str, str], dict[str, _Told]] = defaultdict(dict)
+        self._told: defaultdict[tuple[str, str], dict[str, _ManyTold]] = defaultdict(dict)
         self._doubts: dict[tuple[str, str, str], tuple[int, float]] = {}  # the live figure's time, and how far apart
 
     def learn(self, snapshot: Snapshot, now: int, *, settled: bool = False) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from storage.engine.sql import worded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 Trouble = Literal["rights", "damaged", "busy", "full", "disk"]
 _PARAMETER: Final = re.compile(r":([a-z_][a-z0-9_]*)")
@@ -144,3 +145,9 @@ def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
         return f"?{names.index(found[1]) + 1}"
 
     return _PARAMETER.sub(number, said(statement)), tuple(names)
+
+
+def by_place(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what takes the values of a row by their names or places."""
+    take = itemgetter(*keys)
+    return take if len(keys) > 1 else lambda row: (take(row),)

@@ -11,14 +11,13 @@ import sqlite3
 import threading
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from storage.engine.backup import copying
 from storage.engine.database import Broken, StoreError
 from storage.engine.presence import presence, saved_copies
 from storage.engine.sqlite import migrations
-from storage.engine.sqlite.dialect import SQLITE, numbered, said
+from storage.engine.sqlite.dialect import SQLITE, by_place, numbered, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,16 +69,13 @@ class FileWork:
     def many(self, query: Query, rows: Iterable[Mapping[str, Any]]) -> int:
         """Run a statement once for each row and return how many rows were changed in all."""
         statement, names = numbered(query.text)
-        if len(names) < 2:
-            return self.connection.executemany(said(query.text), rows).rowcount
-        return self.connection.executemany(statement, map(itemgetter(*names), rows)).rowcount
+        return self.connection.executemany(statement, map(by_place(names), rows)).rowcount
 
     def table(self, query: Query, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
         """Do as `many`, with rows that have their values in the order of the names."""
         statement, order = numbered(query.text)
         if order != tuple(names):
-            places = [names.index(name) for name in order]
-            rows = (tuple(row[place] for place in places) for row in rows)
+            rows = map(by_place([names.index(name) for name in order]), rows)
         return self.connection.executemany(statement, rows).rowcount
 
     def rows(self, query: Query, **values: Any) -> list[Row]:

@@ -4,6 +4,9 @@ What is live goes on a minute at a time, and one answer tells of hundreds of ass
 members of one row of `snapshots`, and it is this row that moves on: a row for each of them would be most of what it
 costs to store a round. `spans` is the directory as it is read, whoever a series moves on with. A member that goes
 further by itself, or beside others than before, takes all of them out first, so that a snapshot is whole or gone.
+
+Who changes the directory is alone until the transaction ends: of two who move the same series on each would wait for
+the other, and a value that is late beside one that is not kept yet would be noted by nobody.
 """
 
 from __future__ import annotations
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
     Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first, last by input
 
 SQL: Final = queries("storage.market")
-_GROUPING: Final = "snapshots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
 
     alone: what shares no input of an asset with each other or with `spans`.
     """
+    rewritten.alone(work)
     known = {
         (venue, inputs, assets): _StoredSnapshot(number, venue, frozenset(inputs.split(", ")), last)
         for number, venue, inputs, assets, last in work.rows(SQL.snapshots)
@@ -90,21 +93,16 @@ def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
     others += fresh
     others += _of_spans(spans)
     doubtful = [(one, alike) for one in known.values() for alike in others if one.may_be_left_by(alike)]
-    if fresh or doubtful:
-        work.alone(_GROUPING)  # before any row of them is locked: who holds one never waits for another
-    left = {one.id for one, alike in doubtful if work.one(_is_member(alike.names), id=one.id, **alike.given)}
-    _dissolve(work, left)
+    _dissolve(work, {one.id for one, alike in doubtful if work.one(_is_member(alike.names), id=one.id, **alike.given)})
     for number, alike in moved:
-        if not work.run(SQL.move_snapshot, id=number, at=alike.last):
-            others.append(alike)  # another process has taken it apart since
+        work.run(SQL.move_snapshot, id=number, at=alike.last)
     _move_singly(work, others)
     for alike in fresh:
         _join(work, alike)
 
 
 def leave(work: Work, asset: str, venue: str, step: int, name: str) -> None:
-    """Let a series stand by itself, as before it is dropped."""
-    work.alone(_GROUPING)
+    """Let a series stand by itself, as before it is dropped. For who is alone with the directory already."""
     alike = _Alike(venue, step, 0, 0, (name,), (asset,))
     _dissolve(work, _snapshots_of(work, alike))
 
@@ -175,11 +173,9 @@ def _join(work: Work, alike: _Alike) -> None:
 
 def _dissolve(work: Work, numbers: Collection[int]) -> None:
     """Let the members of snapshots stand by themselves, as far as they have come."""
-    for number in sorted(numbers):
-        row = work.one(SQL.lock_snapshot, id=number)  # so that nobody moves it on between the two
-        if row is not None:
-            work.run(SQL.part_members, id=number, last=row["last"])
-            work.run(SQL.drop_snapshot, id=number)
+    for number in numbers:
+        work.run(SQL.part_members, id=number)
+        work.run(SQL.drop_snapshot, id=number)
 
 
 def _snapshots_of(work: Work, alike: _Alike) -> set[int]:

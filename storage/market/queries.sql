@@ -116,7 +116,7 @@ WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {amo
 SELECT id, venue, inputs, members, last FROM snapshots ORDER BY id;
 
 -- name: move_snapshot
-UPDATE snapshots SET last = :at WHERE id = :id AND last < :at;
+UPDATE snapshots SET last = :at WHERE id = :id;
 
 -- name: is_member
 SELECT 1 FROM series
@@ -137,11 +137,10 @@ INSERT INTO snapshots (venue, inputs, members, last) VALUES (:venue, :inputs, :m
 UPDATE series SET snapshot = :id
 WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets};
 
--- name: lock_snapshot
-SELECT last FROM snapshots WHERE id = :id {locked};
-
 -- name: part_members
-UPDATE series SET last = {greatest}(last, :last), snapshot = NULL WHERE snapshot = :id;
+UPDATE series SET snapshot = NULL,
+    last = {greatest}(last, coalesce((SELECT m.last FROM snapshots AS m WHERE m.id = :id), last))
+WHERE snapshot = :id;
 
 -- name: drop_snapshot
 DELETE FROM snapshots WHERE id = :id;

@@ -143,6 +143,7 @@ def thin_window(store: Store, asset: str, venue: str, bucket: timedelta, start: 
         )
         if gone:
             # The directory says where each input begins; its end is a last value, which stays.
+            rewritten.alone(work)
             begun = work.rows(SQL.levels_begun, asset=asset, venue=venue, start=start, end=end)
             for row in begun:
                 _begin_anew(work, asset, venue, 0, row["input"])
@@ -168,7 +169,7 @@ def _thin(store: Store, bucket: timedelta, end: int) -> Iterator[Gone]:
 
 
 def _begin_anew(work: Work, asset: str, venue: str, step: int, name: str) -> None:
-    """Let the directory begin where the rows of an input do; drop it from there if there is none left."""
+    """Let the directory begin where the rows of an input do, alone; drop it from there if there is none left."""
     query = SQL.first_bar if step else SQL.first_rate if name in RATES else SQL.first_level
     key = {"asset": asset, "venue": venue, "step": step}
     row = work.one(query.filled(name=name), **key)
@@ -255,6 +256,7 @@ def _drop_oldest(store: Store, table: str, asset: str, venue: str, step: int, en
         if row is not None and row["last"] is not None:
             last = row["last"]
             gone = work.run(drop, **key, last=last)
+        rewritten.alone(work)
         begun = work.rows(SQL.series_begun, asset=asset, venue=venue, step=step, last=last)
         if gone or begun:
             rewritten.note(work, asset, venue, first=0, last=last)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
 SQL: Final = queries("storage.market")
-_NUMBERING: Final = "rewritten"  # a number must not be seen before a lower one: who has read it looks for higher ones
+_DIRECTORY: Final = "rewritten"
 KEPT: Final = 20_000  # notes; who has read none for longer reads everything anew
 
 
@@ -34,22 +34,27 @@ class Rewritten:
     last: int
 
 
+def alone(work: Work) -> None:
+    """Be alone with the directory of series and with these notes, before either is looked at or changed.
+
+    A number must not be seen before a lower one: who has read it looks for higher ones.
+    """
+    work.alone(_DIRECTORY)
+
+
 def note_late(work: Work, ends: Iterable[Mapping[str, object]]) -> None:
-    """Note which of these values lie in the past of their inputs. Before the directory of series knows of them.
+    """Note which of these values lie in the past of their inputs, alone, before the directory of series knows of them.
 
     ends: what is about to be written of each series: asset, venue, input, step (seconds, 0 for instants), first, last.
     """
     given = list(ends)
-    if not given:
-        return
-    work.alone(_NUMBERING)
-    if work.many(SQL.note_late, given) > 0:
+    if given and work.many(SQL.note_late, given) > 0:
         work.run(SQL.forget_rewritten, kept=KEPT)
 
 
 def note(work: Work, asset: str, venue: str, *, first: int, last: int) -> None:
     """Note that a stretch of a venue is no longer what it was, as when its oldest rows are dropped."""
-    work.alone(_NUMBERING)
+    alone(work)
     work.run(SQL.note_rewritten, asset=asset, venue=venue, first=first, last=last)
     work.run(SQL.forget_rewritten, kept=KEPT)
 

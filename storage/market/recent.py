@@ -108,7 +108,7 @@ class RecentValues:
             self._tails.clear()
             return
         for stretch in notes:
-            self._noted = stretch.number
+            self._noted, self._count = stretch.number, 0  # where a series was dropped, another may have begun
             if stretch.last >= self._first:
                 self._tails.get(stretch.venue, {}).pop(stretch.asset, None)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -15,6 +15,7 @@ from bot.market.border.refusals import said
 from signals.inputs import INPUTS
 from signals.units import to_ms
 from storage.market.points import Newest, Points, Snapshot
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -242,6 +243,102 @@ def test_a_snapshot_is_judged_as_asset_by_asset(
             overlap._newest_of("binance", name)
     assert at_once._overlap._newest == singly._overlap._newest
     assert at_once._overlap._first == singly._overlap._first
+
+
+# --- several chunks, singles and histories in between -----------------------------------------------------------------
+
+NAMES_TOLD = st.sampled_from([LIVE, LIVE, LIVE[:2], LIVE[2:3], LIVE[3:], ("long_short_accounts",)])
+USUAL = dict(zip((*LIVE, "long_short_accounts"), (0.0001, 8.0, 100.0, 1e6, 1e8, 1.2), strict=True))
+FACTORS = st.sampled_from([1.0, 1.001, 1.5, 2.5, 50.0, 1e4, 1e-4, 0.0, -1.0, math.nan])
+EVERY = tuple(f"C{number:02d}" for number in range(40))
+# What a chunk tells of, by its ends; of 16 assets on columns pay.
+CHUNKS = st.sampled_from([(0, 20), (0, 20), (20, 40), (20, 40), (10, 30), (0, 40), (1, 20), (0, 16), (0, 15)])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a venue tells of a chunk of assets, or of one of them by itself, or of the hours before.
+
+    odd: by how many times the figures of some places are more than usual. ahead: of the venue's clock, seconds.
+    """
+
+    venue: str
+    names: tuple[str, ...]
+    chunk: tuple[int, int]
+    odd: tuple[tuple[int, float], ...] = ()
+    ahead: int = 0
+    hours: int = 0
+
+    def column(self, name: str, step: int) -> list[float]:
+        """A little more with each step, so that each answer has figures of its own."""
+        odd, moves = dict(self.odd), 1.0 if name == "funding_interval_hours" else 1 + step / 1e4
+        return [USUAL[name] * moves * odd.get(place, 1.0) for place in range(*self.chunk)]
+
+    def snapshot(self, now: datetime, step: int) -> Snapshot:
+        assets, at = EVERY[slice(*self.chunk)], to_ms(now + timedelta(seconds=self.ahead))
+        return Snapshot(self.venue, assets, [at] * len(assets), {name: self.column(name, step) for name in self.names})
+
+    def history(self, now: datetime, step: int) -> Points:
+        times = [to_ms(now.replace(minute=0, second=0) - HOUR * back) for back in reversed(range(self.hours))]
+        columns = {name: self.column(name, step)[:1] * self.hours for name in self.names}
+        return Points(self.venue, EVERY[self.chunk[0]], None, times, columns)
+
+
+ODD = st.lists(st.tuples(st.integers(0, 39), FACTORS), max_size=2).map(tuple)
+VENUES = st.sampled_from(["binance", "okx"])
+CALM_CHUNKS = st.builds(Answer, VENUES, NAMES_TOLD, CHUNKS)
+ODD_CHUNKS = st.builds(Answer, VENUES, NAMES_TOLD, CHUNKS, ODD, st.sampled_from([0, 0, -1, 1, 60, -600, -700]))
+SINGLES = st.builds(Answer, VENUES, NAMES_TOLD, st.integers(0, 39).map(lambda place: (place, place + 1)), ODD)
+HISTORIES = SINGLES.flatmap(lambda one: st.sampled_from([3, 6, 24]).map(lambda hours: replace(one, hours=hours)))
+OF_ALL = Answer("okx", LIVE, (0, 20))
+
+
+@pytest.mark.slow
+@given(
+    st.lists(
+        st.tuples(
+            CALM_CHUNKS | CALM_CHUNKS | ODD_CHUNKS | SINGLES | HISTORIES | st.sets(st.sampled_from(EVERY), min_size=1),
+            st.sampled_from([1, 1, 1, 5, 30, 90, 60 * 24 * 40, -1]),  # minutes until the next
+        ),
+        min_size=4,
+        max_size=25,
+    )
+)
+@example([(OF_ALL, 1)] * 5 + [(replace(OF_ALL, chunk=(10, 30)), 1)])
+@example([(OF_ALL, 90)] * 3)
+@example([(OF_ALL, 1)] * 5 + [({"C03"}, 1)] + [(OF_ALL, 1)] * 3)
+@example([(OF_ALL, 1)] * 5 + [(replace(OF_ALL, chunk=(10, 30)), 1)] * 3 + [(OF_ALL, 1)] * 3)
+@example([(OF_ALL, 1)] * 5 + [(replace(OF_ALL, chunk=(3, 4), odd=((3, 1.5),)), 1)] + [(OF_ALL, 1)] * 3)
+@example([(OF_ALL, 1)] * 5 + [(replace(OF_ALL, chunk=(3, 4), odd=((3, 2.5),), hours=6), 1)] + [(OF_ALL, 1)] * 3)
+@examples(60)
+def test_chunks_that_overlap_are_judged_as_asset_by_asset(story: list[tuple[Answer | set[str], int]]) -> None:
+    at_once, singly, now = Border(), Border(), NOW
+    for step, (change, pause) in enumerate(story):
+        if not isinstance(change, Answer):
+            at_once.forget(change)
+            singly.forget(change)
+        elif change.hours:
+            assert repr(at_once.admit(change.history(now, step), now)) == repr(
+                singly.admit(change.history(now, step), now)
+            )
+        else:
+            snapshot = change.snapshot(now, step)
+            good, others = at_once.admit_all(snapshot, now)
+            passed = [(good.of(place), []) for place in range(len(good))]
+            passed += [at_once.admit(other, now) for other in others]
+            expected = [singly.admit(snapshot.of(place), now) for place in range(len(snapshot))]
+            assert {alone.asset: repr((alone, out)) for alone, out in passed} == {
+                alone.asset: repr((alone, out)) for alone, out in expected
+            }
+        now += timedelta(minutes=pause)
+    assert known_of(at_once) == known_of(singly)
+    assert at_once._open == singly._open
+    for border in (at_once, singly):
+        for venue, name in list(border._overlap._told):
+            border._overlap._newest_of(venue, name)
+    for kept in ("_newest", "_first"):
+        found, meant = ({key: of for key, of in vars(way._overlap)[kept].items() if of} for way in (at_once, singly))
+        assert found == meant
 
 
 def test_what_comes_of_the_same_assets_again_is_judged_in_columns() -> None:

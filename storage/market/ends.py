@@ -2,8 +2,9 @@
 
 What is live goes on a minute at a time, and one answer tells of hundreds of assets at one time. Those series are
 members of one row of `snapshots`, and it is this row that moves on: a row for each of them would be most of what it
-costs to store a round. `spans` is the directory as it is read, whoever a series moves on with. A member that goes
-further by itself, or beside others than before, takes all of them out first, so that a snapshot is whole or gone.
+costs to store a round. `spans` is the directory as it is read, whoever a series moves on with. An answer that tells of
+a few assets less or more than the one before takes those out of the snapshot or in. A member that goes further by
+itself, or with other inputs, takes all of them out first, so that a snapshot is whole or gone.
 
 Who changes the directory is alone until the transaction ends: of two who move the same series on each would wait for
 the other, and a value that is late beside one that is not kept yet would be noted by nobody.
@@ -13,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,6 +81,18 @@ class _StoredSnapshot:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Joining:
+    """Series that become members of a snapshot when they have moved on: of one that has come so far, or of a new one.
+
+    whole: all that are members then.
+    """
+
+    alike: _Alike
+    whole: _Alike
+    snapshot: int | None
+
+
 def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
     """Tell the directory how far series go now, and note which of them have been written into their past.
 
@@ -90,15 +104,17 @@ def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
         for number, venue, inputs, assets, last in work.rows(SQL.snapshots)
     }
     moved, fresh, others = _parted(alone, known)
-    others += fresh
+    joining = [_gone_on(work, alike, known) for alike in fresh]
+    others += [joins.alike for joins in joining if joins.alike.assets]
     others += _of_spans(spans)
     doubtful = [(one, alike) for one in known.values() for alike in others if one.may_be_left_by(alike)]
     _dissolve(work, {one.id for one, alike in doubtful if work.one(_is_member(alike.names), id=one.id, **alike.given)})
     for number, alike in moved:
-        work.run(SQL.move_snapshot, id=number, at=alike.last)
+        work.run(SQL.move_snapshot, id=number, members=alike.key[2], last=alike.last)
     _move_singly(work, others)
-    for alike in fresh:
-        _join(work, alike)
+    for joins in joining:
+        if joins.alike.assets:
+            _join(work, joins)
 
 
 def leave(work: Work, asset: str, venue: str, step: int, name: str) -> None:
@@ -160,14 +176,44 @@ def _move_singly(work: Work, every: Iterable[_Alike]) -> None:
     work.many(SQL.write_series, others)
 
 
-def _join(work: Work, alike: _Alike) -> None:
-    """Make a snapshot of series that have come to one time; not where one of them is further."""
+def _gone_on(work: Work, alike: _Alike, known: Mapping[tuple[str, str, str], _StoredSnapshot]) -> _Joining:
+    """Let the snapshot go on that has most of some series, without its others; return which of them are to join it.
+
+    For a single asset that is not told of, hundreds would be taken out and put in again.
+    """
+    able = {
+        one.id
+        for one in known.values()
+        if (one.venue, one.inputs) == (alike.venue, frozenset(alike.names)) and one.last < alike.last
+    }
+    told = set(alike.assets)
+    rows = work.rows(SQL.members_of_input, input=alike.names[0], venue=alike.venue, step=alike.step) if able else []
+    of = {asset: number for asset, number in rows if number in able}
+    common = Counter(number for asset, number in of.items() if asset in told)
+    if not common:
+        return _Joining(alike, alike, None)
+    ((number, _),) = common.most_common(1)
+    if leaving := [asset for asset, member_of in of.items() if member_of == number and asset not in told]:
+        work.run(_part_some(alike.names), id=number, **replace(alike, assets=leaving).given)
+    staying, joining = [], []
+    for asset in alike.assets:
+        (staying if of.get(asset) == number else joining).append(asset)
+    work.run(SQL.move_snapshot, id=number, members=replace(alike, assets=staying).key[2], last=alike.last)
+    return _Joining(replace(alike, assets=joining), alike, number)
+
+
+def _join(work: Work, joins: _Joining) -> None:
+    """Make series that have come to one time members of a snapshot; not where one of them is further."""
+    alike, whole, number = joins.alike, joins.whole, joins.snapshot
     row = work.one(_ends_at(alike.names), last=alike.last, **alike.given)
     if row is None or row["n"] != len(alike.names) * len(alike.assets):
         return
     _dissolve(work, _snapshots_of(work, alike))
-    venue, inputs, assets = alike.key
-    number = work.insert(SQL.add_snapshot, venue=venue, inputs=inputs, members=assets, last=alike.last)
+    venue, inputs, members = whole.key
+    if number is None:
+        number = work.insert(SQL.add_snapshot, venue=venue, inputs=inputs, members=members, last=whole.last)
+    else:
+        work.run(SQL.move_snapshot, id=number, members=members, last=whole.last)
     work.run(_become_members(alike.names), id=number, **alike.given)
 
 
@@ -185,6 +231,11 @@ def _snapshots_of(work: Work, alike: _Alike) -> set[int]:
 @cache
 def _move_alike(names: tuple[str, ...]) -> Query:
     return SQL.move_alike.filled(inputs=", ".join(names))
+
+
+@cache
+def _part_some(names: tuple[str, ...]) -> Query:
+    return SQL.part_some.filled(inputs=", ".join(names))
 
 
 @cache

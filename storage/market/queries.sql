@@ -116,7 +116,11 @@ WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {amo
 SELECT id, venue, inputs, members, last FROM snapshots ORDER BY id;
 
 -- name: move_snapshot
-UPDATE snapshots SET last = :at WHERE id = :id;
+UPDATE snapshots SET last = :last, members = :members WHERE id = :id;
+
+-- name: members_of_input
+SELECT asset, snapshot FROM series
+WHERE venue = :venue AND step = :step AND input = :input AND snapshot IS NOT NULL;
 
 -- name: is_member
 SELECT 1 FROM series
@@ -141,6 +145,11 @@ WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {amo
 UPDATE series SET snapshot = NULL,
     last = {greatest}(last, coalesce((SELECT m.last FROM snapshots AS m WHERE m.id = :id), last))
 WHERE snapshot = :id;
+
+-- name: part_some
+UPDATE series SET snapshot = NULL,
+    last = {greatest}(last, coalesce((SELECT m.last FROM snapshots AS m WHERE m.id = :id), last))
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND snapshot = :id;
 
 -- name: drop_snapshot
 DELETE FROM snapshots WHERE id = :id;

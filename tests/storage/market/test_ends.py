@@ -108,6 +108,56 @@ def test_members_that_go_elsewhere_take_a_snapshot_apart(
     assert {asset: end for (asset, _), end in ends_of(store).items() if asset in FEW} == dict.fromkeys(FEW, 9)
 
 
+def own_ends(store: Store) -> dict[str, int]:
+    """How far each asset has come by itself, whatever it is a member of: the minute."""
+    rows = beside.rows(store, "SELECT asset, max(last) FROM series GROUP BY asset")
+    return {asset: (last - to_ms(START)) // MINUTE_MS for asset, last in rows}
+
+
+def numbers_of(store: Store) -> list[int]:
+    return [number for (number,) in beside.rows(store, "SELECT id FROM snapshots ORDER BY id")]
+
+
+def test_one_that_is_not_told_of_leaves_alone_and_comes_back(store: Store) -> None:
+    every = tuple(f"C{number}" for number in range(6))
+    for minute in (1, 2):
+        points.write(store, [], [told(minute, every)])
+    numbers = numbers_of(store)
+    points.write(store, [told(3, every[:1]).of(0)], [told(3, every[1:])])
+    assert own_ends(store) == dict.fromkeys(every, 1) | {"C0": 3}, "the others are not looked at"
+    points.write(store, [], [told(4, every[1:])])
+    points.write(store, [], [told(5, (*every[2:], "C1", "C0", "NEW"))])
+    assert own_ends(store) == dict.fromkeys(every, 1) | {"C0": 5, "NEW": 5}
+    points.write(store, [], [told(6, (*every[2:], "C1", "C0", "NEW"))])
+    assert set(ends_of(store).values()) == {6}
+    assert own_ends(store) == dict.fromkeys(every, 1) | {"C0": 5, "NEW": 5}, "all of them move on as one row"
+    assert numbers_of(store) == numbers
+    assert beside.rows(store, "SELECT 1 FROM rewritten") == []
+
+
+def test_chunks_that_shift_keep_what_they_have(store: Store) -> None:
+    every = tuple(f"C{number}" for number in range(6))
+    for minute in (1, 2):
+        points.write(store, [], [told(minute, every[:3]), told(minute, every[3:])])
+    numbers = numbers_of(store)
+    points.write(store, [], [told(3, every[1:4]), told(3, (*every[4:], "C0"))])
+    assert own_ends(store) == dict.fromkeys(every, 1) | {"C0": 3, "C3": 3}
+    assert set(ends_of(store).values()) == {3}
+    assert numbers_of(store) == numbers
+
+
+def test_one_that_is_further_already_does_not_join(store: Store) -> None:
+    for minute in (1, 2):
+        points.write(store, [], [told(minute)])
+    points.write(store, [told(9, ("XRP",)).of(0)])
+    for minute in (3, 4):
+        points.write(store, [], [told(minute, (*FEW, "XRP"))])
+    assert {asset: ends_of(store)[asset, "mark_price"] for asset in (*FEW, "XRP")} == dict.fromkeys(FEW, 4) | {"XRP": 9}
+    assert own_ends(store) == dict.fromkeys(FEW, 1) | {"XRP": 9}
+    noted = beside.rows(store, "SELECT DISTINCT asset FROM rewritten")
+    assert [asset for (asset,) in noted] == ["XRP"]
+
+
 def test_a_series_that_is_dropped_leaves_first(store: Store) -> None:
     for minute in (3, 4):
         points.write(store, [], [told(minute)])
@@ -124,7 +174,11 @@ def test_a_series_that_is_dropped_leaves_first(store: Store) -> None:
 def given_answer(draw: st.DrawFn) -> Snapshot:
     """An answer that tells of all or of some, mostly of a time after the one before."""
     names = draw(st.sampled_from([RATES_AND_MARKS, RATES_AND_MARKS, ("mark_price",), ("open_interest_usd",)]))
-    return told(draw(st.integers(0, 6)), draw(st.sampled_from([FEW, FEW, FEW[:2], FEW[1:], (*FEW, "XRP")])), names)
+    return told(
+        draw(st.integers(0, 6)),
+        draw(st.sampled_from([FEW, FEW, FEW[:2], FEW[1:], FEW[::-1], (*FEW, "XRP"), ("XRP", "DOGE")])),
+        names,
+    )
 
 
 @pytest.mark.slow
@@ -148,5 +202,12 @@ def test_the_directory_is_the_same_whoever_moves_on_together(
             for query in queries:
                 found, meant = ([tuple(row) for row in beside.rows(one, query)] for one in (store, other))
                 assert found == meant
+            shares = (
+                "SELECT m.inputs, count(DISTINCT s.asset), count(*), count(DISTINCT s.input) "
+                "FROM snapshots m LEFT JOIN series s ON m.id = s.snapshot GROUP BY m.id, m.inputs"
+            )
+            for inputs, assets, members, names in beside.rows(store, shares):
+                assert assets > 0, "no snapshot without members"
+                assert (names, members) == (len(inputs.split(", ")), assets * names), "each input of each asset"
             further = "SELECT 1 FROM series s JOIN snapshots m ON m.id = s.snapshot WHERE s.last > m.last"
             assert beside.rows(store, further) == [], "no member is further than its snapshot"

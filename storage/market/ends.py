@@ -195,7 +195,8 @@ def _gone_on(work: Work, alike: _Alike, known: Mapping[tuple[str, str, str], _St
     ((number, _),) = common.most_common(1)
     if leaving := [asset for asset, member_of in of.items() if member_of == number and asset not in told]:
         work.run(_part_some(alike.names), id=number, **replace(alike, assets=leaving).given)
-    staying, joining = [], []
+    staying: list[str] = []
+    joining: list[str] = []
     for asset in alike.assets:
         (staying if of.get(asset) == number else joining).append(asset)
     work.run(SQL.move_snapshot, id=number, members=replace(alike, assets=staying).key[2], last=alike.last)

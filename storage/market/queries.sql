@@ -42,15 +42,16 @@ SELECT {input} AS value FROM bars WHERE asset = :asset AND venue = :venue AND st
 SELECT {input} AS value FROM levels WHERE asset = :asset AND venue = :venue AND at = :at;
 
 -- name: last_bars
--- The rows at which a series of bars ends.
-SELECT bars.venue, bars.asset, bars.step, bars.at, {columns} FROM bars JOIN
-(SELECT DISTINCT asset, venue, step, last FROM spans WHERE step > 0) AS ends
+-- The rows at which a series of bars ends. By themselves first: a server that has not counted the
+-- snapshots yet would read all rows.
+WITH ends AS MATERIALIZED (SELECT DISTINCT asset, venue, step, last FROM spans WHERE step > 0)
+SELECT bars.venue, bars.asset, bars.step, bars.at, {columns} FROM bars JOIN ends
 ON bars.asset = ends.asset AND bars.venue = ends.venue AND bars.step = ends.step AND bars.at = ends.last;
 
 -- name: last_levels
 -- The rows at which a series of instants ends.
-SELECT levels.venue, levels.asset, 0, levels.at, {columns} FROM levels JOIN
-(SELECT DISTINCT asset, venue, last FROM spans WHERE step = 0) AS ends
+WITH ends AS MATERIALIZED (SELECT DISTINCT asset, venue, last FROM spans WHERE step = 0)
+SELECT levels.venue, levels.asset, 0, levels.at, {columns} FROM levels JOIN ends
 ON levels.asset = ends.asset AND levels.venue = ends.venue AND levels.at = ends.last;
 
 -- name: assets
@@ -91,8 +92,8 @@ ORDER BY levels.asset, levels.at;
 
 -- name: last_settled
 -- The settlements at which a series of instants ends.
-SELECT settlements.venue, settlements.asset, 0, settlements.at, {columns} FROM settlements JOIN
-(SELECT DISTINCT asset, venue, last FROM spans WHERE step = 0) AS ends
+WITH ends AS MATERIALIZED (SELECT DISTINCT asset, venue, last FROM spans WHERE step = 0)
+SELECT settlements.venue, settlements.asset, 0, settlements.at, {columns} FROM settlements JOIN ends
 ON settlements.asset = ends.asset AND settlements.venue = ends.venue AND settlements.at = ends.last;
 
 -- --- ends.py: how far each series goes -------------------------------------------------------------------------------

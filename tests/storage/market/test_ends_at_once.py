@@ -1,4 +1,4 @@
-"""The directory of series on a server: who changes it at the same time waits, and nobody waits in a circle."""
+"""The directory of series on a server: who changes it at the same time waits, never in a circle; and how it is read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from signals.units import to_ms
 from storage.engine.database import Store
+from storage.engine.postgres.dialect import said
 from storage.market import ends, points, retention, rewritten
 from storage.market.points import Snapshot
 from tests import postgres
@@ -171,3 +172,26 @@ def test_all_ends_are_those_of_the_rows_whoever_collects_what(url: str, pool: Th
         assert beside.rows(one, lost) == []
         empty = "SELECT 1 FROM snapshots WHERE id NOT IN (SELECT snapshot FROM series WHERE snapshot IS NOT NULL)"
         assert beside.rows(one, empty) == []
+
+
+def test_where_all_ends_are_read_not_all_rows_are(both: tuple[Store, Store]) -> None:
+    store, hours = both[0], 1200
+    points.write(store, [], [told("okx", 0)])  # makes the part of the table
+    beside.rows(
+        store,
+        "INSERT INTO levels (asset, venue, at, mark_price) SELECT 'A' || n, 'v' || v, ?::bigint + h * 60000::bigint, 1 "
+        "FROM generate_series(1, 100) n, generate_series(1, 3) v, generate_series(1, ?::int) h",
+        to_ms(START),
+        hours,
+    )
+    beside.rows(
+        store,
+        "INSERT INTO series (asset, input, venue, step, first, last) SELECT asset, input, venue, 0, min(at), max(at) "
+        "FROM levels, unnest(ARRAY['mark_price', 'index_price', 'spot_price', 'funding_rate']) AS input "
+        "WHERE asset LIKE 'A%' GROUP BY asset, input, venue",
+    )
+    beside.rows(store, "ANALYZE levels, series")  # as after an update: `snapshots` is as good as new
+    text = said(points.SQL.last_levels.filled(columns="mark_price").text)
+    plan = [row[0] for row in beside.rows(store, f"EXPLAIN {text}")]
+    assert [line for line in plan if "Seq Scan on levels" in line] == []
+    assert len(points.newest_of_all(store)) == 303

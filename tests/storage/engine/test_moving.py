@@ -12,6 +12,8 @@ from storage.engine import moving
 from storage.engine.database import Store, StoreError
 from storage.engine.sql import queries
 from storage.engine.sqlite import migrations
+from storage.market import points
+from storage.market.points import Snapshot
 from storage.people import destinations
 from tests import postgres
 from tests.storage import beside
@@ -64,6 +66,32 @@ def test_there_and_back_it_is_the_same(filled: Store, server: Store, tmp_path: P
         assert everything(back, filled) == before
         assert moving.unfinished(back) is None
         assert back.engine.numbers() == filled.engine.numbers()
+
+
+def test_what_goes_on_together_does_so_wherever_it_is(server: Store, tmp_path: Path) -> None:
+    """Snapshots keep their members and numbers, and new ones take none that a series still has."""
+    every = ("BTC", "ETH", "SOL", "XRP")
+
+    def tell(store: Store, minute: int) -> None:
+        for venue, assets in (("okx", every), ("bybit", every[minute % 2 :])):
+            names = ("mark_price", "index_price") if (venue, minute) == ("bybit", 6) else ("mark_price",)
+            columns = {name: [1.0] * len(assets) for name in names}
+            points.write(store, [], [Snapshot(venue, assets, [minute * 60_000] * len(assets), columns)])
+
+    with closing(Store(tmp_path / "there.db")) as there, closing(Store(tmp_path / "back.db")) as back:
+        for minutes, place, moved_to in ((range(5), there, server), (range(5, 10), server, back)):
+            for minute in minutes:
+                tell(place, minute)
+            list(moving.move(place, moved_to))
+        tell(back, 10)
+        tell(back, 11)
+        ends = beside.rows(back, "SELECT venue, asset, last / 60000 FROM spans WHERE input = 'mark_price'")
+        assert [tuple(row) for row in sorted(ends)] == [
+            *(("bybit", asset, 10 if asset == "BTC" else 11) for asset in every),
+            *(("okx", asset, 11) for asset in every),
+        ]
+        lost = "SELECT 1 FROM series WHERE snapshot IS NOT NULL AND snapshot NOT IN (SELECT id FROM snapshots)"
+        assert beside.rows(back, lost) == []
 
 
 def test_chats_of_several_bots_move_as_they_are(filled: Store, server: Store) -> None:

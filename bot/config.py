@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     ValidationError,
     create_model,
@@ -205,7 +206,8 @@ def _zone(text: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
-Database = Annotated[Path | Server, PlainValidator(place_given)]
+# Else the library takes a Server apart, and shows its password.
+Database = Annotated[Path | Server, PlainValidator(place_given), PlainSerializer(str)]
 
 
 class _Environment(EnvSettingsSource):

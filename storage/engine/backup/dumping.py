@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
 from typing import IO, TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from storage.engine.backup.writing import PART
 from storage.engine.database import StoreError
+from storage.engine.postgres import troubles
 from storage.engine.postgres.dialect import EMPTY
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ _MADE: Final = re.compile(r"^; Archive created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\
 _OURS: Final = re.compile(r" TABLE DATA \S+ perpulse_steps ")
 _QUIET: Final = ("--no-password", "--no-owner", "--no-privileges")  # nobody is there to be asked for a password
 _INTO: Final = ("psql", "--no-psqlrc", "--no-password", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
+_UNREACHED: Final = re.compile(
+    r"connection to (?:server|database)|could not translate host name|connection option|\bURI\b"
+)
 _NOTHING: Final = "Nothing was changed."
 _INSTALL: Final = "Install PostgreSQL's client of at least the server's version (postgresql-client on Debian)."
 
@@ -54,7 +57,7 @@ def missing() -> str | None:
 
 def name_of(server: Server) -> str:
     """Return what a database is called on its server, as a part of the name of a file."""
-    return re.sub(r"[^\w.-]", "_", unquote(urlsplit(server.url).path.strip("/")))
+    return re.sub(r"[^\w.-]", "_", server.database)
 
 
 def write(server: Server, target: Path) -> Dump:
@@ -157,6 +160,8 @@ def _run(server: Server, command: Sequence[str], otherwise: str, given: IO[bytes
             "\n"
         )[:1]
         text = " ".join(lines[0].split()).rstrip(".")
+        if _UNREACHED.search(text) and (what := troubles.trouble(None, said.stderr)):
+            raise StoreError(f"{troubles.explained(server, what)} {otherwise}")
         for secret in server.secrets:
             text = text.replace(secret, "***")
         older = f" {_INSTALL}" if "version mismatch" in text else ""
@@ -166,6 +171,4 @@ def _run(server: Server, command: Sequence[str], otherwise: str, given: IO[bytes
 
 def _environment(server: Server) -> dict[str, str]:
     """Return what a program is given: where it lies, and the password of the address."""
-    parts = urlsplit(server.url)
-    password = unquote(parts.password) if parts.password else dict(parse_qsl(parts.query)).get("password")
-    return os.environ | {"TZ": "UTC", "LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})
+    return os.environ | {"TZ": "UTC", "LC_ALL": "C"} | ({"PGPASSWORD": server.password} if server.password else {})

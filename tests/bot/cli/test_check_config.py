@@ -33,6 +33,12 @@ def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpul
         pytest.param("assets = ['BTC', 'btc']", "each asset once", id="an asset twice"),
         pytest.param("assets = ['../x']", "assets.0:", id="no asset's name"),
         pytest.param("[market]\ntimeout_seconds = 'soon'", "market.timeout_seconds:", id="no number"),
+        pytest.param(
+            "database = 'postgresql://root:MARKER@MARKER@host/db'", "database: the address of the server", id="an @"
+        ),
+        pytest.param("database = 'postgresql://root:x/MARKER@host/db'", "/ as %2F", id="a / in a password"),
+        pytest.param("database = 'postgresql://root:MARKER@host:99999/db'", "from 1 to 65535", id="no port"),
+        pytest.param("database = ':memory:'", "database: write the path of a file", id="a database nowhere"),
         pytest.param("[market]\nvenues = ['mtgox']", "market.venues", id="unknown venue"),
         pytest.param("[telegram]\ntoken_file = 'none.txt'", "none.txt cannot be read", id="missing token file"),
         pytest.param("[telegram]\ntoken = 'a'\ntoken_file = 'b'", "not both", id="two tokens"),
@@ -153,6 +159,14 @@ def test_a_secret_in_the_wrong_place_is_not_printed(perpulse: Perpulse, tmp_path
     ended = perpulse("check-config")
     assert ended.code == 2
     assert "MARKER" not in ended.out + ended.err
+
+
+def test_the_password_of_a_server_is_shown_nowhere(perpulse: Perpulse, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("database = 'postgresql://root:MARKER%40@host/db'", encoding="utf-8")
+    out = perpulse("check-config").out
+    assert "database: postgresql://root@host/db\n" in out
+    settings = load(tmp_path / "config.toml")
+    assert "MARKER" not in repr(settings) + settings.model_dump_json() + str(settings.model_dump()) + out
 
 
 def test_a_token_comes_from_the_environment_or_a_file(

@@ -10,7 +10,8 @@ import pytest
 
 from bot.cli import backup
 from storage.alerts import outbox
-from storage.engine.database import Store
+from storage.alerts.sending import restored
+from storage.engine.database import Store, StoreError
 from storage.engine.sharing import leases
 from storage.people import destinations
 from tests import postgres
@@ -80,6 +81,10 @@ def test_a_database_in_use_is_not_replaced(perpulse: Perpulse, filled: Path) -> 
     assert perpulse("restore", "one.db.gz").code == 0
 
 
+def broken(*_: object, **__: object) -> None:
+    raise StoreError("it broke off.")
+
+
 def test_a_server_is_backed_up_and_put_back(
     perpulse: Perpulse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +106,10 @@ def test_a_server_is_backed_up_and_put_back(
     destinations.set_zone(store, place.id, "Europe/Berlin", NOW)
     store.close()
     monkeypatch.setattr(backup, "_BEATS", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(restored, "mark", broken)
+        said = perpulse("restore", "one.dump").refusal
+    assert "may be sent a second time: it broke off. Restore it once more" in said
     ended = perpulse("restore", "one.dump")
     assert (ended.code, "1 message waited in it" in ended.out) == (0, True)
     store = Store(url)

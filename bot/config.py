@@ -30,6 +30,7 @@ from bot.market.tiers.config import TiersSection
 from bot.processes.config import Roles  # noqa: TC001 - pydantic reads it
 from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
+from handlers.channels.addresses import ProxyAddress, ServerAddress, StreamAddress, secrets_in
 from handlers.channels.config import running, sections
 from handlers.command import Refused
 from handlers.language.kinds import zone_named
@@ -80,16 +81,18 @@ class Market(_Section):
     )
     liquidations: bool = Field(default=True, description=f"liquidations as they happen: {', '.join(STREAMED)}")
     history: bool = Field(default=True, description="years of history from Binance's archive, in the background")
-    proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
+    proxy: ProxyAddress = Field(None, description="http://host:port, where the venue blocks this host's country")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")
-    exchange_url: str | None = Field(None, description="another server that speaks the venues' APIs, for tests")
-    stream_url: str | None = Field(None, description="another server that speaks the venues' streams, for tests")
-    archive_url: str | None = Field(None, description="another server that holds Binance's archive, for tests")
+    exchange_url: ServerAddress = Field(None, description="another server that speaks the venues' APIs, for tests")
+    stream_url: StreamAddress = Field(None, description="another server that speaks the venues' streams, for tests")
+    archive_url: ServerAddress = Field(None, description="another server that holds Binance's archive, for tests")
     stablecoins: bool = Field(default=True, description="supply of dollar stablecoins by DefiLlama")
-    stablecoins_url: str | None = Field(None, description="another server that speaks DefiLlama's API, for tests")
+    stablecoins_url: ServerAddress = Field(None, description="another server that speaks DefiLlama's API, for tests")
     fear_greed: bool = Field(default=True, description="Fear & Greed index by alternative.me")
-    fear_greed_url: str | None = Field(None, description="another server that speaks alternative.me's API, for tests")
-    hyperliquid_url: str | None = Field(None, description="another server for followed addresses, for tests")
+    fear_greed_url: ServerAddress = Field(
+        None, description="another server that speaks alternative.me's API, for tests"
+    )
+    hyperliquid_url: ServerAddress = Field(None, description="another server for followed addresses, for tests")
 
     @field_validator("venues", mode="before")
     @classmethod
@@ -293,6 +296,7 @@ class _Config(BaseSettings):
         return (
             *(secret for channel in self.channels for secret in channel.secrets()),
             *(key.get_secret_value() for key in keys if key),
+            *secrets_in(self.market),
             *(self.database.secrets if isinstance(self.database, Server) else ()),
         )
 

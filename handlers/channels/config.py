@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_validator, model_validator
 
+from handlers.channels.addresses import secrets_in
 from handlers.command import Refused
 from handlers.words.delivery import bot_called
 from storage.people.bots import name_of, platform_of, word_of
@@ -154,7 +155,7 @@ class ChannelConfig(BaseModel, ABC):
         """Return every secret that is set, for the log to leave out. Refused as for `secret`."""
         names = (name for name, field in type(self).model_fields.items() if "SecretStr" in str(field.annotation))
         found = (self.secret(name) if hasattr(self, f"{name}_file") else getattr(self, name) for name in names)
-        return tuple(secret.get_secret_value() for secret in found if secret)
+        return (*(secret.get_secret_value() for secret in found if secret), *secrets_in(self))
 
 
 def place_of(bot: str) -> str:

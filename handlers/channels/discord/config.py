@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from handlers.channels.addresses import ProxyAddress, ServerAddress
 from handlers.channels.config import ChannelConfig
 from handlers.command import Refused
 
@@ -50,8 +51,8 @@ class DiscordConfig(ChannelConfig):
     webhooks: dict[str, Webhook] = Field(
         {}, description='by name: { alerts = { url = "https://discord.com/api/webhooks/…", subscribe = "oi btc" } }'
     )
-    base_url: str | None = Field(None, description="another server that speaks Discord's API, for tests")
-    proxy: str | None = Field(None, description="http:// or https:// address by which Discord is reached")
+    base_url: ServerAddress = Field(None, description="another server that speaks Discord's API, for tests")
+    proxy: ProxyAddress = Field(None, description="http:// or https:// address by which Discord is reached")
     bots: dict[str, DiscordConfig] = Field(
         {}, description='further bots, each with its own chats: token = "…" under [discord.bots.alpha], any name'
     )
@@ -72,14 +73,6 @@ class DiscordConfig(ChannelConfig):
     of_one_bot: ClassVar[frozenset[str]] = ChannelConfig.of_one_bot | {"webhooks"}
     # A webhook needs no bot, and the library knows one server for all of them.
     of_all_bots: ClassVar[frozenset[str]] = frozenset({"bots", "webhooks", "base_url"})
-
-    @field_validator("base_url", "proxy")
-    @classmethod
-    def _reaches(cls, value: str | None) -> str | None:
-        """Refuse what can be no address; socks needs a library that is not installed."""
-        if value and not re.fullmatch(r"https?://[^/\s]+/?", value):
-            raise ValueError("write it with http:// or https://, as http://host:port")
-        return value.rstrip("/") if value else None
 
     @field_validator("webhooks")
     @classmethod

@@ -32,6 +32,7 @@ from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.addresses import ProxyAddress, ServerAddress, StreamAddress, secrets_in
 from handlers.channels.config import running, sections
+from handlers.channels.written import UnreadableText, text_of
 from handlers.command import Refused
 from handlers.language.kinds import zone_named
 from handlers.limits import LIMITS, RuleLimits
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from handlers.channels.config import ChannelConfig
 
 PREFIX = "PERPULSE_"
+LONGEST_FILE = 1 << 20  # bytes; with a hundred bots it has a tenth of it
 LONGEST_LOOK_BACK = 800  # days; a test holds it against the metrics
 
 
@@ -314,15 +316,13 @@ def load(path: Path | None) -> Config:
     text = ""
     if path is not None:
         try:
-            text = path.read_text(encoding="utf-8")
+            text = text_of(path, LONGEST_FILE)
         except FileNotFoundError:
             raise ConfigError(
                 f"{path} does not exist. Copy config.example.toml to it, or run `perpulse init`."
             ) from None
-        except UnicodeDecodeError:
-            raise ConfigError(f"{path} is not a text file in UTF-8.") from None
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
+        except UnreadableText as why:
+            raise ConfigError(f"{path} {why}.") from None
     return read(text, path)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from handlers.channels.addresses import ProxyAddress, ServerAddress
 from handlers.channels.config import ChannelConfig
+from handlers.channels.written import UnreadableText, secret_of
 from handlers.command import Refused
 
 if TYPE_CHECKING:
@@ -96,10 +97,9 @@ class DiscordConfig(ChannelConfig):
         if hook.url_file is not None:
             where = f"{where}.url_file: {hook.url_file}"
             try:
-                text = hook.url_file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "it is not text in UTF-8"
-                raise Refused(f"{where} cannot be read ({why}).") from None
+                text = secret_of(hook.url_file)
+            except UnreadableText as why:
+                raise Refused(f"{where} {why}.") from None
         text = text.strip()
         here = self.base_url and text.startswith(f"{self.base_url}/api/webhooks/")
         if not (here or WEBHOOK.fullmatch(text)):

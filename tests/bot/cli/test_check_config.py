@@ -41,6 +41,7 @@ def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpul
         pytest.param("database = ':memory:'", "database: write the path of a file", id="a database nowhere"),
         pytest.param("[market]\nvenues = ['mtgox']", "market.venues", id="unknown venue"),
         pytest.param("[telegram]\ntoken_file = 'none.txt'", "none.txt cannot be read", id="missing token file"),
+        pytest.param("[telegram]\ntoken_file = '/dev/zero'", "/dev/zero is no regular file", id="a file without end"),
         pytest.param("[telegram]\ntoken = 'a'\ntoken_file = 'b'", "not both", id="two tokens"),
         pytest.param("[access]\nowners = ['telegram:ann']", "access.owners.0: write each as", id="a name for an id"),
         pytest.param(

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import IO, TYPE_CHECKING, Final
 
+from storage.engine.backup.reading import refuse_no_file
 from storage.engine.backup.writing import PART
 from storage.engine.database import StoreError
 from storage.engine.postgres import troubles
@@ -101,6 +102,7 @@ def write(server: Server, target: Path) -> Dump:
 def put(server: Server, file: Path) -> Dump:
     """Put a backup in the place of a database: all of it, or nothing is changed. StoreError where that cannot be."""
     _ready()
+    refuse_no_file(file)
     try:
         if not is_dump(file):
             raise StoreError(

@@ -32,6 +32,7 @@ from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.addresses import ProxyAddress, ServerAddress, StreamAddress, secrets_in
 from handlers.channels.config import running, sections
+from handlers.channels.slips import slip, where
 from handlers.channels.written import UnreadableText, text_of
 from handlers.command import Refused
 from handlers.language.kinds import zone_named
@@ -384,18 +385,18 @@ def _place(path: Path | None, key: str) -> str:
 
 def _line(problem: Any) -> str:
     """Return one problem as a sentence. The value is never printed: it may be a secret in the wrong place."""
-    where = ".".join(str(part) for part in problem["loc"])
+    named = where(problem["loc"])
     if problem["type"] in {"model_type", "model_attributes_type"}:
         section = [str(part) for part in problem["loc"]]
         key = next(iter(_keys(section)), "key")
         name = f"{PREFIX}{'__'.join((*section, key))}".upper()
-        return f"{where} is a section: set its keys, as {key} under [{where}] or {name}."
+        return f"{named} is a section: set its keys, as {key} under [{named}] or {name}."
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg'].removeprefix('Value error, ')}."
+        return f"{named}: {slip(problem)}."
     *section, key = (str(part) for part in problem["loc"])
     known = _keys(section)
     near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key {where!r}. " + (f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}.")
+    return f"unknown key {named!r}. " + (f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}.")
 
 
 def _keys(section: list[str]) -> list[str]:

@@ -68,9 +68,9 @@ def test_a_list_in_the_environment_is_read_as_people_type_it(
     ("name", "value", "said"),
     [
         pytest.param("PERPULSE_ASSETS", "", "environment, PERPULSE_ASSETS: assets:", id="an empty list"),
-        pytest.param("PERPULSE_ASSETS", '["BTC"', "environment, PERPULSE_ASSETS: assets.0:", id="JSON cut off"),
+        pytest.param("PERPULSE_ASSETS", '["BTC"', "environment, PERPULSE_ASSETS: assets, number 1:", id="JSON cut off"),
         pytest.param(
-            "PERPULSE_MARKET__VENUES", "mtgox", "PERPULSE_MARKET__VENUES: market.venues.0:", id="no venue"
+            "PERPULSE_MARKET__VENUES", "mtgox", "PERPULSE_MARKET__VENUES: market.venues, number 1:", id="no venue"
         ),
         pytest.param("PERPULSE_MARKET__TIMEOUT_SECONDS", "soon", "market.timeout_seconds:", id="no number"),
         pytest.param("PERPULSE_LOG_LEVEL", "loud", "PERPULSE_LOG_LEVEL: log_level:", id="no level"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -76,3 +77,16 @@ def test_a_backup_or_a_restore_that_fails_leaves_nothing(tmp_path: Path) -> None
         ):
             pass
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_journal_of_a_backup_that_failed_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: object, target: Path) -> str:
+        target.with_name(f"{target.name}-journal").write_bytes(b"x")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with closing(Store(tmp_path / "a.db")) as store:
+        fill(store, 1)
+    monkeypatch.setattr(writing, "copy", broken)
+    with pytest.raises(StoreError, match=r"disk is full\. No backup was made"):
+        writing.write(store.path, tmp_path / "one.db.gz", now=NOW)
+    assert [file.name for file in tmp_path.iterdir()] == ["a.db"]

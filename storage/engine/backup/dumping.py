@@ -36,6 +36,7 @@ _QUIET: Final = ("--no-password", "--no-owner", "--no-privileges")  # nobody is 
 _INTO: Final = ("psql", "--no-psqlrc", "--no-password", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
 _UNREACHED: Final = re.compile(
     r"connection to (?:server|database)|could not translate host name|connection option|\bURI\b"
+    r"|sslmode value|invalid \S+ value"
 )
 _NOTHING: Final = "Nothing was changed."
 _INSTALL: Final = "Install PostgreSQL's client of at least the server's version (postgresql-client on Debian)."
@@ -85,7 +86,7 @@ def write(server: Server, target: Path) -> Dump:
             ["pg_dump", "--format=custom", *_QUIET, f"--file={part}", f"--dbname={server}"],
             "No backup was made.",
         )
-        made = _known(server, part)
+        made = _known(server, part, str(server), "No backup was made.")
         _run(server, ["pg_restore", f"--file={os.devnull}", str(part)], "No backup was made.")  # all of it, to its end
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -108,7 +109,7 @@ def put(server: Server, file: Path) -> Dump:
             raise StoreError(
                 f"{file} is no backup of a server. Give one that perpulse backup or pg_dump -Fc has written."
             )
-        made = _known(server, file)
+        made = _known(server, file, str(file), f"{file} is not sound.")
         _run(server, ["pg_restore", f"--file={os.devnull}", str(file)], _NOTHING)  # else psql would keep the half of it
         read_aloud = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(file)]
         with subprocess.Popen(  # noqa: S603 - a program of ours by name, and no shell
@@ -137,12 +138,15 @@ def _ready() -> None:
         raise StoreError(f"A database on a server is backed up by pg_dump: {lack}")
 
 
-def _known(server: Server, file: Path) -> datetime:
-    """Return when a dump was made; StoreError where it holds no database of ours."""
-    listed = _run(server, ["pg_restore", "--list", str(file)], f"{file} is not sound.")
+def _known(server: Server, file: Path, called: str, otherwise: str) -> datetime:
+    """Return when a dump was made; StoreError where it holds no database of ours.
+
+    called: what a person knows it by. otherwise: what follows where it cannot be read.
+    """
+    listed = _run(server, ["pg_restore", "--list", str(file)], otherwise)
     made = _MADE.search(listed)
     if made is None or not _OURS.search(listed):
-        raise StoreError(f"{file} holds no database of perpulse.")
+        raise StoreError(f"{called} holds no database of perpulse.")
     return datetime.strptime(made[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 

@@ -20,6 +20,7 @@ Trouble = Literal[
     "no host",
     "refused",
     "silent",
+    "no server",
     "no way",
     "starting",
     "cut off",
@@ -68,10 +69,11 @@ _TEXTS: Final[Mapping[str, Trouble]] = {
     "the database system is": "starting",
     "server does not support SSL": "not encrypted",
     "certificate|SSL error": "certificate",
-    r"invalid \S+ value|invalid (?:integer|port|value|connection option)|\bURI\b": "setting",
+    r"invalid \S+ value|value \"\" invalid|invalid (?:integer|port|value|connection option)|\bURI\b": "setting",
     "resolve host|translate host name|Name or service not known|nodename nor servname": "no host",
     "Connection refused|No such file or directory": "refused",
     "timeout|timed out": "silent",
+    "received invalid response|expected authentication request": "no server",
     "No route to host|Network is unreachable|Host is down": "no way",
 }
 _QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -82,6 +84,7 @@ _SAID: Final[Mapping[Trouble, str]] = {
     "refused": "{server} cannot be reached: nothing answers there. Is the server running, and are host and port right?",
     "silent": "{server} does not answer in time. Is the server running, are host and port right, and does a firewall "
     "let this machine through?",
+    "no server": "{server} cannot be reached: what answers there is no PostgreSQL. Are host and port right?",
     "no way": "{server} cannot be reached: the network here knows no way to it. Look at the network of this machine.",
     "starting": "{server} is starting, stopping or recovering, and lets nobody in. Wait a moment and try again.",
     "cut off": "{server} has cut off this connection: another process took over from this one while it stood still, or "

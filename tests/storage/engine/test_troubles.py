@@ -24,6 +24,9 @@ from storage.engine.postgres import troubles
             None, 'to server on socket "/x/.s.PGSQL.1" failed: No such file or directory', "refused", id="no socket"
         ),
         pytest.param(None, "connection timeout expired", "silent", id="silence"),
+        pytest.param(
+            None, "port 1 failed: received invalid response to SSL negotiation: H", "no server", id="another program"
+        ),
         pytest.param(None, "No route to host", "no way", id="no way"),
         pytest.param(None, 'FATAL:  password authentication failed for user "PW"', "password", id="password"),
         pytest.param(None, "fe_sendauth: no password supplied", "no password", id="no password"),
@@ -39,6 +42,7 @@ from storage.engine.postgres import troubles
         pytest.param(None, "server does not support SSL, but SSL was required", "not encrypted", id="plain alone"),
         pytest.param(None, "SSL error: certificate verify failed", "certificate", id="certificate"),
         pytest.param(None, 'invalid sslmode value: "PW"', "setting", id="a value"),
+        pytest.param(None, 'sslmode value "PW" invalid when SSL support is not compiled in', "setting", id="no such"),
         pytest.param(None, 'invalid integer value "PW" for connection option "port"', "setting", id="no number"),
         pytest.param(None, 'invalid URI query parameter: "PW"', "setting", id="a name"),
         pytest.param(None, 'to server at "certificate.example", port 1 failed: x', "unreachable", id="a telling host"),

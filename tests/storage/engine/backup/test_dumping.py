@@ -77,7 +77,7 @@ def test_what_is_something_else_is_left_alone(url: str, tmp_path: Path) -> None:
     for target, said in ((tmp_path, "is a folder"), (tmp_path / "mine.txt", "left alone")):
         with pytest.raises(StoreError, match=said):
             dumping.write(Server(url), target)
-    with pytest.raises(StoreError, match="holds no database of perpulse"):
+    with pytest.raises(StoreError, match=r"^postgresql:.* holds no database of perpulse"):
         dumping.write(Server(url), tmp_path / "empty.dump")
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -116,6 +116,9 @@ def test_the_password_is_in_the_environment_alone(monkeypatch: pytest.MonkeyPatc
             'could not translate host name "host" to address: Name or service not known',
             "postgresql://me@host/one cannot be reached: a host of that name is not known here.",
             id="no host",
+        ),
+        pytest.param(
+            'invalid sslmode value: "always"', "postgresql://me@host/one: a setting of the address has", id="a setting"
         ),
         pytest.param("query failed: ERROR: x", "pg_dump: error: query failed: ERROR: x. No backup", id="anything else"),
     ],

@@ -29,7 +29,7 @@ def roles_of(words: Iterable[str]) -> tuple[Role, ...]:
     """Return the roles that are named, each once and in the usual order. UnknownRole for anything else, or nothing."""
     named = [part.strip().lower() for word in words for part in word.strip().removesuffix(",").split(",")]
     if any(named) and not all(named):  # perhaps a role was to stand there
-        raise UnknownRole("there is nothing before a comma; write it like collect,judge")
+        raise UnknownRole("one of them is empty; write it like collect,judge")
     for name in filter(None, named):
         if name not in ROLES:
             near = difflib.get_close_matches(name, ROLES, 1)

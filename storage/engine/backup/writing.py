@@ -19,7 +19,7 @@ from storage.engine.backup.reading import BACKED_UP, Contents, contents, is_back
 from storage.engine.database import StoreError
 from storage.engine.sql import queries
 from storage.engine.sqlite.dialect import SQLITE
-from storage.engine.sqlite.troubles import reason
+from storage.engine.sqlite.troubles import check_kind, reason
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,6 +72,7 @@ def write(path: Path, target: Path, *, now: datetime) -> Backup:
 
 def refuse_without(path: Path) -> None:
     """Raise StoreError where there is no database: opening it would make an empty one."""
+    check_kind(path)
     if not path.is_file():
         raise StoreError(f"There is no database at {path}, so there is nothing to back up. Give --db the right one.")
 

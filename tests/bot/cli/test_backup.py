@@ -65,6 +65,8 @@ def test_without_a_file_it_goes_into_the_folder_of_the_configuration(
         pytest.param(("restore", "none.gz"), "There is no file none.gz", id="no file"),
         pytest.param(("restore", "."), ". is a folder. Name the backup in it", id="a folder"),
         pytest.param(("restore", "/dev/null"), "is a device or a pipe", id="a device"),
+        pytest.param(("backup", "x.gz", "--db", "/dev/null"), "is a device or a pipe, where nothing", id="of a device"),
+        pytest.param(("backup", "x.gz", "--db", "data"), "data is a folder: give --db", id="of a folder"),
         pytest.param(("backup", "/dev/null"), "is a device or a pipe", id="to a device"),
         pytest.param(("backup", "x.gz", "--db", "other.db"), "There is no database at other.db", id="no database"),
     ],

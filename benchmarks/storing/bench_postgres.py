@@ -6,9 +6,9 @@ dispatcher has in flight on a platform, and bounds what is in doubt after a kill
 and shows what a claim costs beside its rows. More is not claimed than is sent at once, since what is most urgent is
 asked for at the last moment: a platform takes thirty messages a second, and 64 would be two seconds of older news.
 Eight in a transaction take some 72 us of processor a row in a file, of which 47 are the bare statements and the commit,
-beside a wait for the disk, and some 200 us on a server with its client; 64 in one are a third of it. So eight at once do
-not come to 20,000 rows/s in a file, and on a server of two cores they are at the edge of 10,000: what the outbox can do
-is the figure of 64.
+beside a wait for the disk, and some 200 us on a server with its client; 64 in one are a third of it. So eight at once
+do not come to 20,000 rows/s in a file, and on a server of two cores they are at the edge of 10,000: what the outbox can
+do is the figure of 64.
 Four processes are four senders, each of a platform of its own.
 `broadcast`: one alarm to all. `mixed`: ten alarms of five assets to fewer chats, two of them in one message.
 

@@ -1,4 +1,4 @@
-"""Addresses that an owner sets, as every section reads them: a proxy, or another server than the usual one.
+"""Addresses that an owner sets, as every section reads them: a proxy, another server than the usual one, a file.
 
 What cannot be connected to is refused here, before anything runs, and who goes in there is shown nowhere.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address
+from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
-from pydantic import BaseModel, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BaseModel, PlainSerializer, PlainValidator
 
 _ADDRESS: Final = re.compile(
     r"(?P<scheme>\w+)://(?:(?P<inside>(?:[^@/?#\s%]|%[0-9A-Fa-f]{2})*)@)?"
@@ -105,6 +106,17 @@ def _shown(address: str | None) -> str | None:
 
 
 _AS_SHOWN: Final = PlainSerializer(_shown, when_used="json")
+
+
+def at_home(path: Path) -> Path:
+    """Return a path with `~` as the home that it stands for: a file has no shell that does it."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("write the whole path: ~ stands for nobody's home here") from None
+
+
 ProxyAddress = Annotated[str | None, PlainValidator(proxy_of), _AS_SHOWN]
 ServerAddress = Annotated[str | None, PlainValidator(server_of), _AS_SHOWN]
 StreamAddress = Annotated[str | None, PlainValidator(stream_of), _AS_SHOWN]
+FilePath = Annotated[Path, AfterValidator(at_home)]

@@ -120,7 +120,10 @@ def place_of(given: str | Path | Server) -> Path | Server:
         raise PlaceError("write the path of a file, like data/perpulse.db, without file: or :memory:")
     if _ELSEWHERE.match(text) or _CONNINFO.search(text) or (colon and scheme.lower() in _SCHEMES):
         raise PlaceError(f"it is a path, or an address like {_EXAMPLE}")
-    return Path(given)
+    try:
+        return Path(given).expanduser()  # a file has no shell that does it
+    except RuntimeError:
+        raise PlaceError("write the whole path: ~ stands for nobody's home here") from None
 
 
 def place_given(given: object) -> Path | Server:

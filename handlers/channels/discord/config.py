@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from handlers.channels.addresses import ProxyAddress, ServerAddress
+from handlers.channels.addresses import FilePath, ProxyAddress, ServerAddress
 from handlers.channels.config import ChannelConfig
 from handlers.channels.written import UnreadableText, secret_of
 from handlers.command import Refused
@@ -33,7 +32,7 @@ class Webhook(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: SecretStr | None = None
-    url_file: Path | None = None
+    url_file: FilePath | None = None
     subscribe: str = ""
 
     @model_validator(mode="after")
@@ -47,7 +46,7 @@ class DiscordConfig(ChannelConfig):
     """The Discord bot, and webhooks that need none. Without either nothing goes there."""
 
     token: SecretStr | None = Field(None, description="of the bot; or PERPULSE_DISCORD__TOKEN, or token_file")
-    token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
+    token_file: FilePath | None = Field(None, description="a file that holds the token and nothing else")
     publish: bool = Field(default=False, description="publish what is posted in announcement channels, 10 an hour")
     webhooks: dict[str, Webhook] = Field(
         {}, description='by name: { alerts = { url = "https://discord.com/api/webhooks/…", subscribe = "oi btc" } }'

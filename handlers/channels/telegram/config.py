@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import Field, SecretStr, field_validator
 
-from handlers.channels.addresses import ProxyAddress, ServerAddress
+from handlers.channels.addresses import FilePath, ProxyAddress, ServerAddress
 from handlers.channels.config import ChannelConfig
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ class TelegramConfig(ChannelConfig):
     """The Telegram bot. Without a token perpulse runs in the terminal."""
 
     token: SecretStr | None = Field(None, description="from @BotFather; or PERPULSE_TELEGRAM__TOKEN, or token_file")
-    token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
+    token_file: FilePath | None = Field(None, description="a file that holds the token and nothing else")
     base_url: ServerAddress = Field(None, description="another Bot API server than Telegram's own; it ends in /bot")
     proxy: ProxyAddress = Field(None, description="http:// or https:// address by which Telegram is reached")
     bots: dict[str, TelegramConfig] = Field(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yarl
 
-from handlers.channels.addresses import WebAddress, proxy_of, server_of, stream_of
+from handlers.channels.addresses import WebAddress, at_home, proxy_of, server_of, stream_of
 
 
 @pytest.mark.parametrize(
@@ -74,3 +76,11 @@ def test_another_server_may_have_a_path_and_a_place_for_the_venue() -> None:
     for other in ("wss://mirror", "http://[::1", "http://mirror:99999/x"):
         with pytest.raises(ValueError, match="write it with http://"):
             server_of(other)
+
+
+def test_a_home_is_the_one_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/ann")
+    assert at_home(Path("~/token")) == Path("/ann/token")
+    assert at_home(Path("data/~token")) == Path("data/~token")
+    with pytest.raises(ValueError, match="whole path"):
+        at_home(Path("~nobody-of-that-name/token"))

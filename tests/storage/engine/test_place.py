@@ -95,6 +95,13 @@ def test_what_is_no_place_is_refused_without_a_word_of_it(given: str, says: str,
         Store(read)
 
 
+def test_a_home_is_the_one_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/ann")
+    assert place_of("~/x.db") == Path("/ann/x.db")
+    with pytest.raises(PlaceError, match="whole path"):
+        place_of("~nobody-of-that-name/x.db")
+
+
 def test_an_address_with_one_slash_is_no_path() -> None:
     with pytest.raises(PlaceError, match="a path, or an address like"):
         place_of(f"postgresql:/u:{SECRET}@h/d")

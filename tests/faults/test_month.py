@@ -12,7 +12,8 @@ import pytest
 
 from handlers.reply import plain_text
 from handlers.words.digest.said import tell
-from signals.digest import Digest, FigureChange
+from signals.digest import Digest
+from signals.unusual import FigureChange
 from storage.alerts import digests as outgoing
 from storage.engine.database import Store
 from storage.people import destinations

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.charts.figures import say
 from handlers.words import wording
 from handlers.words.evidence.odds import later
 from handlers.words.stories import conditions
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Condition
     from signals.alerts.rule import AlertRule
-    from storage.queries.market.flows import RateAt
     from storage.people.rules import OwnRule
+    from storage.queries.market.flows import RateAt
     from storage.queries.rules.preview import Looked, Preview
     from storage.queries.rules.standing import RuleStanding
 
@@ -167,9 +166,9 @@ def _against(rule: AlertRule, one: Condition, values: Mapping[str, float]) -> st
     if derived is None:
         return conditions.against([(one, values[one.name], float(one.bound))])
     if derived.kind in CROSSINGS:
-        return f"{say(values[derived.of], unit)} (line {say(derived.line, unit)})"
-    over = wording.duration(derived.over)
-    return f"{say(values[one.name], unit)} in {over} (line {LINES[one.op]} {say(float(one.bound), unit)})"
+        return f"{conditions.figure(values[derived.of], unit)} (line {conditions.bound(derived.line, unit)})"
+    value, line = conditions.figure(values[one.name], unit), conditions.bound(float(one.bound), unit)
+    return f"{value} in {wording.duration(derived.over)} (line {LINES[one.op]} {line})"
 
 
 def _holding(group: Sequence[Condition], values: Mapping[str, float]) -> float:

@@ -256,7 +256,7 @@ def test_it_is_saved_listed_paused_changed_and_deleted(winter: Desk) -> None:
     listed = lines(winter.ask("/alerts"))
     assert listed[:2] == ["1 rule of this chat's own.", "1 · btc drawdown < -30% at most every 4h"]
     assert listed[2].startswith("calm · last close ")
-    assert "(line below −30.0 %) · never fired" in listed[2]
+    assert "(line below −30 %) · never fired" in listed[2]
     one = winter.ask("/alerts 1")
     assert lines(one)[0].startswith("Rule 1. BTC: open interest against its 365-day peak below −30 %")
     assert "It is told every 4 h at most." in lines(one)

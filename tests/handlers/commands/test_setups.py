@@ -90,12 +90,11 @@ def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
     legs = [line for line in said if line[0] in "▲·?"]
     assert len(legs) == 4
     assert all("(line " in line for line in legs)
-    assert legs[0].startswith("▲ Taker flow: z of taker flow is −"), "of several figures each is named"
+    assert legs[0].startswith("▲ Taker flow (must hold): z of taker flow is −"), "of several figures each is named"
     assert "; share of buys in the taker volume of 24 h is " in legs[0]
-    assert legs[0].endswith("must hold")
     assert (
-        "It ends with: z of taker flow above −1.00 and fewer than 3 legs; "
-        "or z of depth above −0.40 and fewer than 3 legs."
+        "It ends when z of taker flow is above −1 and fewer than 3 legs hold; "
+        "or z of depth is above −0.4 and fewer than 3 legs hold."
     ) in said
     assert "4 of 4 legs hold; 3 of 4 make it a warning." in said
     assert reply.values["legs"]["flow"]["line"] == -2.0
@@ -151,8 +150,8 @@ def test_what_is_not_known_is_not_said(desk: Callable[..., Desk]) -> None:
 
 
 def moved(*more: FigureChange, **changes: float) -> Moved:
-    found |= {one.what: one for one in more}
     found = {what: FigureChange("BTC", what, 89_300.0, change) for what, change in changes.items()}  # type: ignore[arg-type]
+    found |= {one.what: one for one in more}
     nothing = BeforeAfter(None, None)
     return Moved("BTC", NOW - 24 * HOUR, NOW, found, nothing, nothing, ("binance",))  # type: ignore[arg-type]
 

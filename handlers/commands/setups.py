@@ -133,7 +133,8 @@ async def why(deps: Deps, args: WhyWhat) -> Reply:
     """Tell what moved an asset, or why a story is told.
 
     /why btc takes the last 24 hours apart (4h, 7d and others work as well): price, positions, takers, liquidations,
-    funding and the book. /why selling_wave btc shows what the story is made of, with today's values and their lines.
+    funding and the book. Unusual is a move as seldom as on one day in fifty, as in digests. /why selling_wave btc shows
+    what the story is made of, with today's values and their lines.
     """
     if args.setup is not None:
         return await _of_setup(deps, args.setup, args)

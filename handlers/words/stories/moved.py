@@ -48,7 +48,8 @@ def headline(moved: Moved, over: str) -> str:
 
 
 def _usual(price: FigureChange) -> str:
-    return wording.share(100 * abs(price.change or 0.0) / (price.times or 1.0), 1)
+    usual = 100 * abs(price.change or 0.0) / (price.times or 1.0)
+    return wording.share(usual, 1 if usual >= 0.1 else 2)
 
 
 def _coins(change: FigureChange | None, price: FigureChange | None) -> str:

@@ -116,9 +116,12 @@ def test_each_setup_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
         for typed in (name, name.replace("_", " ")):
             reply = here.ask(f"/why {typed} btc")
             assert reply.values["setup"] == name
-            assert not any("nan" in line or "None" in line for line in lines(reply))
+            assert not any("nan" in line or "None" in line or "; none" in line for line in lines(reply))
             for button in (one for block in reply.blocks if isinstance(block, Buttons) for one in block.buttons):
                 assert button.command.startswith(("/base ", "/why "))
+    assert any("1 of 1 makes it a warning where " in line for line in lines(here.ask("/why reversal_trigger btc")))
+    ends = "It ends when close against the low of 20 days is below 0 % or at least 10 %; or after 20 days"
+    assert any(line.startswith(ends) for line in lines(here.ask("/why spring btc")))
     assert lines(here.ask("/setup squeeze_fuel")) == lines(here.ask("/why squeeze_fuel"))
     assert here.ask("/setup long squeeze btc").values["setup"] == "squeeze_fuel_longs"
 
@@ -183,7 +186,7 @@ MORE = "BTC fell 6.1 % in 24 h, to 89,300"
         pytest.param(moved(price=-0.061), f"{MORE}.", id="what is usual is not known"),
         pytest.param(moved(FELL), f"{MORE}, which is unusual; a usual move is 1.2 %.", id="unusual"),
         pytest.param(moved(replace(FELL, rare=9)), f"{MORE}; a usual move is 1.2 %.", id="not rare enough"),
-        pytest.param(moved(HARDLY), "BTC fell 0.1 % in 24 h, to 89,300; a usual move is 0.0 %.", id="it stands"),
+        pytest.param(moved(HARDLY), "BTC fell 0.1 % in 24 h, to 89,300; a usual move is 0.02 %.", id="it stands"),
     ],
 )
 def test_a_move_is_held_against_a_usual_one(found: Moved, said: str) -> None:

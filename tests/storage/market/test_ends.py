@@ -108,6 +108,11 @@ def test_members_that_go_elsewhere_take_a_snapshot_apart(
     assert {asset: end for (asset, _), end in ends_of(store).items() if asset in FEW} == dict.fromkeys(FEW, 9)
 
 
+def test_an_answer_of_which_nothing_is_left_moves_nothing(store: Store) -> None:
+    points.write(store, [], [told(1, ())])
+    assert snapshots_of(store) == []
+
+
 def test_a_series_that_is_dropped_leaves_first(store: Store) -> None:
     for minute in (3, 4):
         points.write(store, [], [told(minute)])

@@ -76,10 +76,10 @@ def run(
 @app.command()
 def demo(
     db: Db = None,
-    no_input: Annotated[bool, typer.Option("--no-input", help="End after the replay, without a prompt.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="End after the replay and take no commands.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Replay the bundled winter 2025-26 through the whole pipeline, then take commands."""
+    """Replay the bundled winter 2025-26 through the whole pipeline, then take commands, typed or piped in."""
     from bot.cli.playing import demo
 
     demo.demo(db, prompt=not no_input, as_json=as_json)

@@ -17,6 +17,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     ValidationError,
     create_model,
@@ -29,7 +30,10 @@ from bot.market.tiers.config import TiersSection
 from bot.processes.config import Roles  # noqa: TC001 - pydantic reads it
 from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
+from handlers.channels.addresses import ProxyAddress, ServerAddress, StreamAddress, secrets_in
 from handlers.channels.config import running, sections
+from handlers.channels.slips import slip, where
+from handlers.channels.written import UnreadableText, text_of
 from handlers.command import Refused
 from handlers.language.kinds import zone_named
 from handlers.limits import LIMITS, RuleLimits
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from handlers.channels.config import ChannelConfig
 
 PREFIX = "PERPULSE_"
+LONGEST_FILE = 1 << 20  # bytes; with a hundred bots it has a tenth of it
 LONGEST_LOOK_BACK = 800  # days; a test holds it against the metrics
 
 
@@ -79,16 +84,18 @@ class Market(_Section):
     )
     liquidations: bool = Field(default=True, description=f"liquidations as they happen: {', '.join(STREAMED)}")
     history: bool = Field(default=True, description="years of history from Binance's archive, in the background")
-    proxy: str | None = Field(None, description="http://host:port, where the venue blocks this host's country")
+    proxy: ProxyAddress = Field(None, description="http://host:port, where the venue blocks this host's country")
     timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long to wait for one answer")
-    exchange_url: str | None = Field(None, description="another server that speaks the venues' APIs, for tests")
-    stream_url: str | None = Field(None, description="another server that speaks the venues' streams, for tests")
-    archive_url: str | None = Field(None, description="another server that holds Binance's archive, for tests")
+    exchange_url: ServerAddress = Field(None, description="another server that speaks the venues' APIs, for tests")
+    stream_url: StreamAddress = Field(None, description="another server that speaks the venues' streams, for tests")
+    archive_url: ServerAddress = Field(None, description="another server that holds Binance's archive, for tests")
     stablecoins: bool = Field(default=True, description="supply of dollar stablecoins by DefiLlama")
-    stablecoins_url: str | None = Field(None, description="another server that speaks DefiLlama's API, for tests")
+    stablecoins_url: ServerAddress = Field(None, description="another server that speaks DefiLlama's API, for tests")
     fear_greed: bool = Field(default=True, description="Fear & Greed index by alternative.me")
-    fear_greed_url: str | None = Field(None, description="another server that speaks alternative.me's API, for tests")
-    hyperliquid_url: str | None = Field(None, description="another server for followed addresses, for tests")
+    fear_greed_url: ServerAddress = Field(
+        None, description="another server that speaks alternative.me's API, for tests"
+    )
+    hyperliquid_url: ServerAddress = Field(None, description="another server for followed addresses, for tests")
 
     @field_validator("venues", mode="before")
     @classmethod
@@ -205,7 +212,8 @@ def _zone(text: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
-Database = Annotated[Path | Server, PlainValidator(place_given)]
+# Else the library takes a Server apart, and shows its password.
+Database = Annotated[Path | Server, PlainValidator(place_given), PlainSerializer(str)]
 
 
 class _Environment(EnvSettingsSource):
@@ -291,6 +299,7 @@ class _Config(BaseSettings):
         return (
             *(secret for channel in self.channels for secret in channel.secrets()),
             *(key.get_secret_value() for key in keys if key),
+            *secrets_in(self.market),
             *(self.database.secrets if isinstance(self.database, Server) else ()),
         )
 
@@ -308,15 +317,13 @@ def load(path: Path | None) -> Config:
     text = ""
     if path is not None:
         try:
-            text = path.read_text(encoding="utf-8")
+            text = text_of(path, LONGEST_FILE)
         except FileNotFoundError:
             raise ConfigError(
                 f"{path} does not exist. Copy config.example.toml to it, or run `perpulse init`."
             ) from None
-        except UnicodeDecodeError:
-            raise ConfigError(f"{path} is not a text file in UTF-8.") from None
-        except OSError as error:
-            raise ConfigError(f"{path} cannot be read ({error.strerror}).") from error
+        except UnreadableText as why:
+            raise ConfigError(f"{path} {why}.") from None
     return read(text, path)
 
 
@@ -378,18 +385,18 @@ def _place(path: Path | None, key: str) -> str:
 
 def _line(problem: Any) -> str:
     """Return one problem as a sentence. The value is never printed: it may be a secret in the wrong place."""
-    where = ".".join(str(part) for part in problem["loc"])
+    named = where(problem["loc"])
     if problem["type"] in {"model_type", "model_attributes_type"}:
         section = [str(part) for part in problem["loc"]]
         key = next(iter(_keys(section)), "key")
         name = f"{PREFIX}{'__'.join((*section, key))}".upper()
-        return f"{where} is a section: set its keys, as {key} under [{where}] or {name}."
+        return f"{named} is a section: set its keys, as {key} under [{named}] or {name}."
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg'].removeprefix('Value error, ')}."
+        return f"{named}: {slip(problem)}."
     *section, key = (str(part) for part in problem["loc"])
     known = _keys(section)
     near = difflib.get_close_matches(key, known, 1)
-    return f"unknown key {where!r}. " + (f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}.")
+    return f"unknown key {named!r}. " + (f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}.")
 
 
 def _keys(section: list[str]) -> list[str]:

@@ -14,9 +14,13 @@ from handlers.channels.config import sections
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
 
-# Shapes of secrets in texts of libraries: a signed query, an API key header, a webhook. Each channel has its own.
+# Shapes of secrets in texts of libraries: who goes in at an address, up to its last @ where the password may hold any
+# sign, a signed query, an API key header, a webhook. Each channel has its own.
 _SHAPES = (
-    r"(?P<name>signature|apiKey|X-MBX-APIKEY|api_key|secret|token)(?P<sep>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",}]+"
+    r"(?P<server>\bpostgres(?:ql)?:/{1,3}[^\s:@/]*:)\S*@"
+    r"|(?P<door>\b(?!postgres)[a-z][a-z0-9+.-]{0,20}://)[^\s/?#'\"]*@"
+    r"|(?P<name>signature|apiKey|X-MBX-APIKEY|api_key|secret|token|(?<=[?&])(?:ssl)?password(?==))"
+    r"(?P<sep>['\"]?\s*[=:]\s*['\"]?)[^\s&'\",}]+"
     r"|(?P<hook>https?://[^/\s]+/(?:\w+/)*webhooks/)\S+"
 )
 MASK = "***"
@@ -40,6 +44,8 @@ class Redactor:
 
 
 def _masked(match: re.Match[str]) -> str:
+    if before := match["server"] or match["door"]:
+        return f"{before}{MASK}@"
     if match["hook"]:
         return f"{match['hook']}{MASK}"
     if match["name"]:

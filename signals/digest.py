@@ -1,22 +1,17 @@
 """What a reader should know since the last digest, as plain data, and what of it comes first: the most unusual.
 
-    rarity = (past changes at least as large + 1) / (past changes + 1)
-
-over the changes of the same length in the 180 days before, by size and whatever their sign. It asks nothing of how they
-are spread, which for prices is far from normal, and the one that is added keeps it from ever being zero (Phipson and
-Smyth, Permutation P-values Should Never Be Zero, 2010). Of equal rarity, how often the usual (median) change goes into
-it decides. Unusual is what is as rare as one in fifty: of the days from July 2021 to May 2026 one in ten had such a
-change of price, taker flow or funding of BTC or ETH (Binance's daily figures), and four in five were quiet. NaN
-handling: what is not known is None; it is ranked last, and never called unusual or quiet.
+What is unusual says `signals/unusual.py`. NaN handling: what is not known is None; it is ranked last, and never called
+unusual or quiet.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from statistics import median
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from signals.unusual import FigureChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,48 +20,9 @@ if TYPE_CHECKING:
 
 DIGEST: Final = "digest"  # the word by which a stored event says that it is one
 DigestKind: TypeAlias = Literal["daily", "weekly"]
-Figure: TypeAlias = Literal["price", "open_interest", "funding", "takers", "liquidated"]
-PAST_DAYS: Final = 180
-LEAST: Final = 30  # past changes below which nothing is called usual or unusual
-UNUSUAL: Final = 0.02  # a move of one day in fifty
 QUIET: Final = 0.10  # of price: a day of which there are fewer than one in ten is not called quiet
 REACH: Final = 0.10  # a position this near to its liquidation is no quiet day
 NEARER: Final = 0.7  # or one at this part of the distance that it had
-
-
-@dataclass(frozen=True, slots=True)
-class FigureChange:
-    """How far something came since the last digest.
-
-    value: what it is now: price in USD, coins that are open, funding a year (a fraction), the net of taker flow or what
-    was liquidated (both in USD). change: a fraction of what it was; of funding the difference of yearly rates; of taker
-    flow its net as a share of volume, of liquidations the share of longs. usd: the change of open interest in dollars.
-    rare: how many of `past` changes were at least as large; None where fewer than 30 are known. times: how often the
-    usual change goes into it. at_least: a floor, since not everything was heard. paid: whether funding was paid as it
-    is told, or is only heading there; None of other figures. paid_before: the same of what it was.
-    """
-
-    asset: str
-    what: Figure
-    value: float | None
-    change: float | None
-    rare: int | None = None
-    past: int = 0
-    times: float | None = None
-    usd: float | None = None
-    at_least: bool = False
-    paid: bool | None = None
-    paid_before: bool | None = None
-
-    @property
-    def rarity(self) -> float | None:
-        """Return the share of such stretches in which it moved as far, above 0 and at most 1; None where not known."""
-        return None if self.rare is None else (self.rare + 1) / (self.past + 1)
-
-    @property
-    def unusual(self) -> bool:
-        """Tell whether it is worth a line."""
-        return self.rarity is not None and self.rarity <= UNUSUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +173,7 @@ class Digest:
     @property
     def quiet(self) -> bool:
         """Tell whether one sentence says it all."""
-        moved = self.unusual or any((price.rarity or 0.0) <= QUIET for price in self.prices)
+        moved = self.unusual or any(price.moved and (price.rarity or 0.0) <= QUIET for price in self.prices)
         news = moved or self.began or self.over or self.expiry or self.silent or self.said
         pressing = any(position.pressing for position in self.yours)
         return self.known and not (news or pressing or self.held != HeldBack())
@@ -276,26 +232,6 @@ def _value(name: str, value: Any) -> Any:
         part = _PARTS[name]
         return tuple(_read(part, one) for one in value) if isinstance(value, list) else _read(part, value)
     return value
-
-
-def against(change: FigureChange, past: Sequence[float], size: float | None = None) -> FigureChange:
-    """Return a change with how rare it is among past ones of the same length.
-
-    size: what is compared, if not `change.change`. NaN handling: past changes that are NaN are left out; where fewer
-    than 30 are left, or the size itself is None or NaN, the change comes back as it is.
-    """
-    size = change.change if size is None else size
-    sizes = [abs(one) for one in past if not math.isnan(one)]
-    if size is None or math.isnan(size) or len(sizes) < LEAST:
-        return change
-    usual = median(sizes)
-    rare = sum(one >= abs(size) for one in sizes)
-    return replace(change, rare=rare, past=len(sizes), times=abs(size) / usual if usual else None)
-
-
-def ranked(changes: Sequence[FigureChange]) -> tuple[FigureChange, ...]:
-    """Return changes, the most unusual first; those of which that is not known come last, in the order given."""
-    return tuple(sorted(changes, key=lambda change: (change.rarity or 2.0, -(change.times or 0.0))))
 
 
 def misses_first(said: Sequence[Said]) -> tuple[Said, ...]:

@@ -14,7 +14,7 @@ from handlers.words import wording
 from storage.alerts import announcing
 from storage.alerts.sending import restored
 from storage.engine.backup import dumping, restoring, writing
-from storage.engine.database import Store
+from storage.engine.database import Store, StoreError
 from storage.engine.place import Server
 from storage.engine.sharing import leases
 
@@ -82,7 +82,14 @@ def _restored_server(server: Server, file: Path, now: datetime) -> tuple[datetim
             raise Refused(f"{server} is in use: stop perpulse, in all its processes, and try again.")
     finally:
         store.close()
-    return (at := dumping.put(server, file).at), _marked(server, at, now)
+    at = dumping.put(server, file).at
+    try:
+        return at, _marked(server, at, now)
+    except StoreError as error:
+        raise Refused(
+            f"{file} was put back into {server}, and what waits in it may be sent a second time: {error} Restore it "
+            "once more before perpulse is started."
+        ) from None
 
 
 def _marked(place: Path | Server, at: datetime, now: datetime) -> int:

@@ -10,7 +10,8 @@ from bot import log
 from bot.cli.common import out, plain_errors
 from bot.cli.setting_up import written
 from bot.cli.setting_up.screen import KeyboardScreen, Screen, attended
-from bot.config import Config, ConfigError, example, read
+from bot.config import LONGEST_FILE, Config, ConfigError, example, read
+from handlers.channels.written import UnreadableText, text_of
 from handlers.command import Refused
 from handlers.words import wording
 
@@ -42,7 +43,7 @@ def _converse(path: Path, screen: Screen) -> None:
     try:
         begun = _to_begin_with(path, screen)
         text = Conversation(begun, path, screen).hold()
-        if path.exists() and text == path.read_text(encoding="utf-8"):
+        if path.exists() and text == _there(path):
             screen.say(f"\nNothing has changed, so {path} stays as it is.")
             return
         kept = written.write(path, text)
@@ -57,10 +58,7 @@ def _to_begin_with(path: Path, screen: Screen) -> str:
     """Return the text that is there, or the example where there is none or it is no good one."""
     if not path.exists():
         return example()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{path} exists and cannot be read ({error}).") from None
+    text = _there(path)
     backup = written.backup_of(path)
     try:
         read(text, path)
@@ -72,3 +70,10 @@ def _to_begin_with(path: Path, screen: Screen) -> str:
     if not screen.ask_whether(f"{path} exists. Go through it? What is there now is kept as {backup}.", usual=True):
         raise typer.Abort
     return text
+
+
+def _there(path: Path) -> str:
+    try:
+        return text_of(path, LONGEST_FILE)
+    except UnreadableText as why:
+        raise Refused(f"{path} {why}.") from None

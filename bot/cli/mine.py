@@ -63,10 +63,15 @@ def _asker(store: Store, chat: str) -> Asker:
 
 def _write(file: Path, text: str) -> None:
     try:
-        with file.open("x", encoding="utf-8") as target:
-            file.chmod(0o600)
-            target.write(text)
+        target = file.open("x", encoding="utf-8")
     except FileExistsError:
         raise Refused(f"{file} is there already. Choose another name.") from None
     except OSError as error:
+        raise Refused(f"{file} cannot be written ({error.strerror}).") from None
+    try:
+        with target:
+            file.chmod(0o600)
+            target.write(text)
+    except OSError as error:
+        file.unlink(missing_ok=True)  # half of it would be in the way of the next try
         raise Refused(f"{file} cannot be written ({error.strerror}).") from None

@@ -27,10 +27,10 @@ def move(source: Path, target: Path | None, config: Path | None) -> None:
             for store in (begin, end):
                 if _runs(store):
                     raise Refused(f"A perpulse runs on {store.place}. Stop it, and start it on {end.place} afterwards.")
-            rows = 0
-            for moved in moving.move(begin, end):
+            tables = list(moving.move(begin, end))  # nothing is said of any before the target is whole
+            for moved in tables:
                 out(f"{moved.table}: {wording.count(moved.rows, 'row')}, {moved.checksum}")
-                rows += moved.rows
+            rows = sum(moved.rows for moved in tables)
             out(f"{wording.count(rows, 'row')} are in {end.place} as they are in {begin.place}, which was left alone.")
         finally:
             begin.close()

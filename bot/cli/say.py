@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.answer import answer
 from handlers.channels.local import local
 from handlers.command import Asking, Deps, Looking, Refused
+from handlers.language.spelling import visible
 from handlers.reply import Buttons, Document, Picture, Reply, plain, plain_text
 from signals.units import MINUTE
 from storage.engine.database import Store, StoreError
@@ -33,6 +34,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
     """Answer `text` on standard output and return the exit code: 0, or 2 with the error on standard error."""
     from bot.clock import SystemClock  # noqa: PLC0415
 
+    text = visible(text)  # a byte that is no text has no place in JSON either
     try:
         settings = _settings(config)
         clock = SystemClock()

@@ -20,15 +20,18 @@ from bot.demo.anchors import ANCHORS, BOUNDS, FIRST, LAST
 SEED: Final = 20251006
 DAYS: Final = tuple(FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1))
 _MEAN_DAYS: Final = 30
-_DAILY: Final = ("open", "high", "low", "close", "volume_usd", "taker_buy_usd", "open_interest_coin")
+_BARS: Final = ("open", "high", "low", "close", "volume_usd", "taker_buy_usd")
+# A bar is stamped with its open time, a level with its own: open interest is read at the price of the close, which at
+# midnight nobody knows yet, and would show that price a day before it was. Mood is published at midnight.
+_LAST: Final = "23:59:00"
 _ROUND: Final = 100_000.0  # USD; volumes are written to this step, an even number of which keeps the mean exact
 
 _PREFACE: Final = f"""\
 # Winter 2025-26, BTC on Binance: {STAMP}, not a recording.
 # Figures with day and source stand in bot/demo/anchors.py (articles of Darkfost, Cointelegraph and
 # Leverage.Trading, figures of Binance, CryptoQuant, CoinGlass and alternative.me). What lies between them is
-# interpolation with seeded noise. Volume and taker flow are the perpetuals'. Open interest is read at the price of
-# the day's close. Made by python -m bot.demo.build; do not edit.
+# interpolation with seeded noise. Volume and taker flow are the perpetuals'. Open interest is that of a day's last
+# minute, read at the price of its close. Made by python -m bot.demo.build; do not edit.
 """
 
 
@@ -210,14 +213,15 @@ def build() -> str:
     lines = ["at,venue,asset,input,value"]
     for n, day in enumerate(DAYS):
         midnight = f"{day.isoformat()}T00:00:00Z"
-        lines += [f"{midnight},binance,BTC,{name},{_number(getattr(winter, name)[n])}" for name in _DAILY]
-        usd = round(winter.open_interest_coin[n] * winter.close[n])
-        lines.append(f"{midnight},binance,BTC,open_interest_usd,{usd}")
+        lines += [f"{midnight},binance,BTC,{name},{_number(getattr(winter, name)[n])}" for name in _BARS]
         lines.append(f"{midnight},alternative.me,MARKET,fear_greed,{_number(winter.fear_greed[n])}")
         for third, rate in enumerate(winter.funding_rate[3 * n : 3 * n + 3]):
             at = f"{day.isoformat()}T{8 * third:02d}:00:00Z"
             lines.append(f"{at},binance,BTC,funding_rate,{_number(rate)}")
             lines.append(f"{at},binance,BTC,funding_interval_hours,8")
+        coins, evening = winter.open_interest_coin[n], f"{day.isoformat()}T{_LAST}Z"
+        lines.append(f"{evening},binance,BTC,open_interest_coin,{_number(coins)}")
+        lines.append(f"{evening},binance,BTC,open_interest_usd,{round(coins * winter.close[n])}")
     return _PREFACE + "\n".join(lines) + "\n"
 
 

@@ -65,13 +65,16 @@ class CrossChecks:
         """Keep out what is of a venue and asset in contradiction (see `standing`)."""
         every, wide = list(points), list(snapshots)
         now_ms = to_ms(now)
-        fresh: set[str] = set()
-        for venue, asset, at, (mark,) in _newest(every, wide, ("mark_price",)):
-            self._learn(venue, asset, at, mark, now_ms)
-            fresh.add(asset)
+        fresh: dict[str, dict[str, tuple[int, float]]] = {}
         oldest = now_ms - self._lasting_ms
-        for asset in sorted(fresh):
-            marks = [value for at, value in self._marks.get(asset, {}).values() if at >= oldest]
+        for venue, asset, at, (mark,) in _newest(every, wide, ("mark_price",)):
+            if self.standing:
+                self._settle(venue, asset, "mark_price")  # it is judged anew by the newest price
+            known = fresh[asset] = self._marks.setdefault(asset, {})
+            if mark > 0 and at >= oldest:
+                known[venue] = at, mark
+        for asset, known in fresh.items():
+            marks = [value for at, value in known.values() if at >= oldest]
             if len(marks) < 2 or max(marks) < min(marks) * (1 + PRICE):
                 continue  # whichever of them the others are held against
             for odd in self._odd(asset, oldest):
@@ -96,13 +99,6 @@ class CrossChecks:
         standing = self.standing.get((venue, asset))
         if standing is not None and standing.name == name:
             del self.standing[venue, asset]
-
-    def _learn(self, venue: str, asset: str, at: int, mark: float, now_ms: int) -> None:
-        """Remember the newest price of a venue, by which it is judged anew."""
-        if self.standing:
-            self._settle(venue, asset, "mark_price")
-        if mark > 0 and now_ms - at <= self._lasting_ms:
-            self._marks.setdefault(asset, {})[venue] = at, mark
 
     def _multiply(self, venue: str, asset: str, at: int, coins: float, usd: float) -> None:
         """Hold dollars against coins times the price of the same minute, where that is known."""

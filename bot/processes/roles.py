@@ -27,12 +27,14 @@ class UnknownRole(ValueError):  # noqa: N818 - it is what was written
 
 def roles_of(words: Iterable[str]) -> tuple[Role, ...]:
     """Return the roles that are named, each once and in the usual order. UnknownRole for anything else, or nothing."""
-    named = [part.strip().lower() for word in words for part in word.split(",") if part.strip()]
-    for name in named:
+    named = [part.strip().lower() for word in words for part in word.strip().removesuffix(",").split(",")]
+    if any(named) and not all(named):  # perhaps a role was to stand there
+        raise UnknownRole("one of them is empty; write it like collect,judge")
+    for name in filter(None, named):
         if name not in ROLES:
             near = difflib.get_close_matches(name, ROLES, 1)
             raise UnknownRole(f"{name!r} is no role; write {near[0] if near else f'one of {_listed()}'}")
-    if not named:
+    if not any(named):
         raise UnknownRole(f"write at least one of {_listed()}")
     return tuple(role for role in ROLES if role in named)
 

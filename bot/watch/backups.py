@@ -102,7 +102,7 @@ class Backups:
                 file.unlink()
             except OSError as error:
                 log.warning("an old backup could not be removed", file=file.name, reason=error.strerror)
-        for part in folder.glob(f".{_stem(self._store, own)}*{writing.PART}"):  # of one that was killed
+        for part in folder.glob(f".{_stem(self._store, own)}*{writing.PART}*"):  # of one that was killed
             with suppress(OSError):
                 if now - datetime.fromtimestamp(part.stat().st_mtime, UTC) > _OLD_PART:
                     part.unlink()

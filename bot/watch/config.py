@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import time
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from handlers.channels.addresses import FilePath
 
 _SINGLE_HOSTS = (".local", ".lan", ".home", ".internal", ".home.arpa")  # names that no public server has
 
@@ -63,7 +64,9 @@ class BackupSection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    folder: Path | None = Field(None, description="where they are kept, best on another disk; without it none are made")
+    folder: FilePath | None = Field(
+        None, description="where they are kept, best on another disk; without it none are made"
+    )
     every_hours: int = Field(24, ge=1, le=24 * 28, description="how often")
     at: str = Field("03:30", description="one of the times (UTC) at which one is made; the others follow from it")
     keep: int = Field(7, ge=1, le=10_000, description="so many; older ones of this database are removed, nothing else")

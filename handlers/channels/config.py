@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, field_validator, model_validator
 
+from handlers.channels.addresses import secrets_in
+from handlers.channels.written import UnreadableText, secret_of
 from handlers.command import Refused
 from handlers.words.delivery import bot_called
 from storage.people.bots import name_of, platform_of, word_of
@@ -139,10 +141,9 @@ class ChannelConfig(BaseModel, ABC):
         if file is not None:
             where = f"{where}_file: {file}"
             try:
-                text = file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "it is not text in UTF-8"
-                raise Refused(f"{where} cannot be read ({why}).") from None
+                text = secret_of(file)
+            except UnreadableText as why:
+                raise Refused(f"{where} {why}.") from None
         text = text and text.strip()
         if text and name in self.looks_like:
             pattern, sentence = self.looks_like[name]
@@ -154,7 +155,7 @@ class ChannelConfig(BaseModel, ABC):
         """Return every secret that is set, for the log to leave out. Refused as for `secret`."""
         names = (name for name, field in type(self).model_fields.items() if "SecretStr" in str(field.annotation))
         found = (self.secret(name) if hasattr(self, f"{name}_file") else getattr(self, name) for name in names)
-        return tuple(secret.get_secret_value() for secret in found if secret)
+        return (*(secret.get_secret_value() for secret in found if secret), *secrets_in(self))
 
 
 def place_of(bot: str) -> str:

@@ -46,7 +46,7 @@ class LocalChannel(Channel, Protocol):
         ...
 
     async def take_commands(self, answer: Answerer) -> None:
-        """Answer what is typed until whoever types leaves."""
+        """Answer what is typed until whoever types leaves; where nobody can, what is piped in, to its end."""
         ...
 
 

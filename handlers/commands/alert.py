@@ -93,8 +93,9 @@ async def _previewed(deps: Deps, line: OwnLine) -> Reply:
     if here is not None:
         kept.tried(deps.store, here.id, line.rule.id, deps.now)
     lines: list[Block] = [Line(line.said, "headline"), *map(Line, words.would_have(found, deps.now, deps.zone))]
-    if now := words.stands(found):
-        lines.append(Line(now))
+    rate = await asyncio.to_thread(preview.rate_of, deps.store, found)
+    if stands := words.stands(found, deps.zone, rate):
+        lines.append(Line(stands))
     if stricter:
         lines.append(Line(words.stricter(stricter[0].said, stricter[1])))
     if drawn := words.picture(found, deps.stamp_note):

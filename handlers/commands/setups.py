@@ -146,8 +146,9 @@ async def why(deps: Deps, args: WhyWhat) -> Reply:
     """Tell what moved an asset, or why a story is told.
 
     /why btc takes the last 24 hours apart (4h, 7d and others work as well): price, positions, takers, liquidations,
-    funding and the book. /why btc pump says first where price went the other way. /why selling_wave btc shows what the
-    story is made of, with today's values and their lines.
+    funding and the book. Unusual is a move as seldom as on one day in fifty, as in digests. /why btc pump says first
+    where price went the other way. /why selling_wave btc shows what the story is made of, with today's values and
+    their lines.
     """
     if args.setup is not None:
         return await _of_setup(deps, args.setup, args)
@@ -168,7 +169,7 @@ async def _of_setup(deps: Deps, typed: str, args: SetupWhat) -> Reply:
     lines: list[Block] = [Line(f"{whose}: “{wording.small(one.setup.title)}” {state}.", "headline")]
     lines += [Line(_leg(leg)) for leg in one.legs if leg.leg.counted]
     lines.append(Line(_takes(one)))
-    lines.append(Line(f"It ends with: {_ends(one)}."))
+    lines.append(Line(f"It ends when {_ends(one)}."))
     lines.append(Line(wording.template(one.setup.told(one.values)[1], one.values), "caveat"))
     coin = meant.lower()
     lines.append(Buttons((Button("Before", f"/base {name} {coin}"), Button("What moved it", f"/why {coin}"))))
@@ -252,16 +253,23 @@ def _leg(leg: LegNow) -> str:
 
     mark = "?" if leg.holds is None else "▲" if leg.holds else "·"
     title = sentence_case(leg.leg.title)
-    must = ", must hold" if leg.leg.must else ""
+    must = " (must hold)" if leg.leg.must else ""
     if leg.lacking is not None:
-        return f"{mark} {title}: {words.why_not(leg.lacking)}{must}"
-    return f"{mark} {title}: {conditions.against(leg.closest)}{must}"
+        return f"{mark} {title}{must}: {words.why_not(leg.lacking)}"
+    return f"{mark} {title}{must}: {conditions.against(leg.closest)}"
 
 
 def _takes(one: SetupNow) -> str:
-    counted = len(one.setup.counted)
-    ranks = [f"{stage.legs} of {counted} make it {_RANKS[stage.rank]}" for stage in one.setup.stages if not stage.also]
-    return f"{one.holding} of {counted} legs hold; {wording.listing(ranks)}."
+    """Say how many legs hold and how many it takes; what else a rank asks for only where no rank goes without."""
+    from handlers.words.stories import conditions  # noqa: PLC0415 - see above
+
+    counted, stages = len(one.setup.counted), one.setup.stages
+    said = []
+    for stage in [stage for stage in stages if not stage.also] or stages[:1]:
+        also = f" where {wording.listing(conditions.all_of(stage.also, one.values))}" if stage.also else ""
+        said.append(f"{stage.legs} of {counted} {'makes' if stage.legs == 1 else 'make'} it {_RANKS[stage.rank]}{also}")
+    holds = "holds" if counted == 1 else "hold"
+    return f"{one.holding} of {wording.count(counted, 'leg')} {holds}; {wording.listing(said)}."
 
 
 _RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "critical"}
@@ -270,18 +278,19 @@ _RANKS: Final = {"notice": "a notice", "warning": "a warning", "critical": "crit
 def _ends(one: SetupNow) -> str:
     from handlers.words.stories import conditions  # noqa: PLC0415 - see above
 
-    own = f"{one.setup.id}.possible"
+    own, first = f"{one.setup.id}.possible", one.setup.stages[0]
     groups: list[str] = []
-    for group in one.setup.stages[0].leave:
-        said = []
-        for condition in group:
-            if condition.name == own:
-                said.append(f"fewer than {one.setup.stages[0].legs} legs")
-                continue
-            said.append(f"{conditions.title_of(condition.name)} {conditions.line(condition)}")
-        groups.append(wording.listing(said))
+    for group in first.leave:
+        said = conditions.all_of([condition for condition in group if condition.name != own], one.values)
+        if any(condition.name == own for condition in group):
+            said.append(f"fewer than {first.legs} legs hold")
+        figure, verb, line = said[0].partition(" is ")
+        if len(said) == 1 and groups and groups[-1].startswith(figure + verb):
+            groups[-1] += f" or {line}"
+        else:
+            groups.append(wording.listing(said))
     if one.setup.lasts:
-        groups.append(wording.duration(one.setup.lasts))
+        groups.append(f"after {wording.duration(one.setup.lasts)} at the latest")
     return "; or ".join(groups)
 
 

@@ -27,6 +27,7 @@ _SIGNS = str.maketrans(
         "٬": ",",
     }
 )
+_SEEN = UNSEEN | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
 _COMMA = re.compile(r",(?!\d)|(?<!\d),|(?<=\d{4}),(?=\d+x)", re.IGNORECASE)  # 95000,25x is two words, 95,000 is one
 _BEGUN = re.compile(r"(?:^|\s),(\d\S*)")  # `,5btc`: half a coin to some, and a loose comma before five to others
 _POINT = re.compile(r"[:']*\.\d")  # one point: `...5` are three dots and a number
@@ -52,8 +53,11 @@ def split_command(text: str) -> tuple[str, str]:
 
 
 def visible(text: str) -> str:
-    """Return a text without the marks that nobody sees, as right-to-left keyboards put them before a slash."""
-    return text.translate(UNSEEN)
+    """Return a text without the marks that nobody sees, as right-to-left keyboards put them before a slash.
+
+    Bytes that are no text, and halves of a letter, become a sign that stands for one: they can be written nowhere.
+    """
+    return text.translate(_SEEN)
 
 
 def is_command(text: str) -> bool:

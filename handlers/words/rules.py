@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.charts.figures import say
 from handlers.words import wording
 from handlers.words.evidence.odds import later
 from handlers.words.stories import conditions
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Condition
     from signals.alerts.rule import AlertRule
     from storage.people.rules import OwnRule
+    from storage.queries.market.flows import RateAt
     from storage.queries.rules.preview import Looked, Preview
     from storage.queries.rules.standing import RuleStanding
 
@@ -114,23 +114,39 @@ def _on(at: datetime, now: datetime, zone: str) -> str:
 # --- where it stands --------------------------------------------------------------------------------------------------
 
 
-def stands(found: Preview) -> str:
-    """Say where a rule stands at the last close; nothing where it is not known."""
+def stands(found: Preview, zone: str, rate: RateAt | None = None) -> str:
+    """Say where a rule stands at the last close, and at which that is; nothing where it is not known.
+
+    What is asked for meanwhile may be newer. rate: the funding that its figure is, to say whether it was paid.
+    """
     if not found.found:
         return ""
     if len(found.found) == 1:
         looked = found.found[0]
-        said = distance(found.rule, looked)
+        said, close = distance(found.rule, looked), _close(looked, zone)
+        said += _which(rate, zone) if said and rate else ""
         if looked.holds and said and _only_not_over(found.rule, looked):
-            return f"It is still on, but would not begin now: {said}."
+            return f"It is still on, but would not begin at {close}: {said}."
         if looked.holds:
             since = "" if looked.spans else ", as it did when those days began" if looked.held_before else ""
-            return f"Now it holds: {said}{since}." if said else f"Now it holds{since}."
-        return f"Now: {said}." if said else ""
+            return f"At {close} it holds: {said}{since}." if said else f"At {close} it holds{since}."
+        return f"At {close}: {said}." if said else ""
     holds = [looked.asset for looked in found.found if looked.holds]
     if not holds:
-        return f"Now it holds for none of {len(found.found)}."
-    return f"Now it holds for {_few(holds)}."
+        return f"At the last close it holds for none of {len(found.found)}."
+    return f"At the last close it holds for {_few(holds)}."
+
+
+def _close(looked: Looked, zone: str) -> str:
+    """Name the last close. A day closes at the midnight, in UTC, that already bears the next date."""
+    at = looked.times[-1]
+    if looked.step >= DAY:
+        return f"the daily close of {wording.day(at - looked.step)}"
+    return f"the close of {wording.clock(at, zone, dated=True)}"
+
+
+def _which(rate: RateAt, zone: str) -> str:
+    return f", paid at {wording.clock(rate.at, zone)}" if rate.paid else ", where funding was heading"
 
 
 def distance(rule: AlertRule, looked: Looked) -> str:
@@ -150,9 +166,9 @@ def _against(rule: AlertRule, one: Condition, values: Mapping[str, float]) -> st
     if derived is None:
         return conditions.against([(one, values[one.name], float(one.bound))])
     if derived.kind in CROSSINGS:
-        return f"{say(values[derived.of], unit)} (line {say(derived.line, unit)})"
-    over = wording.duration(derived.over)
-    return f"{say(values[one.name], unit)} in {over} (line {LINES[one.op]} {say(float(one.bound), unit)})"
+        return f"{conditions.figure(values[derived.of], unit)} (line {conditions.bound(derived.line, unit)})"
+    value, line = conditions.figure(values[one.name], unit), conditions.bound(float(one.bound), unit)
+    return f"{value} in {wording.duration(derived.over)} (line {LINES[one.op]} {line})"
 
 
 def _holding(group: Sequence[Condition], values: Mapping[str, float]) -> float:
@@ -203,10 +219,8 @@ def stamp(found: Preview, note: str | None) -> str:
     step = max(looked.step for looked in found.found)
     closes = "daily closes" if step >= DAY else "hourly closes" if step == HOUR else "closes"
     newest = max(looked.times[-1] for looked in found.found)
-    parts = [
-        _few(venues),
-        f"{closes} to {wording.moment(newest)}" if step < DAY else f"{closes} to {wording.day(newest)}",
-    ]
+    to = wording.moment(newest) if step < DAY else wording.day(newest - step)
+    parts = [_few(venues), f"{closes} to {to}"]
     return " · ".join(part for part in (*parts, note or "") if part)
 
 

@@ -59,7 +59,5 @@ SETUP = Setup(
     only_asked=True,
     headline="{asset}: price sits beside a large option strike, and the expiry is near.",
     counter="It is wrong if price closes outside the strikes: hedges and stops then push the same way.",
-    resolved=(
-        "{asset}: price {price_move.price:price}, the next expiry is {options_walls.days_to_expiry:number1} days away."
-    ),
+    resolved="{asset}: the next expiry is {options_walls.days_to_expiry:number1} days away.",
 )

@@ -61,5 +61,5 @@ SETUP = Setup(
     only_asked=True,
     headline="{asset}: price dipped under its low of a month and came back.",
     counter="A daily close under {month_low.low:price} makes it wrong: then support was lost, not swept.",
-    resolved="{asset}: price is {month_low.close:price} now.",
+    resolved="{asset}: daily close {month_low.above_low:change} against the low of 20 days.",
 )

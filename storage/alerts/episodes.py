@@ -91,11 +91,15 @@ class _Standings:
         self._last: dict[Key, tuple[str, RuleState]] = {}
         self._seen: tuple[Sequence[Any], Mapping[Key, RuleState]] = (), {}  # all rows of the last time
 
-    def every(self, rows: Sequence[tuple[str, str, str, int | None]]) -> Mapping[Key, RuleState]:
-        """Return where all rules stand, of all rows: rule, asset, state, episode."""
+    def every(self, rows: Sequence[tuple[str, str, str, str]]) -> Mapping[Key, RuleState]:
+        """Return where all rules stand, of a row each: the rule, and lists of its assets, states and episodes."""
         seen, standing = self._seen
         if rows != seen:
-            standing = {(rule, asset): self.read((rule, asset), text, episode) for rule, asset, text, episode in rows}
+            standing = {
+                (rule, asset): self.read((rule, asset), text, episode)
+                for rule, *lists in rows
+                for asset, text, episode in zip(*map(json.loads, lists), strict=True)
+            }
             self._seen = rows, standing
         return standing
 

@@ -1,7 +1,9 @@
 -- --- episodes.py
 
 -- name: rule_states
-SELECT rule, asset, state, episode FROM rule_states ORDER BY rule, asset;
+-- A row for each rule, with lists of its assets: of some thousand states hardly one is another than at the last turn.
+SELECT rule, {list|asset} AS assets, {list|state} AS states, {list|episode} AS episodes FROM rule_states
+GROUP BY rule ORDER BY rule;
 
 -- name: rule_state
 SELECT state, episode FROM rule_states WHERE rule = :rule AND asset = :asset;

@@ -139,7 +139,7 @@ def _parted(
         for asset, at in zip(snapshot.assets, snapshot.times, strict=True):
             by_time.setdefault(at, []).append(asset)
         every = [_Alike(snapshot.venue, 0, at, at, names, assets) for at, assets in by_time.items()]
-        if len(every) > 1 or len(snapshot) == 1:
+        if len(every) != 1 or len(snapshot) == 1:
             others += every
             continue
         found = known.get(every[0].key)

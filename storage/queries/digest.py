@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final, cast
 from signals.alerts.burst import BURST, Burst, Running
 from signals.alerts.near import nearest
 from signals.alerts.rule import named, rules_of
-from signals.digest import Alarm, Digest, Expiry, FundingDue, HeldBack, Near, Said, Silence, Yours, misses_first, ranked
+from signals.digest import Alarm, Digest, Expiry, FundingDue, HeldBack, Near, Said, Silence, Yours, misses_first
 from signals.inputs import MARKET
 from signals.liquidation.moves import distance_to
 from signals.options import expiries
 from signals.units import DAY, HOUR, WEEK, next_settlement
+from signals.unusual import ranked
 from storage.alerts import digests, episodes, record
 from storage.market import options, tiers
 from storage.people import positions
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from signals.alerts.condition import Rank
-    from signals.digest import DigestKind, FigureChange
+    from signals.digest import DigestKind
     from signals.liquidation import RenewedTables
     from signals.liquidation.events import PositionNow
+    from signals.unusual import FigureChange
     from storage.alerts.episodes import Episode
     from storage.alerts.record import Entry
     from storage.engine.database import Store

@@ -39,15 +39,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
-def child(
-    *args: str, cwd: Path, stdin: int | None = subprocess.DEVNULL, **env: str
-) -> subprocess.CompletedProcess[str]:
-    """Run perpulse in a process and return what it wrote."""
+def child(*args: str, cwd: Path, piped: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run perpulse in a process, with what is piped into it, and return what it wrote."""
     return subprocess.run(
         [*PROGRAM, *args],
         cwd=cwd,
         env=environment(**env),
-        stdin=subprocess.DEVNULL,
+        input=piped,
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -57,6 +57,11 @@ def _quiet_again() -> Iterator[None]:
         pytest.param("{'X-MBX-APIKEY': 'MARKER-key'}", id="a header"),
         pytest.param('{"apiKey": "MARKER-key", "secret": "MARKER-key2"}', id="a config of ccxt"),
         pytest.param(f"posting to {HOOK}", id="a webhook"),
+        pytest.param("no postgresql://root:MARKER@MARKER-2/MARKER?@host/db here", id="an address of a server"),
+        pytest.param("no postgresql:/root:MARKER@host/db", id="such an address, read as a path"),
+        pytest.param("Cannot connect to http://root:MARKER@MARKER-2@proxy:8080/x", id="a proxy"),
+        pytest.param("wss://MARKER-key@host/x", id="a key before a host"),
+        pytest.param("postgresql://host/db?user=root&password=MARKER&sslmode=require", id="a password in a query"),
         pytest.param("the proxy MARKER-proxy-word is down", id="a value given to be kept secret"),
     ],
 )
@@ -64,7 +69,12 @@ def test_secrets_are_known_by_their_shape_or_by_name(said: str) -> None:
     redact = log.Redactor(["MARKER-proxy-word", "x"])  # a secret of one letter would black out everything
     assert "MARKER" not in redact(said)
     assert log.MASK in redact(said)
-    assert redact("BTC 95,000 at 12:30:15, 30 % of x") == "BTC 95,000 at 12:30:15, 30 % of x"
+    for plain in (
+        "BTC 95,000 at 12:30:15, 30 % of x",
+        "https://host/users/@me",
+        "postgresql://root@host/db refuses the password: correct it",
+    ):
+        assert redact(plain) == plain
 
 
 def broken() -> None:

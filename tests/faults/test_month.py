@@ -5,13 +5,21 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from handlers.reply import plain_text
+from handlers.words.digest.said import tell
+from signals.digest import Digest
+from signals.unusual import FigureChange
+from storage.alerts import digests as outgoing
+from storage.engine.database import Store
+from storage.people import destinations
 from tests.faults.bench import MARK
 from tests.faults.month.fakes import Fall
-from tests.faults.month.people import PRIVATE, People
+from tests.faults.month.people import PRIVATE, ZONE, People
 from tests.faults.month.vitals import SETTLED, Day, not_constant, slope
 from tests.faults.scenario import TELEGRAM
 
@@ -60,12 +68,15 @@ class StillProgram:
 
     app = None
 
-    def __init__(self) -> None:
-        self.at = BEGIN
-        self.clock = self
+    def __init__(self, data: Path = Path()) -> None:
+        self.at, self.wrong = BEGIN, timedelta(0)
+        self.clock, self.data = self, data
 
     def true(self) -> datetime:
         return self.at
+
+    def now(self) -> datetime:
+        return self.at + self.wrong
 
 
 def people_of(*shown: tuple[float, str], told: int = 0) -> People:
@@ -107,3 +118,34 @@ def test_what_chats_were_shown_is_counted(shown: list[tuple[float, str]], lost: 
     people, until = people_of(*shown, told=1), BEGIN + 56 * HOUR
     here = [one for one in people.lost(TELEGRAM, until) if f"in {PRIVATE}" in one and "-" not in one]
     assert (len(here), len(people.doubled(TELEGRAM)), len(people.false(TELEGRAM))) == (lost, doubled, false)
+
+
+NINE = BEGIN + 31 * HOUR  # of the second day, in Berlin
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("made", "doubled"),
+    [
+        pytest.param([(NINE, NINE), (NINE + 24 * HOUR, NINE + HOUR)], 0, id="the second by a clock a day ahead"),
+        pytest.param([(NINE, NINE), (NINE, NINE + HOUR)], 1, id="two of one date"),
+        pytest.param([(NINE, NINE), (NINE + 24 * HOUR, NINE + 24 * HOUR)], 0, id="one a day"),
+    ],
+)
+def test_a_digest_is_of_the_date_for_which_it_was_made(
+    tmp_path: Path, made: list[tuple[datetime, datetime]], doubled: int
+) -> None:
+    """made: when each was due, and when it was seen; the clock was right whenever somebody looked."""
+    program: Any = StillProgram(tmp_path)
+    people, store = People(program, [], random.Random(1)), Store(tmp_path / "perpulse.db")
+    chat = destinations.ensure(store, TELEGRAM, str(PRIVATE), None, kind="private", title=None, now=BEGIN)
+    price = FigureChange("BTC", "price", 90_000.0, 0.01, rare=90, past=180)
+    for number, (due, seen) in enumerate(made):
+        prices = (replace(price, value=90_000.0 + 100 * number),)
+        one = Digest(kind="daily", since=due - 24 * HOUR, until=due + HOUR, due=due, prices=prices)
+        with store.write() as work:
+            outgoing.announce(work, chat.id, one, now=due, expires=due + 24 * HOUR)
+        program.at = seen
+        people._note(TELEGRAM, str(PRIVATE), plain_text(tell(one, ZONE.key).blocks))
+    store.close()
+    assert len(people.doubled(TELEGRAM)) == doubled

@@ -141,3 +141,22 @@ def test_where_no_payment_is_stored_what_is_told_is_what_builds(store: Store) ->
     assert "Funding heading to −3.56 % a year" in said(ask(store, "/health btc", now))
     assert "Now heading to −3.56 % a year." in said(ask(store, "/chart funding btc", now))
     assert "a year that is paid next" in said(ask(store, "/check btc 10x long", now))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("at", "settled", "now", "close", "which"),
+    [
+        pytest.param(-20 * SECOND, False, 5 * MINUTE, "00:00", "where funding was heading", id="heading there"),
+        pytest.param(timedelta(0), True, HOUR + MINUTE, "01:00", "paid at 00:00 UTC", id="paid"),
+    ],
+)
+def test_a_rule_says_at_which_close_it_stands_and_which_rate_that_is(
+    store: Store, at: timedelta, settled: bool, now: timedelta, close: str, which: str
+) -> None:
+    past(store)
+    told(store, MIDNIGHT + at, BUILT, settled=settled)
+    told(store, MIDNIGHT + now - SECOND, BUILDS)
+    stands = f"At the close of 20 November {close} UTC: −3.56 % a year (line above 30 % a year), {which}."
+    assert stands in said(ask(store, "/alert btc funding > 30% apr", MIDNIGHT + now))
+    assert "Now heading to 0.0050 % per 8 h" in said(ask(store, "/funding btc", MIDNIGHT + now))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,55 +12,20 @@ from signals.digest import (
     Alarm,
     Digest,
     Expiry,
-    FigureChange,
     FundingDue,
     HeldBack,
     Near,
     Said,
     Silence,
     Yours,
-    against,
     from_json,
     misses_first,
-    ranked,
 )
+from signals.unusual import FigureChange, against
 
 NOW = datetime(2026, 11, 29, 8, tzinfo=UTC)
 PRICE = FigureChange("BTC", "price", 80_000.0, -0.05)
 USUAL = [0.01, -0.01, 0.02, -0.03] * 45  # 180 changes, the median of their sizes is 0.015
-NAN = math.nan
-
-
-@pytest.mark.parametrize(
-    ("change", "past", "rare", "of", "rarity"),
-    [
-        pytest.param(-0.05, USUAL, 0, 180, 1 / 181, id="larger than all"),
-        pytest.param(0.03, USUAL, 45, 180, 46 / 181, id="as large as a quarter, whatever the sign"),
-        pytest.param(0.0, USUAL, 180, 180, 1.0, id="nothing moved"),
-        pytest.param(0.0, [0.0] * 60, 60, 60, 1.0, id="nothing ever moved"),
-        pytest.param(-0.05, [*USUAL[:40], *[NAN] * 140], 0, 40, 1 / 41, id="days that are not known are left out"),
-        pytest.param(-0.05, USUAL[:29], None, 0, None, id="too few to say"),
-        pytest.param(-0.05, [], None, 0, None, id="none"),
-        pytest.param(None, USUAL, None, 0, None, id="not known"),
-        pytest.param(NAN, USUAL, None, 0, None, id="no number"),
-    ],
-)
-def test_how_rare_a_change_is(
-    change: float | None, past: list[float], rare: int | None, of: int, rarity: float | None
-) -> None:
-    found = against(replace(PRICE, change=change), past)
-    assert (found.rare, found.past) == (rare, of)
-    assert found.rarity == (None if rarity is None else pytest.approx(rarity))
-
-
-def test_what_is_as_rare_is_told_by_how_far_it_went_beyond_the_usual() -> None:
-    far = against(replace(PRICE, asset="ETH", change=-0.30), USUAL)
-    near = against(PRICE, USUAL)
-    common = against(replace(PRICE, asset="SOL", change=0.02), USUAL)
-    unknown = replace(PRICE, asset="XRP")
-    assert [one.asset for one in ranked([unknown, common, near, far])] == ["ETH", "BTC", "SOL", "XRP"]
-    assert far.times == pytest.approx(20)
-    assert [one.unusual for one in (far, near, common, unknown)] == [True, True, False, False]
 
 
 CALM = against(replace(PRICE, change=0.01), USUAL)
@@ -88,6 +52,7 @@ BEFORE = Digest(kind="daily", since=NOW - timedelta(days=1), until=NOW, prices=(
         pytest.param({"prices": (CALM, replace(PRICE, rare=None))}, False, id="what is usual is not known"),
         pytest.param({"prices": ()}, False, id="no price at all"),
         pytest.param({"prices": (replace(CALM, rare=17),)}, False, id="price moved as on one day in ten"),
+        pytest.param({"prices": (replace(CALM, rare=17, change=0.001),)}, True, id="as seldom, of a price that stands"),
         pytest.param({"prices": (replace(CALM, rare=18),)}, True, id="price moved as on a day of which there are more"),
     ],
 )

@@ -51,7 +51,10 @@ def configuration(path: Path | None, settings: Config) -> Examined:
     """Look at the file that the settings were read from, and at who may read the secrets in it."""
     if path is None:
         return Examined("config", "open", "no config.toml is here, so every setting is the default", "perpulse init")
-    secret = any(text in path.read_text(encoding="utf-8") for text in settings.secrets())
+    if not path.is_file():  # of a pipe there is nothing left to look at
+        return Examined("config", "good", f"{path} is read")
+    written = path.read_text(encoding="utf-8")
+    secret = any(text in written for text in settings.secrets())
     if secret and os.name == "posix" and path.stat().st_mode & _OTHERS:
         return Examined("config", "mend", f"{path} holds a secret and others may read it", f"chmod 600 {path}")
     return Examined("config", "good", f"{path} is read" + (", and by nobody else" if secret else ""))

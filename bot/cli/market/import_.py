@@ -51,10 +51,10 @@ def import_files(
             except ImportRefused as reason:
                 refused.append(str(reason))
                 continue
-            if not as_json:
-                _tell_import(imported)
             keep(store, imported)
             read.append(imported)
+            if not as_json:
+                _tell_import(imported)  # only now is it kept
         if read:
             since = _first_rows(read)
             judge_past(store, sorted(since), now, since=since)

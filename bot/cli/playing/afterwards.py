@@ -37,15 +37,15 @@ def opened(store: Store) -> Iterator[LocalChannel]:
 async def take_commands(
     store: Store, place: LocalChannel, clock: ReplayClock, assets: tuple[str, ...], stamp: str
 ) -> None:
-    """Answer commands as they would have been answered then. Returns at once where nobody can type."""
-    if not place.attended:
-        return
-
+    """Answer commands as they would have been answered then, until whoever types leaves or what is piped in ends."""
     conversations = Conversations(clock.monotonic)
 
     async def answer(text: str, asker: Asker) -> Answer:
         return await conversations.answer(text, Deps(clock.now(), asker, store, assets, nobody, stamp), on_error=logged)
 
     place.say(f"\nHere it is {wording.moment(clock.now())} now, where the data ends.", "dim")
-    place.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")
+    if place.attended:
+        place.say("Type a command: /health, /oi, /funding, /liq 95000 25x long, /help. /quit leaves.", "bold")
+    else:  # a pipe that stays open would look like a program that hangs
+        place.say("Commands are read from standard input, one a line, until it ends.", "dim")
     await place.take_commands(answer)

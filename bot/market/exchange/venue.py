@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
@@ -76,8 +75,6 @@ class CcxtVenue:
         paced: bool = True,
         wrap: Wrap | None = None,
     ) -> None:
-        if proxy is not None and urlsplit(proxy).scheme not in {"http", "https"}:
-            raise ValueError("The proxy of a source must be an http:// or https:// address.")
         self.name = venue.venue
         self.attribution = venue.attribution
         self.offers: dict[Topic, timedelta] = {topic: how.every for topic, how in venue.offers.items()}

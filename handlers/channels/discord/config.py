@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from handlers.channels.addresses import FilePath, ProxyAddress, ServerAddress
 from handlers.channels.config import ChannelConfig
+from handlers.channels.written import UnreadableText, secret_of
 from handlers.command import Refused
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Webhook(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: SecretStr | None = None
-    url_file: Path | None = None
+    url_file: FilePath | None = None
     subscribe: str = ""
 
     @model_validator(mode="after")
@@ -45,13 +46,13 @@ class DiscordConfig(ChannelConfig):
     """The Discord bot, and webhooks that need none. Without either nothing goes there."""
 
     token: SecretStr | None = Field(None, description="of the bot; or PERPULSE_DISCORD__TOKEN, or token_file")
-    token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
+    token_file: FilePath | None = Field(None, description="a file that holds the token and nothing else")
     publish: bool = Field(default=False, description="publish what is posted in announcement channels, 10 an hour")
     webhooks: dict[str, Webhook] = Field(
         {}, description='by name: { alerts = { url = "https://discord.com/api/webhooks/…", subscribe = "oi btc" } }'
     )
-    base_url: str | None = Field(None, description="another server that speaks Discord's API, for tests")
-    proxy: str | None = Field(None, description="http:// or https:// address by which Discord is reached")
+    base_url: ServerAddress = Field(None, description="another server that speaks Discord's API, for tests")
+    proxy: ProxyAddress = Field(None, description="http:// or https:// address by which Discord is reached")
     bots: dict[str, DiscordConfig] = Field(
         {}, description='further bots, each with its own chats: token = "…" under [discord.bots.alpha], any name'
     )
@@ -72,14 +73,6 @@ class DiscordConfig(ChannelConfig):
     of_one_bot: ClassVar[frozenset[str]] = ChannelConfig.of_one_bot | {"webhooks"}
     # A webhook needs no bot, and the library knows one server for all of them.
     of_all_bots: ClassVar[frozenset[str]] = frozenset({"bots", "webhooks", "base_url"})
-
-    @field_validator("base_url", "proxy")
-    @classmethod
-    def _reaches(cls, value: str | None) -> str | None:
-        """Refuse what can be no address; socks needs a library that is not installed."""
-        if value and not re.fullmatch(r"https?://[^/\s]+/?", value):
-            raise ValueError("write it with http:// or https://, as http://host:port")
-        return value.rstrip("/") if value else None
 
     @field_validator("webhooks")
     @classmethod
@@ -103,10 +96,9 @@ class DiscordConfig(ChannelConfig):
         if hook.url_file is not None:
             where = f"{where}.url_file: {hook.url_file}"
             try:
-                text = hook.url_file.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", None) or "it is not text in UTF-8"
-                raise Refused(f"{where} cannot be read ({why}).") from None
+                text = secret_of(hook.url_file)
+            except UnreadableText as why:
+                raise Refused(f"{where} {why}.") from None
         text = text.strip()
         here = self.base_url and text.startswith(f"{self.base_url}/api/webhooks/")
         if not (here or WEBHOOK.fullmatch(text)):

@@ -196,7 +196,8 @@ class Telegram:
         make = partial(Bot, base_url=self._base_url) if self._base_url else Bot
         try:
             request = Wire(connect=seconds, read=seconds, proxy=self._proxy)
-            async with make(self._token.get_secret_value(), request=request) as bot:
+            # Both, else the library makes a request of its own, which falls over a socks proxy of the environment.
+            async with make(self._token.get_secret_value(), request=request, get_updates_request=request) as bot:
                 return f"{self._called} accepts the token of @{bot.username}"
         except TelegramError as error:
             raise failure(error) from None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import Field, SecretStr, field_validator
 
+from handlers.channels.addresses import FilePath, ProxyAddress, ServerAddress
 from handlers.channels.config import ChannelConfig
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ class TelegramConfig(ChannelConfig):
     """The Telegram bot. Without a token perpulse runs in the terminal."""
 
     token: SecretStr | None = Field(None, description="from @BotFather; or PERPULSE_TELEGRAM__TOKEN, or token_file")
-    token_file: Path | None = Field(None, description="a file that holds the token and nothing else")
-    base_url: str | None = Field(None, description="another Bot API server than Telegram's own; it ends in /bot")
-    proxy: str | None = Field(None, description="http:// or https:// address by which Telegram is reached")
+    token_file: FilePath | None = Field(None, description="a file that holds the token and nothing else")
+    base_url: ServerAddress = Field(None, description="another Bot API server than Telegram's own; it ends in /bot")
+    proxy: ProxyAddress = Field(None, description="http:// or https:// address by which Telegram is reached")
     bots: dict[str, TelegramConfig] = Field(
         {}, description='further bots, each with its own chats: token = "…" under [telegram.bots.alpha], any name'
     )
@@ -39,23 +39,13 @@ class TelegramConfig(ChannelConfig):
     secret_shapes: ClassVar[tuple[str, ...]] = (r"\d{6,12}:[A-Za-z0-9_-]{30,}",)  # as in the url of every request
     looks_like: ClassVar[dict[str, tuple[str, str]]] = {"token": (r"\d+:[A-Za-z0-9_-]{30,}", _UNLIKE)}
 
-    @field_validator("base_url")
+    @field_validator("base_url", mode="before")
     @classmethod
-    def _ends_in_bot(cls, value: str | None) -> str | None:
+    def _ends_in_bot(cls, value: Any) -> Any:
         """Refuse what cannot be the address of a Bot API: the token is put right behind it."""
-        if not value:
-            return None
-        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?/bot", value.rstrip("/")):
+        if value and not (isinstance(value, str) and re.fullmatch(r"https?://[^/\s]+(/\S*)?/bot/?", value)):
             raise ValueError("write it with http:// or https:// and with /bot at its end, as http://localhost:8081/bot")
-        return value.rstrip("/")
-
-    @field_validator("proxy")
-    @classmethod
-    def _reaches(cls, value: str | None) -> str | None:
-        """Refuse what can be no proxy; socks needs a library that is not installed."""
-        if value and not re.fullmatch(r"https?://[^/\s]+/?", value):
-            raise ValueError("write it with http:// or https://, as http://host:port")
-        return value or None
+        return value
 
     def runs(self, *, alone: bool) -> bool:  # noqa: ARG002 - beside any other
         """Run where there is a token."""

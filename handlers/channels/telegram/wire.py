@@ -20,6 +20,8 @@ import structlog
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest
 
+from handlers.channels.addresses import proxy_of
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
@@ -35,6 +37,7 @@ NOT_SENT: Final = (
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
 )
+_NO_PROXY: Final = "what the environment names in HTTPS_PROXY or ALL_PROXY is no proxy like http://host:port"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": BaseRequest.USER_AGENT}
 _quoted = lru_cache(maxsize=256)(quote_plus)  # a broadcast says the same to thousands
 _BARE: Final = {"User-Agent": BaseRequest.USER_AGENT}
@@ -164,7 +167,10 @@ class Wire(BaseRequest):
         if self._proxy is None:
             parts = urlsplit(url)
             known = {} if proxy_bypass(parts.netloc) else getproxies()
-            self._proxy = known.get(parts.scheme) or known.get("all") or ""
+            try:
+                self._proxy = proxy_of(known.get(parts.scheme) or known.get("all")) or ""
+            except ValueError:
+                raise NetworkError(_NO_PROXY) from aiohttp.InvalidURL(url="")
         return self._proxy or None
 
 

@@ -137,7 +137,16 @@ class Terminal:
     # -- commands in ------------------------------------------------------------------------------------------------
 
     async def take_commands(self, answer: Answerer) -> None:
-        """Read command lines and print the answers, until end of input or /quit."""
+        """Read command lines and print the answers, until end of input or /quit.
+
+        What is piped in has no prompt and no echo, so each answer stands under its command.
+        """
+        if not self.attended:
+            while (line := await read_line(prompt="")) is not None and line.strip().lower() not in _LEAVE:
+                if line.strip():
+                    self._print_rule(line.strip())
+                    await self.reply(line, await answer(line, SITTER))
+            return
         with terminal_kept():
             while True:
                 self._waiting = True

@@ -1,4 +1,4 @@
-"""Lines from a keyboard, while messages may be printed at any moment.
+"""Lines from a keyboard, while messages may be printed at any moment; or from whatever is piped in instead of one.
 
 The keyboard is read in a daemon thread, because a thread that waits for it cannot be ended: one of asyncio's own would
 hold the program up until somebody pressed Enter.
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 PROMPT = "perpulse> "
 
 
-async def read_line() -> str | None:
-    """Return the next line that is typed, None where the input has ended."""
+async def read_line(prompt: str = PROMPT) -> str | None:
+    """Return the next line that is typed behind a prompt, None where the input has ended."""
     line: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-    Thread(target=_read_into, args=(asyncio.get_running_loop(), line), daemon=True, name="keyboard").start()
+    Thread(target=_read_into, args=(prompt, asyncio.get_running_loop(), line), daemon=True, name="keyboard").start()
     return await line
 
 
-def _read_into(loop: asyncio.AbstractEventLoop, line: asyncio.Future[str | None]) -> None:
+def _read_into(prompt: str, loop: asyncio.AbstractEventLoop, line: asyncio.Future[str | None]) -> None:
     typed_line: str | None
     try:
-        typed_line = input(PROMPT)
+        typed_line = input(prompt)
     except (EOFError, OSError, UnicodeDecodeError):
         typed_line = None
     with contextlib.suppress(RuntimeError):  # the loop is closed: the program ended while nobody typed

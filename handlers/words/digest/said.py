@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime, timedelta
 
     from handlers.reply import Block
-    from signals.digest import Alarm, Digest, FigureChange, Near, Said, Silence, Yours
+    from signals.digest import Alarm, Digest, Near, Said, Silence, Yours
+    from signals.unusual import FigureChange
 
 MOST_LINES: Final = 10
 LONGEST: Final = 76  # characters of a list: two rows of forty, broken between words
@@ -126,17 +127,14 @@ def _unusual(every: Sequence[FigureChange], found: Digest) -> str:
     """Say one change with how seldom it is as large, or several of one kind in one line."""
     first, asset, rare = every[0], every[0].asset, _rarely(every[0], found)
     if len(every) > 1:
-        return (
-            f"{_ALIKE[first.what].format(', '.join(f'{one.asset} {_size(one)}' for one in every[:_NAMED]))}: unusual."
-        )
+        return _alike(every)
     match first.what:
         case "price":
             return f"{asset} {_size(first)}: {rare}."
         case "open_interest":
             return f"{asset} open interest {_size(first)} in coins: {rare}."
         case "funding":
-            was = None if first.value is None or first.change is None else first.value - first.change
-            return f"{asset} funding {_paid(first.paid)}{_size(first)} a year, was {_rate(was)}: {rare}."
+            return f"{asset} funding {_paid(first.paid)}{_size(first)} a year, was {_before(first)}: {rare}."
         case "takers":
             side = "sold" if (first.value or 0) < 0 else "bought"
             return f"{asset} takers {side} {wording.usd(abs(first.value or 0))} net: {rare}."
@@ -144,12 +142,29 @@ def _unusual(every: Sequence[FigureChange], found: Digest) -> str:
             return f"{_liquidations(first)}: {rare}."
 
 
+def _alike(every: Sequence[FigureChange]) -> str:
+    """Say several changes of one kind: as many as fit into a line, and how many there are besides; at least two."""
+    what = every[0].what
+    begin, end = _ALIKE[what]
+    told = every[:_NAMED]
+    alike = len({one.paid for one in told}) == 1
+    parts = [f"{one.asset} {_size(one)}{_was(one, told=alike)}" for one in told]
+    if what == "funding" and alike:
+        begin += _paid(told[0].paid)
+    while True:
+        more = len(every) - len(parts)
+        line = f"{begin}{', '.join(parts)}{end}{f', {more} more' if more else ''}: unusual."
+        if len(line) <= LONGEST or len(parts) == 2:
+            return line
+        parts.pop()
+
+
 _ALIKE: Final = {
-    "price": "{}",
-    "open_interest": "Open interest {} in coins",
-    "funding": "Funding {} a year",
-    "takers": "Takers net {}",
-    "liquidated": "Liquidated {}",
+    "price": ("", ""),
+    "open_interest": ("Open interest ", " in coins"),
+    "funding": ("Funding ", " a year"),
+    "takers": ("Takers net ", ""),
+    "liquidated": ("Liquidated ", ""),
 }
 
 
@@ -168,6 +183,18 @@ def _size(change: FigureChange) -> str:
             return f"{'at least ' if change.at_least else ''}{wording.usd(change.value)}"
         case _:
             return _percent(change.change)
+
+
+def _was(change: FigureChange, *, told: bool) -> str:
+    """Say behind a rate what it was, and that it was paid where the line has not told so; "" of other figures."""
+    if change.what != "funding":
+        return ""
+    return f" ({'paid, ' if change.paid and not told else ''}was {_before(change)})"
+
+
+def _before(change: FigureChange) -> str:
+    """Say what a rate was."""
+    return _rate(None if change.value is None or change.change is None else change.value - change.change)
 
 
 def _rarely(change: FigureChange, found: Digest) -> str:

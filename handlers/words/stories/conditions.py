@@ -1,8 +1,9 @@
-"""Conditions and how far a value is from their line, in words: −0.31 (line at most −0.75)."""
+"""Conditions and how far a value is from their line, in words: z −0.31 (line at most −0.75)."""
 
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Final
 
 from handlers.charts.figures import say
@@ -10,7 +11,7 @@ from handlers.words import wording
 from signals.metric import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from signals.alerts.condition import Condition
     from signals.alerts.rule import AlertRule
@@ -34,9 +35,36 @@ def unit_within(rule: AlertRule, name: str) -> Unit:
     return "fraction" if made.kind == "change" else unit_of(made.of)
 
 
-def number(value: float, name: str) -> str:
-    """Say a value in its unit; what is not known is said so."""
-    return wording.UNKNOWN if math.isnan(value) else say(value, unit_of(name))
+def figure(value: float, unit: Unit) -> str:
+    """Say a value in its unit: a change with its sign, a time with its unit. What is not known is said so."""
+    if math.isnan(value):
+        return wording.UNKNOWN
+    match unit:
+        case "fraction":
+            return wording.percent(100 * value)
+        case "days" | "hours":  # beside a line a bare 3.5 could be anything
+            return f"{_trimmed(wording.number(value, 1))} {unit}"
+        case _:
+            return say(value, unit)
+
+
+def bound(value: float, unit: Unit) -> str:
+    """Say a line, as people write one: −5 %, 30 % a year, −0.75."""
+    if math.isnan(value):
+        return wording.UNKNOWN
+    match unit:
+        case "fraction" | "share" | "rank":
+            text = wording.percent(100 * value, 3, plus=False)
+        case "apr":
+            text = f"{wording.percent(100 * value, 3, plus=False)} a year"
+        case _:
+            text = figure(value, unit).removeprefix("+")
+    return _trimmed(text)
+
+
+def _trimmed(text: str) -> str:
+    """Leave out the zeros that end decimals."""
+    return re.sub(r"\.\d+", lambda decimals: decimals[0].rstrip("0").rstrip("."), text)
 
 
 def title_of(name: str) -> str:
@@ -47,27 +75,49 @@ def title_of(name: str) -> str:
 
 
 def against(compared: Sequence[tuple[Condition, float, float]]) -> str:
-    """Say values with the lines that they are held against: −2.28 (line at most −2.00).
+    """Say values with the lines that they are held against: z −2.28 (line at most −2).
 
-    Of several figures each is named, as nobody could tell them apart.
+    Of several figures each is named, as nobody could tell them apart; one that has two lines is said once.
     """
-    several = len({one.name for one, _, _ in compared}) > 1
-    return "; ".join(
-        f"{f'{title_of(one.name)} is ' if several else ''}{_apart(value, bound, one.name)} "
-        f"(line {LINES[one.op]} {number(bound, one.name)})"
-        for one, value, bound in compared
-    )
+    figures: dict[str, list[tuple[Condition, float, float]]] = {}
+    for row in compared:
+        figures.setdefault(row[0].name, []).append(row)
+    said = []
+    for name, rows in figures.items():
+        value = _apart(rows[0][1], [row[2] for row in rows], unit_of(name))
+        if len(figures) > 1:
+            value = f"{title_of(name)} is {value}"
+        elif unit_of(name) == "z" and value != wording.UNKNOWN:
+            value = f"z {value}"
+        said.append(f"{value} (line {_lines([(one, line) for one, _, line in rows])})")
+    return "; ".join(said)
 
 
-def _apart(value: float, bound: float, name: str) -> str:
-    """Say a value so exactly that it can be told from its line."""
-    said = number(value, name)
-    if said != number(bound, name) or value == bound or unit_of(name) not in {"fraction", "apr"}:
+def _apart(value: float, lines: Sequence[float], unit: Unit) -> str:
+    """Say a value so exactly that it can be told from its lines."""
+    said = figure(value, unit)
+    alike = any(said == figure(line, unit) and value != line for line in lines)
+    if not alike or unit not in {"fraction", "apr"}:
         return said
-    return wording.percent(100 * value, 3, plus=False)
+    return f"{wording.percent(100 * value, 3)}{' a year' if unit == 'apr' else ''}"
 
 
-def line(condition: Condition) -> str:
-    """Say a condition: at most −0.75."""
-    bound = condition.bound
-    return f"{LINES[condition.op]} {'a line of its own' if isinstance(bound, str) else number(bound, condition.name)}"
+def _lines(lines: Sequence[tuple[Condition, float]]) -> str:
+    """Say the lines of one figure: at most −0.75; or, of two that it lies between, both."""
+    if len(lines) == 2:
+        (low, one), (high, other) = sorted(lines, key=lambda line: line[1])
+        if low.op in {">", ">="} and high.op in {"<", "<="}:
+            return f"between {bound(one, unit_of(low.name))} and {bound(other, unit_of(low.name))}"
+    return wording.listing([f"{LINES[one.op]} {bound(line, unit_of(one.name))}" for one, line in lines])
+
+
+def all_of(group: Sequence[Condition], values: Mapping[str, float]) -> list[str]:
+    """Say conditions that hold together, one entry a figure: "z of depth is above −0.4". values: those that are lines.
+
+    The verb parts a title that ends in "below price" from the line that it is below.
+    """
+    figures: dict[str, list[tuple[Condition, float]]] = {}
+    for one in group:
+        line = values.get(one.bound, math.nan) if isinstance(one.bound, str) else one.bound
+        figures.setdefault(one.name, []).append((one, line))
+    return [f"{title_of(name)} is {_lines(lines)}" for name, lines in figures.items()]

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from handlers.words import wording
-from signals.language.spelling import sentence_case
 from signals.units import HOUR, floor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from signals.digest import FigureChange
+    from signals.unusual import FigureChange
     from storage.queries.market.moved import BeforeAfter, Moved
-
-_HARDLY: Final = 0.005  # of the coins, or of a price: neither opened nor closed, neither up nor down
-_EVEN: Final = 0.01  # of the volume: neither side was in a hurry
 
 
 def sentences(moved: Moved, zone: str = "UTC") -> list[str]:
@@ -27,20 +23,19 @@ def sentences(moved: Moved, zone: str = "UTC") -> list[str]:
 
 
 def _sentences(moved: Moved, zone: str) -> Iterator[str]:
-    price = moved.changes.get("price")
-    move = price.change if price and price.change is not None else 0.0
-    yield _coins(moved.changes.get("open_interest"), move)
+    yield _coins(moved.changes.get("open_interest"), moved.changes.get("price"))
     dated = moved.end - moved.start > 20 * HOUR
     yield _takers(moved.changes.get("takers"), wording.clock(floor(moved.end, HOUR), zone))
     yield _liquidated(moved.changes.get("liquidated"), wording.clock(floor(moved.start, HOUR), zone, dated=dated))
-    yield _funding(moved.changes.get("funding"), moved.premium)
+    yield _funding(moved.changes.get("funding"), moved.premium, wording.duration(moved.end - moved.start))
     yield _depth(moved.depth)
 
 
 def headline(moved: Moved, over: str, thought: Literal["up", "down"] | None = None) -> str:
-    """Say how far price went, and whether that is much: BTC fell 6.1 % in 24 h, to 89,300.
+    """Say how far price went, and whether that is much: BTC fell 6.1 % in 24 h, to 89,300; a usual move is 1.2 %.
 
-    thought: which way somebody thinks that it went; the other way is said: BTC fell 6.1 % in 24 h, it did not rise.
+    Unusual is what digests call so. thought: which way somebody thinks that it went; the other way is said: BTC fell
+    6.1 % in 24 h, it did not rise.
     """
     price = moved.changes.get("price")
     if price is None or price.change is None or price.value is None:
@@ -49,30 +44,30 @@ def headline(moved: Moved, over: str, thought: Literal["up", "down"] | None = No
     mistaken = f", it did not {'rise' if other == 'up' else 'fall'}; it went" if thought == other else ","
     now = wording.whole_price(price.value)
     far = wording.share(100 * abs(price.change), 1)
-    usual = ""
-    if price.times is not None:
-        usual = "; that is a usual move" if price.times < 2 else f"; a usual move is {_usual(price)}"
-    return f"{moved.asset} {way} {far} in {over}{mistaken} to {now}{usual}."
+    much = ", which is unusual" if price.unusual else ""
+    usual = "" if price.times is None else f"; a usual move is {_usual(price)}"
+    return f"{moved.asset} {way} {far} in {over}{mistaken} to {now}{much}{usual}."
 
 
 def _usual(price: FigureChange) -> str:
-    return wording.share(100 * abs(price.change or 0.0) / (price.times or 1.0), 1)
+    usual = 100 * abs(price.change or 0.0) / (price.times or 1.0)
+    return wording.share(usual, 1 if usual >= 0.1 else 2)
 
 
-def _coins(change: FigureChange | None, move: float) -> str:
+def _coins(change: FigureChange | None, price: FigureChange | None) -> str:
     if change is None or change.change is None:
         return ""
     said = f"Open interest {wording.percent(100 * change.change)} in coins"
-    if abs(change.change) < _HARDLY:
+    if not change.moved:
         return f"{said}: as many positions were opened as closed."
-    if abs(move) < _HARDLY:
+    if price is None or price.change is None or not price.moved:
         return f"{said}: positions were {'closed' if change.change < 0 else 'opened'} while price stood."
     who = {
         (False, False): "longs left rather than that shorts came",
         (False, True): "shorts came in as price fell",
         (True, False): "shorts covered rather than that longs came",
         (True, True): "longs came in as price rose",
-    }[move > 0, change.change > 0]
+    }[price.change > 0, change.change > 0]
     return f"{said}: {who}."
 
 
@@ -80,7 +75,7 @@ def _takers(change: FigureChange | None, until: str) -> str:
     if change is None or change.change is None or change.value is None:
         return ""
     bought = wording.share(50 + 50 * change.change, 1)
-    if abs(change.change) < _EVEN:
+    if not change.moved:
         return f"Neither side crossed the spread more: {bought} of taker volume to {until} was buys."
     side = "bought more than they sold" if change.value > 0 else "sold more than they bought"
     net = wording.usd(abs(change.value))
@@ -96,19 +91,18 @@ def _liquidated(change: FigureChange | None, since: str) -> str:
     return f"{least}{wording.usd(change.value)} was liquidated since {since}, {wording.share(100 * part)} of it {side}."
 
 
-def _funding(change: FigureChange | None, premium: BeforeAfter) -> str:
+def _funding(change: FigureChange | None, premium: BeforeAfter, over: str) -> str:
     said = []
     if change is not None and change.value is not None and change.change is not None:
         before = wording.apr(100 * (change.value - change.change)).removesuffix(" a year")
-        now = wording.apr(100 * change.value)
-        was = f"{before} ({'paid' if change.paid_before else 'building'})"
-        said.append(f"funding was {was} and is {now}, {'paid last' if change.paid else 'paid next'}")
+        now = f"{'last paid' if change.paid else 'is heading to'} {wording.apr(100 * change.value)}"
+        then = f"{'had paid' if change.paid_before else 'was heading to'} {before}"
+        said.append(f"Funding {now}; {over} before it {then}.")
     if premium.after is not None:
         side = "over" if premium.after >= 0 else "under"
         was = "" if premium.before is None else f" ({wording.percent(100 * premium.before, 3)} before)"
-        said.append(f"the perpetual trades {wording.share(100 * abs(premium.after), 3)} {side} its index{was}")
-    text = "; ".join(said)
-    return f"{sentence_case(text)}." if text else ""
+        said.append(f"The perpetual trades {wording.share(100 * abs(premium.after), 3)} {side} its index{was}.")
+    return " ".join(said)
 
 
 def _depth(depth: BeforeAfter) -> str:

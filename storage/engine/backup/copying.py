@@ -23,3 +23,9 @@ def copy(source: sqlite3.Connection, target: Path) -> str:
         source.backup(made)
     with closing(sqlite3.connect(target)) as made:
         return str(made.execute(SQLITE.check).fetchone()[0])
+
+
+def remove(path: Path, *, keep: bool = False) -> None:
+    """Remove a database with all that lies beside it; keep: only that. OSError where it cannot be removed."""
+    for suffix in (*SQLITE.beside, *SQLITE.passing, *(() if keep else ("",))):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

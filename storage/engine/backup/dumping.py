@@ -16,10 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import mkstemp
 from typing import IO, TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
+from storage.engine.backup.reading import refuse_no_file
 from storage.engine.backup.writing import PART
 from storage.engine.database import StoreError
+from storage.engine.postgres import troubles
 from storage.engine.postgres.dialect import EMPTY
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ _MADE: Final = re.compile(r"^; Archive created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\
 _OURS: Final = re.compile(r" TABLE DATA \S+ perpulse_steps ")
 _QUIET: Final = ("--no-password", "--no-owner", "--no-privileges")  # nobody is there to be asked for a password
 _INTO: Final = ("psql", "--no-psqlrc", "--no-password", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
+_UNREACHED: Final = re.compile(
+    r"connection to (?:server|database)|could not translate host name|connection option|\bURI\b"
+    r"|sslmode value|invalid \S+ value"
+)
 _NOTHING: Final = "Nothing was changed."
 _INSTALL: Final = "Install PostgreSQL's client of at least the server's version (postgresql-client on Debian)."
 
@@ -54,7 +59,7 @@ def missing() -> str | None:
 
 def name_of(server: Server) -> str:
     """Return what a database is called on its server, as a part of the name of a file."""
-    return re.sub(r"[^\w.-]", "_", unquote(urlsplit(server.url).path.strip("/")))
+    return re.sub(r"[^\w.-]", "_", server.database)
 
 
 def write(server: Server, target: Path) -> Dump:
@@ -81,7 +86,7 @@ def write(server: Server, target: Path) -> Dump:
             ["pg_dump", "--format=custom", *_QUIET, f"--file={part}", f"--dbname={server}"],
             "No backup was made.",
         )
-        made = _known(server, part)
+        made = _known(server, part, str(server), "No backup was made.")
         _run(server, ["pg_restore", f"--file={os.devnull}", str(part)], "No backup was made.")  # all of it, to its end
         with part.open("rb") as file:
             os.fsync(file.fileno())
@@ -98,12 +103,13 @@ def write(server: Server, target: Path) -> Dump:
 def put(server: Server, file: Path) -> Dump:
     """Put a backup in the place of a database: all of it, or nothing is changed. StoreError where that cannot be."""
     _ready()
+    refuse_no_file(file)
     try:
         if not is_dump(file):
             raise StoreError(
                 f"{file} is no backup of a server. Give one that perpulse backup or pg_dump -Fc has written."
             )
-        made = _known(server, file)
+        made = _known(server, file, str(file), f"{file} is not sound.")
         _run(server, ["pg_restore", f"--file={os.devnull}", str(file)], _NOTHING)  # else psql would keep the half of it
         read_aloud = ["pg_restore", "--no-owner", "--no-privileges", "--file=-", str(file)]
         with subprocess.Popen(  # noqa: S603 - a program of ours by name, and no shell
@@ -132,12 +138,15 @@ def _ready() -> None:
         raise StoreError(f"A database on a server is backed up by pg_dump: {lack}")
 
 
-def _known(server: Server, file: Path) -> datetime:
-    """Return when a dump was made; StoreError where it holds no database of ours."""
-    listed = _run(server, ["pg_restore", "--list", str(file)], f"{file} is not sound.")
+def _known(server: Server, file: Path, called: str, otherwise: str) -> datetime:
+    """Return when a dump was made; StoreError where it holds no database of ours.
+
+    called: what a person knows it by. otherwise: what follows where it cannot be read.
+    """
+    listed = _run(server, ["pg_restore", "--list", str(file)], otherwise)
     made = _MADE.search(listed)
     if made is None or not _OURS.search(listed):
-        raise StoreError(f"{file} holds no database of perpulse.")
+        raise StoreError(f"{called} holds no database of perpulse.")
     return datetime.strptime(made[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
 
 
@@ -157,6 +166,8 @@ def _run(server: Server, command: Sequence[str], otherwise: str, given: IO[bytes
             "\n"
         )[:1]
         text = " ".join(lines[0].split()).rstrip(".")
+        if _UNREACHED.search(text) and (what := troubles.trouble(None, said.stderr)):
+            raise StoreError(f"{troubles.explained(server, what)} {otherwise}")
         for secret in server.secrets:
             text = text.replace(secret, "***")
         older = f" {_INSTALL}" if "version mismatch" in text else ""
@@ -166,6 +177,4 @@ def _run(server: Server, command: Sequence[str], otherwise: str, given: IO[bytes
 
 def _environment(server: Server) -> dict[str, str]:
     """Return what a program is given: where it lies, and the password of the address."""
-    parts = urlsplit(server.url)
-    password = unquote(parts.password) if parts.password else dict(parse_qsl(parts.query)).get("password")
-    return os.environ | {"TZ": "UTC", "LC_ALL": "C"} | ({"PGPASSWORD": password} if password else {})
+    return os.environ | {"TZ": "UTC", "LC_ALL": "C"} | ({"PGPASSWORD": server.password} if server.password else {})

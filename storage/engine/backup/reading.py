@@ -49,6 +49,16 @@ class Contents:
     older: bool
 
 
+def refuse_no_file(file: Path) -> None:
+    """Raise StoreError where there is no file that could be put back."""
+    if file.is_dir():
+        raise StoreError(f"{file} is a folder. Name the backup in it, such as {file / 'perpulse.db.gz'}.")
+    if not file.exists():
+        raise StoreError(f"There is no file {file}.")
+    if not file.is_file():
+        raise StoreError(f"{file} is a device or a pipe. Save the backup to a file first.")
+
+
 def is_backup(file: Path) -> bool:
     """Tell whether a file is a packed database, by its first bytes. OSError where it cannot be read."""
     try:

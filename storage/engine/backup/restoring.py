@@ -8,11 +8,13 @@ import sqlite3
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from storage.engine.backup.reading import Contents, begins_well, contents, unpacked
+from storage.engine.backup.copying import remove
+from storage.engine.backup.reading import Contents, begins_well, contents, refuse_no_file, unpacked
 from storage.engine.database import StoreError
 from storage.engine.presence import saved_name
 from storage.engine.sqlite import migrations
 from storage.engine.sqlite.dialect import SQLITE
+from storage.engine.sqlite.troubles import check_kind, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +29,12 @@ def prepared(file: Path, target: Path) -> Iterator[tuple[Path, Contents]]:
     Yield the copy and what was in it; it is gone afterwards unless `put` has moved it. StoreError where it cannot be
     used. Nothing of the database itself is touched.
     """
-    if not file.is_file():
-        raise StoreError(f"There is no file {file}.")
-    if target.is_dir():
-        raise StoreError(f"{target} is a folder: give --db the name of a file in it, such as perpulse.db.")
+    refuse_no_file(file)
+    check_kind(target)
     fresh = target.with_name(f".{target.name}.restoring")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove(fresh)  # of one that was killed
+        remove(fresh)  # of one that was killed
         try:
             unpacked(file, fresh)
             known = contents(fresh, called=file)
@@ -43,10 +43,11 @@ def prepared(file: Path, target: Path) -> Iterator[tuple[Path, Contents]]:
             yield fresh, known
         finally:
             with suppress(OSError):
-                _remove(fresh)
+                remove(fresh)
     except (sqlite3.DatabaseError, OSError) as error:
-        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise StoreError(f"{file} cannot be put back at {target}: {said}. Nothing was changed.") from error
+        raise StoreError(
+            f"{file} cannot be put back at {target}: {reason(error, fresh)}. Nothing was changed."
+        ) from error
 
 
 def put(fresh: Path, target: Path, *, now: datetime) -> Path | None:
@@ -110,8 +111,3 @@ def _take_log_along(target: Path, kept: Path) -> None:
         log = target.with_name(target.name + suffix)
         if log.exists():
             log.replace(kept.with_name(kept.name + suffix))
-
-
-def _remove(path: Path) -> None:
-    for suffix in (*SQLITE.beside, "-journal", ""):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)

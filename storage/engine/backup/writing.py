@@ -14,11 +14,12 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from storage.engine.backup.copying import copy
+from storage.engine.backup.copying import copy, remove
 from storage.engine.backup.reading import BACKED_UP, Contents, contents, is_backup, unpacked
 from storage.engine.database import StoreError
 from storage.engine.sql import queries
 from storage.engine.sqlite.dialect import SQLITE
+from storage.engine.sqlite.troubles import check_kind, reason
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,18 +62,17 @@ def write(path: Path, target: Path, *, now: datetime) -> Backup:
         packed.replace(target)
         _sync(target.parent)
     except (sqlite3.DatabaseError, OSError) as error:
-        said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise StoreError(f"{target} cannot be written: {said}. No backup was made.") from error
+        raise StoreError(f"{target} cannot be written: {reason(error, *parts)}. No backup was made.") from error
     finally:
         for part in parts:
-            for suffix in ("", *SQLITE.beside):
-                with suppress(OSError):
-                    part.with_name(part.name + suffix).unlink(missing_ok=True)
+            with suppress(OSError):
+                remove(part)
     return made
 
 
 def refuse_without(path: Path) -> None:
     """Raise StoreError where there is no database: opening it would make an empty one."""
+    check_kind(path)
     if not path.is_file():
         raise StoreError(f"There is no database at {path}, so there is nothing to back up. Give --db the right one.")
 
@@ -81,6 +81,8 @@ def _refuse(path: Path, target: Path) -> None:
     refuse_without(path)
     if target.is_dir():
         raise StoreError(f"{target} is a folder. Name a file in it, such as {target / 'perpulse.db.gz'}.")
+    if target.exists() and not target.is_file():
+        raise StoreError(f"{target} is a device or a pipe, where no backup is kept. Name a file.")
     mine = {path, *(path.with_name(path.name + suffix) for suffix in SQLITE.beside)}
     if target.resolve() in {one.resolve() for one in mine} or (target.exists() and not is_backup(target)):
         raise StoreError(f"{target} is there and is no backup, so it is left alone. Choose another name.")

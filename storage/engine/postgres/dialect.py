@@ -1,4 +1,4 @@
-"""What only PostgreSQL can say, named in one place: words of queries, statements about the server, its errors.
+"""What only PostgreSQL can say, named in one place: words of queries, statements about the server.
 
 Steps of the schema are not among it: they are literal and lie in files beside this one.
 """
@@ -7,26 +7,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from storage.engine.sql import worded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-Trouble = Literal[
-    "unreachable",
-    "cut off",
-    "password",
-    "no database",
-    "no role",
-    "not let in",
-    "rights",
-    "full",
-    "busy",
-    "read-only",
-    "many",
-]
 
 WORDS: Final[Mapping[str, str]] = {
     # Of one draw a statement: the server asks the system for each, which takes half as long as all else of a row.
@@ -117,32 +103,6 @@ VACUUM: Final = (
 
 _PART: Final = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|::|:([a-z_][a-z0-9_]*)|%")
 
-# By the state that the server gives, and where it gives none, by the text: then nobody was let in yet.
-_STATES: Final[Mapping[str, Trouble]] = {
-    "28P01": "password",
-    "28000": "not let in",
-    "3D000": "no database",
-    "42501": "rights",
-    "53100": "full",
-    "53300": "many",
-    "57P01": "cut off",
-    "55P03": "busy",
-    "40P01": "busy",
-    "25006": "read-only",
-}
-_TEXTS: Final[Mapping[str, Trouble]] = {
-    "terminating connection due to administrator command": "cut off",
-    "password authentication failed": "password",
-    "no password supplied": "password",
-    "pg_hba.conf": "not let in",
-    "too many clients": "many",
-    "remaining connection slots": "many",
-    "permission denied for database": "rights",
-    "No space left": "full",
-}
-_NO_DATABASE: Final = re.compile(r'database "[^"]*" does not exist')
-_NO_ROLE: Final = re.compile(r'role "[^"]*" does not exist')
-
 
 @lru_cache(maxsize=2048)
 def said(statement: str) -> str:
@@ -152,16 +112,3 @@ def said(statement: str) -> str:
 
 def _parameter(part: re.Match[str]) -> str:
     return f"%({part[1]})s" if part[1] else part[0].replace("%", "%%")
-
-
-def trouble(state: str | None, text: str) -> Trouble | None:
-    """Tell what is the matter by state and text of an error; None where it is nothing that a person can mend."""
-    if state is not None and state in _STATES:
-        return _STATES[state]
-    if state is not None and not state.startswith(("08", "57")):
-        return None
-    if _NO_DATABASE.search(text):
-        return "no database"
-    if _NO_ROLE.search(text):
-        return "no role"
-    return next((what for part, what in _TEXTS.items() if part in text), "unreachable")

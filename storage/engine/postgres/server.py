@@ -6,7 +6,6 @@ psycopg is an extra: this module is imported only where the database is a server
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +22,7 @@ except ImportError as error:
 
 from psycopg.pq import TransactionStatus
 
-from storage.engine.postgres import dialect, migrations, quarters
+from storage.engine.postgres import dialect, migrations, quarters, troubles
 from storage.engine.postgres.dialect import said
 from storage.engine.postgres.listening import Listener
 from storage.engine.postgres.rows import adapt, named
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from psycopg.rows import RowFactory
 
     from storage.engine.place import Server
-    from storage.engine.postgres.dialect import Trouble
     from storage.engine.sql import Query
     from storage.engine.work import Row
 
@@ -298,7 +296,7 @@ class DatabaseServer:
             self._quarters.add(name)
 
     def _explained(self, error: psycopg.Error) -> StoreError:
-        """Say what is the matter with the server, and what to do; never with a password."""
+        """Say what is the matter with the server, and what to do; never in words that hold a part of its address."""
         if isinstance(error, PoolTimeout | PoolClosed):  # the pool keeps the reason to itself
             try:
                 self._connect().close()
@@ -306,16 +304,12 @@ class DatabaseServer:
                 error = reason
             else:
                 return StoreError(f"{self._server} is too busy to answer. Wait a moment and try again.")
-        text = _first_line(error)
-        for secret in self._server.secrets:
-            text = text.replace(secret, "***")
-        if error.sqlstate or isinstance(error, psycopg.OperationalError):
-            trouble = dialect.trouble(error.sqlstate, str(error))
-        else:  # a mistake of ours, such as a value that goes into no column
-            trouble = None
-        if trouble:
-            return StoreError(_SAID[trouble].format(server=self._server, text=text))
-        return StoreError(f"{self._server}: {text}")
+        found, its_words = str(error), error.diag.message_primary  # the server's own words, once it has let us in
+        outside = isinstance(error, psycopg.OperationalError) or troubles.is_of_address(found)
+        if (error.sqlstate or outside) and (what := troubles.trouble(error.sqlstate, found)):
+            return troubles.explained(self._server, what, its_words or "")
+        # A mistake of ours, such as a value that goes into no column.
+        return StoreError(f"{self._server}: {its_words or _first_line(error)}")
 
 
 def _fetched(
@@ -337,23 +331,5 @@ def _keep(connection: psycopg.Connection[Any]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """Return what an error says in a line; of several addresses that were tried the last one's."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    found = lines[0] if lines else type(error).__name__
-    return re.sub(r"^(connection failed: |connection is bad: )+", "", found)
-
-
-_SAID: Final[Mapping[Trouble, str]] = {
-    "unreachable": "{server} cannot be reached: {text}. Is the server running, and are host and port right?",
-    "cut off": "{server} has cut off this connection: another process took over from this one while it stood still, or "
-    "the server was stopped. It is connected again by itself.",
-    "password": "{server} refuses the password. Correct it in `database` of config.toml or in PERPULSE_DATABASE.",
-    "no database": "{server}: there is no such database. Make it with `createdb`, or correct its name.",
-    "no role": "{server}: there is no such user. Make it with `createuser`, or correct its name.",
-    "not let in": "{server} does not let this user in from here: {text}. Its pg_hba.conf says who may.",
-    "rights": "{server}: this user may not do that ({text}). Make it the owner of the database.",
-    "full": "the disk of {server} is full. Make room; nothing stored was lost.",
-    "busy": "{server} is in use by another program that does not let go. Stop it and try again.",
-    "read-only": "{server} takes no changes: it is a copy of another server. Name the other one.",
-    "many": "{server} has no free connection. Raise its max_connections, or stop what does not need it.",
-}
+    """Return what an error says in a line."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -16,7 +16,7 @@ from storage.engine.sql import worded
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Trouble = Literal["rights", "damaged", "busy", "full", "disk"]
+Trouble = Literal["rights", "damaged", "busy", "full", "limit", "disk"]
 _PARAMETER: Final = re.compile(r":([a-z_][a-z0-9_]*)")
 
 
@@ -29,7 +29,8 @@ class Dialect:
     written into the file itself; its first value is true where somebody is in the way. tables: the names of all
     tables. steps_table, steps: where applied migrations are kept, and their names of one `:set`, in order.
     first_look: reads next to nothing, and so takes part in the log. check: its first value is `sound` where the
-    file is in order. beside: endings of the files without which a database that is open is not whole. ours: the names
+    file is in order. beside: endings of the files without which a database that is open is not whole; passing: of those
+    that are there while one is made, and may be left behind by what failed. ours: the names
     of our tables; columns: those of a `:table`, with their places in its key; references: the tables that it names;
     numbered: tables that number their rows; numbers: the last numbers of those that never give one twice; highest: of
     a `{table}`; go_on_after: keeps it from numbers up to `:number`. troubles: parts of error texts, and what is the
@@ -49,6 +50,7 @@ class Dialect:
     check: str
     sound: str
     beside: tuple[str, ...]
+    passing: tuple[str, ...]
     ours: str
     columns: str
     references: str
@@ -100,6 +102,7 @@ SQLITE: Final = Dialect(
     check="PRAGMA quick_check(1)",
     sound="ok",
     beside=("-wal", "-shm"),
+    passing=("-journal",),
     ours=(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' "
         "AND name <> '_sqlite_migrations' ORDER BY name"

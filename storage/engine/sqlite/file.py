@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from storage.engine.backup import copying
 from storage.engine.database import Broken, StoreError
 from storage.engine.presence import presence, saved_copies
-from storage.engine.sqlite import migrations
+from storage.engine.sqlite import migrations, troubles
 from storage.engine.sqlite.dialect import SQLITE, by_place, numbered, said
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from storage.engine.presence import Loss, Presence
     from storage.engine.sql import Query
-    from storage.engine.sqlite.dialect import Trouble
     from storage.engine.work import Row
 
 BUSY_MS = 10_000
@@ -275,7 +274,7 @@ class DatabaseFile:
                     target.chmod(self._seen.file.mode)
             except (sqlite3.DatabaseError, OSError) as error:
                 with suppress(OSError):
-                    _remove(target)
+                    copying.remove(target)
                 raise self._explained(error, target) from error
             if found != SQLITE.sound:
                 raise StoreError(f"{target} was written and is not sound: {found}.")
@@ -302,11 +301,11 @@ class DatabaseFile:
             try:
                 shutil.copy(saved, fresh)
                 self.close()
-                _remove(self.path, keep=True)
+                copying.remove(self.path, keep=True)
                 fresh.replace(self.path)
             except OSError as error:
                 with suppress(OSError):
-                    _remove(fresh)
+                    copying.remove(fresh)
                 raise self._explained(error, fresh) from error
 
     # --- within
@@ -338,7 +337,7 @@ class DatabaseFile:
     def _connect(self, busy: AbstractContextManager[object]) -> _Line:
         with self._opening:  # the first one says for all which files are open
             if self._seen and (loss := self._seen.loss(presence(self.path))):
-                raise StoreError(_LOST[loss].format(path=self.path))
+                raise troubles.lost(loss, self.path)
             # Without mode=rw SQLite makes an empty file where there is none any more. Connections are closed by another
             # thread than their own at shutdown, hence check_same_thread.
             connection = sqlite3.connect(
@@ -362,6 +361,7 @@ class DatabaseFile:
             if self._ready:
                 return
             try:
+                troubles.check_kind(self.path)
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 applied = self._applied()
                 unknown = [name for name in applied if name not in migrations.NAMES]
@@ -396,7 +396,7 @@ class DatabaseFile:
         """Copy the file before changing its schema: the way back when an update goes wrong, by `perpulse restore`."""
         target = self.path.with_name(f"{self.path.name}.after-{last}.bak")
         fresh = target.with_name(f"{target.name}.new")
-        _remove(fresh)
+        copying.remove(fresh)
         try:
             with closing(sqlite3.connect(self.path)) as source:
                 found = copying.copy(source, fresh)
@@ -404,46 +404,12 @@ class DatabaseFile:
                 fresh.replace(target)
         finally:
             with suppress(OSError):
-                _remove(fresh)
+                copying.remove(fresh)
         if found != SQLITE.sound:  # a step that changes what is damaged makes it worse
-            raise StoreError(_SAID["damaged"].format(path=self.path, name=self.path.name))
+            raise troubles.said("damaged", self.path)
 
     def _explained(self, error: Exception, file: Path | None = None) -> StoreError:
         """Say what is the matter with the database, or with a file beside it that could not be written."""
         if file:
-            text = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            return StoreError(f"{file} cannot be written: {text}.")
-        text = str(error)
-        if self.path.is_dir():
-            return StoreError(f"{self.path} is a folder: give --db the name of a file in it, such as perpulse.db.")
-        if isinstance(error, PermissionError):
-            text = "readonly"
-        elif isinstance(error, OSError):
-            return StoreError(f"{self.path} cannot be used: {error.strerror or text}. Give another file with --db.")
-        trouble = SQLITE.trouble(text)
-        if trouble:
-            return StoreError(_SAID[trouble].format(path=self.path, name=self.path.name))
-        return StoreError(f"{self.path}: {text}")
-
-
-def _remove(path: Path, *, keep: bool = False) -> None:
-    """Remove a database with what lies beside it; keep: only that. OSError where it cannot be removed."""
-    for suffix in (*SQLITE.beside, *(() if keep else ("",))):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-_LOST: Mapping[Loss, str] = {
-    "deleted": "{path} was deleted while perpulse runs. A running bot puts it back within a moment.",
-    "replaced": "{path} was replaced by another file while perpulse runs. Start perpulse again.",
-    "log": "the log of {path} was taken away while perpulse runs. A running bot mends it within a moment.",
-}
-_SAID: Mapping[Trouble, str] = {
-    "rights": "{path} cannot be written: check the rights of the folder, or give --db PATH.",
-    "damaged": (
-        "{path} is damaged or no database. Move it away, or put a copy back: perpulse restore FILE, with a backup or "
-        "one of {name}.*.bak beside it."
-    ),
-    "busy": "{path} is in use by another program that does not let go. Stop it and try again.",
-    "full": "the disk that holds {path} is full. Make room; nothing stored was lost.",
-    "disk": "the disk that holds {path} does not work: {name} could not be read or written. Look at the disk.",
-}
+            return StoreError(f"{file} cannot be written: {troubles.reason(error, file)}.")
+        return troubles.explained(self.path, error)

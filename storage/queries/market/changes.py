@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from signals.digest import LEAST, PAST_DAYS, FigureChange, against
 from signals.inputs import EVERYWHERE
 from signals.units import DAY, HOUR, HOURS_A_YEAR, floor
+from signals.unusual import LEAST, PAST_DAYS, FigureChange, against
 from storage.panels import panels
 from storage.queries.freshness import of_daily_data
 from storage.queries.liquidation import liquidated_bars, liquidations
@@ -20,8 +20,8 @@ from storage.queries.market.known_at import newest_price
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from signals.digest import Figure
     from signals.series import Array, Panel
+    from signals.unusual import Figure
     from storage.engine.database import Store
     from storage.market.points import Newest
 

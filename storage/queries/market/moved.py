@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from signals.digest import Figure, FigureChange
+    from signals.unusual import Figure, FigureChange
     from storage.engine.database import Store
 
 _SPEAKS_FOR: Final = 2 * HOUR  # a value that is older says nothing of a moment

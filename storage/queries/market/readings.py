@@ -147,6 +147,8 @@ def _read(store: Store, metric: Metric, asset: str, now: datetime, newest: Mappi
     step = panels.step_for(store, metric, asset, end - max(metric.window, _SHORTEST), end)
     end = min(now, last + step)  # stored history that ends in the past is read at its own end, with its age
     moment = running_at(store, metric, asset, newest, end)
+    if moment == floor(end, step) and max(point.at for point in newest.values()) < moment:
+        moment = None  # a row that begins now holds nothing of its own: what is carried into it would count twice
     start = floor(moment or end, step) - metric.bars_back(step) * step
     panel = panels.of(store, metric, [asset], step=step, start=start, end=end, now=moment)
     if not len(panel):

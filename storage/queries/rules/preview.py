@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,6 +15,7 @@ from signals.units import DAY, floor
 from storage.market import points
 from storage.panels import panels
 from storage.panels.computed import Computed
+from storage.queries.market import flows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from signals.alerts.rule import AlertRule
     from signals.series import Array
     from storage.engine.database import Store
+    from storage.queries.market.flows import RateAt
 
 DAYS: Final = 90
+_FUNDING: Final = frozenset({"funding_market.value", "funding_apr.value"})
 TOGETHER: Final = 25  # assets whose values are computed at once: some 10 MB of three months of hours
 
 
@@ -123,6 +127,22 @@ def read(store: Store, rule: AlertRule, assets: Sequence[str], now: datetime, *,
     by_asset = {looked.asset: looked for looked in found if looked.judged}
     ordered = tuple(by_asset[asset] for asset in wanted if asset in by_asset)
     return Preview(rule, since, now, ordered, tuple(asset for asset in wanted if asset not in by_asset))
+
+
+def rate_of(store: Store, found: Preview) -> RateAt | None:
+    """Return the funding rate that a rule was held against at the last close, and whether it was paid.
+
+    None where it is of several assets or of no rate, and where the figure is a mean over venues.
+    """
+    if len(found.found) != 1:
+        return None
+    looked = found.found[0]
+    newest = next((values[-1] for name, values in looked.values.items() if name in _FUNDING), None)
+    if newest is None:
+        return None
+    # What is told as a row ends belongs to the next one.
+    rate = flows.rate_at(store, looked.asset, looked.times[-1] - timedelta(milliseconds=1))
+    return rate if rate and math.isclose(rate.apr, newest, rel_tol=1e-6) else None
 
 
 def again(found: Preview, rule: AlertRule) -> Preview:

@@ -129,6 +129,7 @@ POSSIBLE = {
     "liquidated_longs_usd": (0.0, 1e3),
     "liquidated_shorts_usd": (0.0, 1e3),
     "fear_greed": (20.0, 80.0),
+    "stablecoin_supply_usd": (1e11, 1.1e11),
 }
 
 

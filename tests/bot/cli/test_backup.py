@@ -10,7 +10,8 @@ import pytest
 
 from bot.cli import backup
 from storage.alerts import outbox
-from storage.engine.database import Store
+from storage.alerts.sending import restored
+from storage.engine.database import Store, StoreError
 from storage.engine.sharing import leases
 from storage.people import destinations
 from tests import postgres
@@ -62,6 +63,11 @@ def test_without_a_file_it_goes_into_the_folder_of_the_configuration(
         pytest.param(("backup", "data/perpulse.db"), "is no backup, so it is left alone", id="over the database"),
         pytest.param(("restore", "file.csv"), "there is no database in it", id="no backup"),
         pytest.param(("restore", "none.gz"), "There is no file none.gz", id="no file"),
+        pytest.param(("restore", "."), ". is a folder. Name the backup in it", id="a folder"),
+        pytest.param(("restore", "/dev/null"), "is a device or a pipe", id="a device"),
+        pytest.param(("backup", "x.gz", "--db", "/dev/null"), "is a device or a pipe, where nothing", id="of a device"),
+        pytest.param(("backup", "x.gz", "--db", "data"), "data is a folder: give --db", id="of a folder"),
+        pytest.param(("backup", "/dev/null"), "is a device or a pipe", id="to a device"),
         pytest.param(("backup", "x.gz", "--db", "other.db"), "There is no database at other.db", id="no database"),
     ],
 )
@@ -78,6 +84,10 @@ def test_a_database_in_use_is_not_replaced(perpulse: Perpulse, filled: Path) -> 
     assert "is in use. Stop perpulse" in perpulse("restore", "one.db.gz").refusal
     store.close()
     assert perpulse("restore", "one.db.gz").code == 0
+
+
+def broken(*_: object, **__: object) -> None:
+    raise StoreError("it broke off.")
 
 
 def test_a_server_is_backed_up_and_put_back(
@@ -101,6 +111,10 @@ def test_a_server_is_backed_up_and_put_back(
     destinations.set_zone(store, place.id, "Europe/Berlin", NOW)
     store.close()
     monkeypatch.setattr(backup, "_BEATS", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(restored, "mark", broken)
+        said = perpulse("restore", "one.dump").refusal
+    assert "may be sent a second time: it broke off. Restore it once more" in said
     ended = perpulse("restore", "one.dump")
     assert (ended.code, "1 message waited in it" in ended.out) == (0, True)
     store = Store(url)

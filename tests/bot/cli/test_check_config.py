@@ -31,22 +31,35 @@ def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpul
         pytest.param("assets = 5", "assets:", id="wrong type"),
         pytest.param("assets = []", "assets:", id="no asset"),
         pytest.param("assets = ['BTC', 'btc']", "each asset once", id="an asset twice"),
-        pytest.param("assets = ['../x']", "assets.0:", id="no asset's name"),
-        pytest.param("[market]\ntimeout_seconds = 'soon'", "market.timeout_seconds:", id="no number"),
+        pytest.param("assets = ['../x']", "assets, number 1:", id="no asset's name"),
+        pytest.param("[market]\ntimeout_seconds = 'soon'", "timeout_seconds: write a number, like 10", id="no number"),
+        pytest.param("[market]\ntimeout_seconds = nan", "timeout_seconds: write a number, like 10", id="nan"),
+        pytest.param("[telegram]\ntoken = 5", "telegram.token: write a text in quotes", id="a token of another kind"),
+        pytest.param("[telegram]\ntoken_file = '/dev/zero'", "/dev/zero is no regular file", id="a file without end"),
+        pytest.param(
+            "database = 'postgresql://root:MARKER@MARKER@host/db'", "database: the address of the server", id="an @"
+        ),
+        pytest.param("database = 'postgresql://root:x/MARKER@host/db'", "/ as %2F", id="a / in a password"),
+        pytest.param("database = 'postgresql://root:MARKER@host:99999/db'", "from 1 to 65535", id="no port"),
+        pytest.param("database = ':memory:'", "database: write the path of a file", id="a database nowhere"),
         pytest.param("[market]\nvenues = ['mtgox']", "market.venues", id="unknown venue"),
         pytest.param("[telegram]\ntoken_file = 'none.txt'", "none.txt cannot be read", id="missing token file"),
         pytest.param("[telegram]\ntoken = 'a'\ntoken_file = 'b'", "not both", id="two tokens"),
-        pytest.param("[access]\nowners = ['telegram:ann']", "access.owners.0: write each as", id="a name for an id"),
         pytest.param(
-            "[access]\nowners = ['telegram:-5']", "access.owners.0: that is a group: a pers", id="a group owns"
+            "[access]\nowners = ['telegram:ann']", "access.owners, number 1: write each as", id="a name for an id"
         ),
         pytest.param(
-            "[access]\npeople = ['telegram:-5']", "access.people.0: that is a group", id="a group as a person"
+            "[access]\nowners = ['telegram:-5']", "access.owners, number 1: that is a group: a pers", id="a group owns"
         ),
-        pytest.param("[access]\nowners = ['12345']", "access.owners.0: write each as", id="an id without a platform"),
+        pytest.param(
+            "[access]\npeople = ['telegram:-5']", "access.people, number 1: that is a group", id="a group as a person"
+        ),
+        pytest.param(
+            "[access]\nowners = ['12345']", "access.owners, number 1: write each as", id="an id without a platform"
+        ),
         pytest.param(
             "[access]\nowners = ['telegram@alpha:5']",
-            "access.owners.0: it holds for every bot of a platform: write telegram, without a bot's name",
+            "access.owners, number 1: it holds for every bot of a platform: write telegram, without a bot's name",
             id="a person of one bot",
         ),
         pytest.param(
@@ -153,6 +166,14 @@ def test_a_secret_in_the_wrong_place_is_not_printed(perpulse: Perpulse, tmp_path
     ended = perpulse("check-config")
     assert ended.code == 2
     assert "MARKER" not in ended.out + ended.err
+
+
+def test_the_password_of_a_server_is_shown_nowhere(perpulse: Perpulse, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("database = 'postgresql://root:MARKER%40@host/db'", encoding="utf-8")
+    out = perpulse("check-config").out
+    assert "database: postgresql://root@host/db\n" in out
+    settings = load(tmp_path / "config.toml")
+    assert "MARKER" not in repr(settings) + settings.model_dump_json() + str(settings.model_dump()) + out
 
 
 def test_a_token_comes_from_the_environment_or_a_file(

@@ -75,8 +75,11 @@ def test_the_database_may_be_named_before_the_command(perpulse: Perpulse, tmp_pa
 @pytest.mark.parametrize("command", [("say", "/liq 95000 25x long"), ("replay",), ("import", "x.csv"), ("doctor",)])
 def test_every_command_reads_the_config(perpulse: Perpulse, tmp_path: Path, command: tuple[str, ...]) -> None:
     assert "nowhere.toml does not exist" in perpulse(*command, "--config", "nowhere.toml").refusal
-    (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
-    assert "is not a text file in UTF-8" in perpulse(*command).refusal
+    for raw, said in ((b"\xff\xfe", "seems in UTF-16. Save it as UTF-8"), (b"x" * 2**21, "is longer than 1024 kB")):
+        (tmp_path / "config.toml").write_bytes(raw)
+        assert said in perpulse(*command).refusal
+    (tmp_path / "config.toml").write_text("asets = ['BTC']", encoding="utf-8-sig")
+    assert "Did you mean 'assets'?" in perpulse(*command).refusal, "a mark at its beginning is nothing"
 
 
 def test_with_a_config_perpulse_alone_means_run(perpulse: Perpulse, tmp_path: Path, offline: Path) -> None:

@@ -171,7 +171,7 @@ def test_without_a_network_and_with_hostile_hands(tmp_path: Path, exchange: Fake
         terminal.answer("Assets to follow", "BTCUSDT_261225")
         terminal.until("it is a dated contract")
         terminal.answer("Assets to follow", b'"]\x1b[31m\xff\xfe = [table]')
-        terminal.until("assets.0: ")
+        terminal.until("assets, number 1: ")
         terminal.answer("Assets to follow", "btc " * 900)
         terminal.until("assets: each asset once")
         terminal.answer("Assets to follow", "eth")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """Run `perpulse` alone, without a config, a terminal or a database."""
-    return child(cwd=tmp_path_factory.mktemp("demo"))
+    """Run `perpulse` alone, without a config, a terminal or a database, and with two commands piped in."""
+    return child(cwd=tmp_path_factory.mktemp("demo"), piped="/price btc\n\n/nonsuch\n")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,14 @@ def parts(text: str) -> list[tuple[str, str]]:
 def test_without_a_config_the_demo_runs_and_ends(demo: subprocess.CompletedProcess[str], tmp_path: Path) -> None:
     assert (demo.returncode, demo.stderr) == (0, "")
     assert demo.stdout.startswith("perpulse demo: the winter of 2025-26")
+
+
+@pytest.mark.slow
+def test_the_demo_answers_what_is_piped_in(demo: subprocess.CompletedProcess[str]) -> None:
+    answers = dict(parts(demo.stdout)[-2:])
+    assert list(answers) == ["/price btc", "/nonsuch"]
+    assert answers["/price btc"].startswith("BTC $78,000.")
+    assert "/help" in answers["/nonsuch"]
 
 
 @pytest.mark.slow

@@ -88,6 +88,18 @@ def test_a_file_that_cannot_be_taken_is_refused_and_others_are_kept(
     assert said in answer["problems"][0]
 
 
+def test_nothing_is_called_kept_that_could_not_be_stored(
+    perpulse: Perpulse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (written(tmp_path, HEADER + row + "\n", f"{row[:10]}.csv") for row in GOOD.splitlines())
+    assert "1 kept" in perpulse("import", first).out
+    monkeypatch.setattr("storage.engine.sqlite.file.BUSY_MS", 1)
+    with closing(sqlite3.connect(tmp_path / "data" / "perpulse.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert "does not let go" in perpulse("import", second).refusal
+    assert len(dump(tmp_path / "data" / "perpulse.db")) == 1
+
+
 @pytest.mark.slow
 def test_a_stretch_that_comes_later_has_its_alarms(perpulse: Perpulse, stored: str, tmp_path: Path) -> None:
     """The first and the last third are imported and judged, then the one between them."""

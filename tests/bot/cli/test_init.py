@@ -133,6 +133,15 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path, monkeypat
     assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
 
 
+def test_what_is_there_is_read_as_every_command_reads_it(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text("assets = ['BTC']\n", encoding="utf-8-sig")
+    assert init._there(file) == "assets = ['BTC']\n"
+    file.write_text("assets = ['BTC']\n", encoding="utf-16")
+    with pytest.raises(Refused, match=r"in UTF-16\. Save it as UTF-8"):
+        init._there(file)
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real.toml").write_text("a = 1\n", encoding="utf-8")
     (tmp_path / "config.toml").symlink_to("real.toml")

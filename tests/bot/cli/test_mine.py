@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,6 @@ from storage.engine.database import Store
 from storage.people import destinations
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.bot.commandline import Perpulse
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -76,3 +75,13 @@ def test_without_a_chat_it_is_who_sits_here(perpulse: Perpulse, filled: Path) ->
 )
 def test_what_cannot_be_is_one_line(perpulse: Perpulse, filled: Path, args: tuple[str, ...], says: str) -> None:
     assert says in perpulse("export", *args).refusal
+
+
+def test_half_a_file_is_not_left_in_the_way(perpulse: Perpulse, filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "chmod", refuse)
+        assert "No space left on device" in perpulse("export", "mine.json", "--mine").refusal
+    assert perpulse("export", "mine.json", "--mine").code == 0

@@ -10,7 +10,8 @@ import pytest
 from bot.cli import move
 from bot.cli.examining import stored
 from bot.config import Config
-from storage.engine.database import Store
+from storage.engine import settings
+from storage.engine.database import Store, StoreError
 from storage.engine.sharing import leases
 from tests import postgres
 from tests.bot.commandline import GOOD, HEADER, written
@@ -41,6 +42,19 @@ def test_a_file_moves_into_the_server_of_the_configuration(perpulse: Perpulse, t
     assert "as they are in a.db, which was left alone." in ended.out
     assert perpulse("status").out.splitlines()[0] == perpulse("status", "--db", "a.db").out.splitlines()[0]
     assert "holds something already" in perpulse("move", "a.db").refusal
+
+
+def test_nothing_is_called_moved_before_the_other_one_is_whole(
+    perpulse: Perpulse, tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise StoreError("the connection broke off.")
+
+    assert perpulse("import", written(tmp_path, HEADER + GOOD), "--db", "a.db").code == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(settings, "drop_setting", broken)
+        assert perpulse("move", "a.db", server).refusal == "the connection broke off."
+    assert "bars: 2 rows, " in perpulse("move", "a.db", server).out, "it goes on where it was"
 
 
 def test_a_bot_that_runs_is_stopped_first(

@@ -54,6 +54,14 @@ def test_a_file_is_put_beside_whoever_asks(perpulse: Perpulse, tmp_path: Path) -
     assert not file.exists(), "a program has the values"
 
 
+@pytest.mark.parametrize("text", ["/announce \udc80", "/liq 95000 25x \ud83dlong", "\udcff"])
+def test_a_byte_that_is_no_text_is_answered_in_whole_letters(perpulse: Perpulse, text: str) -> None:
+    ended = perpulse("say", text, "--json", "--db", "p.db")
+    assert "Traceback" not in ended.err
+    json.dumps(strict(ended.out), ensure_ascii=False).encode("utf-8")  # half a letter could not be written
+    assert "\N{REPLACEMENT CHARACTER}" in strict(ended.out)["command"]
+
+
 def flat(value: Any) -> list[Any]:
     match value:
         case dict():

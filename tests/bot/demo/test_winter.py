@@ -25,7 +25,7 @@ def series() -> dict[str, dict[date, float]]:
     found: dict[str, dict[date, float]] = defaultdict(dict)
     with demo.path().open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(line for line in file if not line.startswith("#")):
-            if row["at"].endswith("T00:00:00Z"):
+            if row["at"].endswith("T23:59:00Z" if row["input"].startswith("open_interest") else "T00:00:00Z"):
                 day = date.fromisoformat(row["at"][:10])
                 assert day not in found[row["input"]]
                 found[row["input"]][day] = float(row["value"])
@@ -81,6 +81,13 @@ def test_size_and_span(series: dict[str, dict[date, float]]) -> None:
     days = {FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1)}
     assert {name: set(series[name]) for name in SERIES} == dict.fromkeys(SERIES, days)
     assert (PEAK - FIRST).days >= 180
+
+
+def test_nothing_is_valued_at_a_price_that_is_not_known_yet() -> None:
+    """Open interest in dollars is coins at the close of its day, so it stands beside that and not a day before."""
+    rows = [line.split(",") for line in demo.path().read_text(encoding="utf-8").splitlines() if line.startswith("20")]
+    assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+    assert {row[0][10:] for row in rows if row[3].startswith("open_interest")} == {"T23:59:00Z"}
 
 
 def test_every_value_is_possible(series: dict[str, dict[date, float]]) -> None:

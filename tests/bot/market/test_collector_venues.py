@@ -238,6 +238,13 @@ def test_an_old_price_judges_nobody() -> None:
     assert checks.sift([level("okx", "BTC", later, mark_price=130.0)], (), later).left_out == []
 
 
+def test_an_old_price_takes_no_fresh_ones_place() -> None:
+    checks, before = CrossChecks(FOUR, timedelta(minutes=15)), NOW - timedelta(hours=1)
+    checks.sift([level("binance", "BTC", NOW, mark_price=100.0)], (), NOW)
+    checks.sift([level("binance", "BTC", before, mark_price=130.0)], (), NOW)  # a past that was asked for again
+    assert checks.sift([level("okx", "BTC", NOW, mark_price=130.0)], (), NOW).left_out != []
+
+
 # --- S21: delisted
 
 

@@ -234,6 +234,8 @@ def test_roles_are_read_as_people_write_them(words: list[str], roles: tuple[Role
         (["colect"], "'colect' is no role; write collect"),
         (["sent"], "write send"),
         (["x"], "'x' is no role; write one of collect, judge, send, answer"),
+        (["collect,,judge"], "one of them is empty; write it like collect,judge"),
+        (["collect", ""], "one of them is empty; write it like collect,judge"),
         ([","], "write at least one of collect, judge, send, answer"),
     ],
 )

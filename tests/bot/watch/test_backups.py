@@ -100,13 +100,16 @@ async def test_what_a_killed_one_left_goes_when_it_is_old(store: Store, tmp_path
     folder = tmp_path / "there"
     folder.mkdir()
     stem = f".perpulse-{backups.installation(store)}-20260301T110000Z.db.gz."
-    old, young, other = (folder / name for name in (f"{stem}a.part", f"{stem}b.part", ".download.part"))
-    for part in (old, young, other):
+    old, journal, young, other = (
+        folder / name for name in (f"{stem}a.part", f"{stem}a.part-journal", f"{stem}b.part", ".download.part")
+    )
+    for part in (old, journal, young, other):
         part.touch()
         at = (NOW - (7 * HOUR if part != young else HOUR)).timestamp()
         os.utime(part, (at, at))
     await Backups(store, BackupSection(folder=folder), HandClock(NOW)).turn()
     assert not old.exists()
+    assert not journal.exists()
     assert young.exists()
     assert other.exists()
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
+import sqlite3
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +22,8 @@ from zoneinfo import ZoneInfo
 from handlers.channels.channel import Address
 from handlers.command import Asker, commands
 from handlers.reply import Line, to_json
+from handlers.words.digest import said
+from signals import digest
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import StoreError
@@ -55,6 +59,10 @@ _ROW: Final = (
     "SELECT o.state, o.reason, o.attempts, d.gone_reason FROM outbox o JOIN destinations d ON d.id = o.destination "
     "JOIN notices n ON n.id = o.notice WHERE d.platform = ? AND d.chat = ? AND n.payload LIKE ?"
 )
+_DIGESTS: Final = (
+    "SELECT n.payload FROM outbox o JOIN destinations d ON d.id = o.destination JOIN notices n ON n.id = o.notice "
+    "WHERE n.kind = 'digest' AND d.platform = ? AND d.chat = ? ORDER BY n.id DESC"
+)
 _NEWS: Final = re.compile(r"news (\d+)\b(?: \(\w+\))?( \(may have arrived\))?")  # a line of what came late has its mark
 _DIGEST: Final = re.compile(r"\bSince \d+ \w+ \d\d:\d\d \w+\.$", re.MULTILINE)  # its last line, late or not
 _FELL: Final = re.compile(r"^BTC(, again)?: price down 12 % or more in 24 h", re.MULTILINE)
@@ -65,8 +73,8 @@ class People:
     """The chats, and what was told and shown.
 
     told: when each news was put into the outbox. shown, unmarked: how often each chat was shown each news, and how
-    often without a word that it may be a repeat. digests: when each chat was shown one, by the program's clock and by
-    the true one. fell: when each chat was told of its rule. may_repeat, slow: answers that were lost, by platform.
+    often without a word that it may be a repeat. digests: of each that a chat was shown, when it was due and
+    the true time. fell: when each chat was told of its rule. may_repeat, slow: answers that were lost, by platform.
     """
 
     program: Program
@@ -189,7 +197,7 @@ class People:
             if where == platform and count > 1
         ]
         for (where, chat), times in self.digests.items():
-            dates = Counter(ours.astimezone(ZONE).date() for ours, _ in times)
+            dates = Counter(due.astimezone(ZONE).date() for due, _ in times)
             if where == platform:
                 found += [f"digest of {day:%-d %B} in {chat}" for day, count in dates.items() if count > 1]
         for (where, chat), told in self.fell.items():
@@ -237,10 +245,25 @@ class People:
             return
         text = text.replace("*", "")  # of Discord's markup
         if _DIGEST.search(text) and not marked:
-            app = self.program.app
-            self.digests.setdefault(key, []).append((app.clock.now() if app else now, now))
+            self.digests.setdefault(key, []).append((self._due(platform, chat, text), now))
         elif _FELL.search(text):
             self.fell.setdefault(key, []).append((now, marked))
+
+    def _due(self, platform: str, chat: str, text: str) -> datetime:
+        """Return when a digest was due, as its notice says; the program's time where no notice has its words.
+
+        One that is on its way while the clock is set is shown by another clock than it was made by, so the hour at
+        which it is seen does not tell of which date it is.
+        """
+        shown, file = _letters(text), self.program.data / "perpulse.db"
+        with contextlib.suppress(sqlite3.OperationalError):  # no file can be opened now
+            with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as base:
+                payloads = [digest.from_json(json.loads(row)) for (row,) in base.execute(_DIGESTS, (platform, chat))]
+            for made in payloads:
+                lines = [one for one in said.tell(made, ZONE.key).blocks if isinstance(one, Line)]
+                if made.due and _letters(lines[0].text) in shown and _letters(lines[-1].text) in shown:
+                    return made.due
+        return self.program.clock.now()
 
     def _subscribe(self, platform: str, chat: str) -> None:
         assert self.program.app
@@ -275,6 +298,11 @@ class People:
         with store.write() as work:
             notice = Notice("fired", rank, now, payload, None, "rule", "BTC")  # type: ignore[arg-type]
             outbox.announce(work, notice, now=now, expires=now + DAY / 2)
+
+
+def _letters(text: str) -> str:
+    """Return what a platform's markup leaves as it is."""
+    return "".join(filter(str.isalnum, text))
 
 
 def _slash(line: str) -> dict[str, Any]:

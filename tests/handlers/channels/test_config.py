@@ -94,13 +94,13 @@ def test_a_secret_comes_from_the_section_or_a_file_and_both_are_kept_out_of_the_
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [pytest.param(None, "No such file", id="missing"), pytest.param(b"\xff\xfe", "not text", id="no text")],
+    [pytest.param(None, "No such file", id="missing"), pytest.param(b"\xff\xfe", "not a text", id="no text")],
 )
 def test_a_file_that_cannot_be_read_is_said(tmp_path: Path, content: bytes | None, why: str) -> None:
     file = tmp_path / "key"
     if content:
         file.write_bytes(content)
-    with pytest.raises(Refused, match=rf"key_file: .*{why}"):
+    with pytest.raises(Refused, match=rf"key_file: .*key .*{why}"):
         Pair(key_file=file).secret("key")
 
 

@@ -135,7 +135,7 @@ def test_a_figure_of_a_day_stands_at_the_close_of_its_day(desk: Callable[..., An
     (fallen, _) = next(later for (_, coins), later in itertools.pairwise(stretch) if later[1] < 0.9 * coins)
     candle = min(full["panels"][0]["rows"], key=lambda row: row[5] - row[2])
     assert fallen == candle[1] == datetime(2025, 10, 11, tzinfo=UTC).timestamp()
-    assert stretch[-1][0] == until.timestamp()
+    assert stretch[-1][0] == until.timestamp() - 60, "the newest of all stands at its own time"
     assert full["stamp"][1] == "Open interest: Binance · last close 11 October 2025"
 
 

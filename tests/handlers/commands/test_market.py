@@ -27,7 +27,7 @@ BTC    –  +1.3 %  +0.5 %
 From the peak of 6 October 2025 ($15.0bn, of 307 days stored): −33.3 % in $, −11.6 % in BTC; price is 69 % of it.
 Below its 180-day average of $11.0bn, for 98 days: −9.3 % in $, −0.3 % in BTC.
 24 h to 00:00 UTC: an ordinary day, +1.3 % in coins (z +1.62).
-Binance · 24 h old · daily data · reconstructed from published figures
+Binance · 60 s old · daily data · reconstructed from published figures
 More: /chart oi btc · /health btc""",
         id="oi: signals.md A8",
     ),

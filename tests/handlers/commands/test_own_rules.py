@@ -91,18 +91,25 @@ def test_what_held_all_the_time_is_said(winter: Desk) -> None:
     reply = winter.ask("/alert btc price > 1000")
     assert "Would not have fired in 90 days." in lines(reply)
     assert any(
-        line.startswith("Now it holds: ") and line.endswith("as it did when those days began.") for line in lines(reply)
+        line.startswith("At the daily close of ")
+        and " it holds: " in line
+        and line.endswith("as it did when those days began.")
+        for line in lines(reply)
     )
     assert reply.values["holds"] == ["BTC"]
+
+
+CLOSE = "the daily close of 15 January 2026"  # which is at midnight, when it is asked
+STILL = "It is still on, but would not begin"
 
 
 @pytest.mark.parametrize(
     ("last", "said"),
     [
-        pytest.param(79_000.0, "Now it holds: $79,000 (line above $78,000).", id="beyond its line"),
-        pytest.param(78_000.0, "It is still on, but would not begin now: $78,000 (line above $78,000).", id="at it"),
-        pytest.param(77_000.0, "It is still on, but would not begin now: $77,000 (line above $78,000).", id="between"),
-        pytest.param(76_000.0, "Now: $76,000 (line above $78,000).", id="over"),
+        pytest.param(79_000.0, f"At {CLOSE} it holds: $79,000 (line above $78,000).", id="beyond its line"),
+        pytest.param(78_000.0, f"{STILL} at {CLOSE}: $78,000 (line above $78,000).", id="at it"),
+        pytest.param(77_000.0, f"{STILL} at {CLOSE}: $77,000 (line above $78,000).", id="between"),
+        pytest.param(76_000.0, f"At {CLOSE}: $76,000 (line above $78,000).", id="over"),
     ],
 )
 def test_what_is_on_is_not_said_to_hold_where_it_would_not_begin(
@@ -249,7 +256,7 @@ def test_it_is_saved_listed_paused_changed_and_deleted(winter: Desk) -> None:
     listed = lines(winter.ask("/alerts"))
     assert listed[:2] == ["1 rule of this chat's own.", "1 · btc drawdown < -30% at most every 4h"]
     assert listed[2].startswith("calm · last close ")
-    assert "(line below −30.0 %) · never fired" in listed[2]
+    assert "(line below −30 %) · never fired" in listed[2]
     one = winter.ask("/alerts 1")
     assert lines(one)[0].startswith("Rule 1. BTC: open interest against its 365-day peak below −30 %")
     assert "It is told every 4 h at most." in lines(one)

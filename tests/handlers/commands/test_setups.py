@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from handlers.command import Refused
 from handlers.reply import Buttons, Line
 from handlers.words.stories.moved import headline, sentences
 from signals.alerts.setup import setups
-from signals.digest import FigureChange
+from signals.unusual import FigureChange
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
@@ -89,12 +90,11 @@ def test_why_shows_each_leg_with_its_line(tmp_path: Path) -> None:
     legs = [line for line in said if line[0] in "▲·?"]
     assert len(legs) == 4
     assert all("(line " in line for line in legs)
-    assert legs[0].startswith("▲ Taker flow: z of taker flow is −"), "of several figures each is named"
+    assert legs[0].startswith("▲ Taker flow (must hold): z of taker flow is −"), "of several figures each is named"
     assert "; share of buys in the taker volume of 24 h is " in legs[0]
-    assert legs[0].endswith("must hold")
     assert (
-        "It ends with: z of taker flow above −1.00 and fewer than 3 legs; "
-        "or z of depth above −0.40 and fewer than 3 legs."
+        "It ends when z of taker flow is above −1 and fewer than 3 legs hold; "
+        "or z of depth is above −0.4 and fewer than 3 legs hold."
     ) in said
     assert "4 of 4 legs hold; 3 of 4 make it a warning." in said
     assert reply.values["legs"]["flow"]["line"] == -2.0
@@ -116,9 +116,12 @@ def test_each_setup_can_be_asked_for_by_its_name(tmp_path: Path) -> None:
         for typed in (name, name.replace("_", " ")):
             reply = here.ask(f"/why {typed} btc")
             assert reply.values["setup"] == name
-            assert not any("nan" in line or "None" in line for line in lines(reply))
+            assert not any("nan" in line or "None" in line or "; none" in line for line in lines(reply))
             for button in (one for block in reply.blocks if isinstance(block, Buttons) for one in block.buttons):
                 assert button.command.startswith(("/base ", "/why "))
+    assert any("1 of 1 makes it a warning where " in line for line in lines(here.ask("/why reversal_trigger btc")))
+    ends = "It ends when close against the low of 20 days is below 0 % or at least 10 %; or after 20 days"
+    assert any(line.startswith(ends) for line in lines(here.ask("/why spring btc")))
     assert lines(here.ask("/setup squeeze_fuel")) == lines(here.ask("/why squeeze_fuel"))
     assert here.ask("/setup long squeeze btc").values["setup"] == "squeeze_fuel_longs"
 
@@ -149,8 +152,9 @@ def test_what_is_not_known_is_not_said(desk: Callable[..., Desk]) -> None:
     assert not any("unknown" in line or "nan" in line for line in said)
 
 
-def moved(**changes: float) -> Moved:
+def moved(*more: FigureChange, **changes: float) -> Moved:
     found = {what: FigureChange("BTC", what, 89_300.0, change) for what, change in changes.items()}  # type: ignore[arg-type]
+    found |= {one.what: one for one in more}
     nothing = BeforeAfter(None, None)
     return Moved("BTC", NOW - 24 * HOUR, NOW, found, nothing, nothing, ("binance",))  # type: ignore[arg-type]
 
@@ -170,9 +174,43 @@ def test_coins_tell_who_came_and_who_left(price: float, coins: float, who: str) 
     assert f": {who}." in sentences(moved(price=price, open_interest=coins))[0]
 
 
-def test_a_move_is_held_against_a_usual_one() -> None:
-    assert headline(moved(price=-0.061), "24 h") == "BTC fell 6.1 % in 24 h, to 89,300."
-    assert headline(moved(), "24 h") == "BTC: what price did in 24 h is not known."
+FELL = FigureChange("BTC", "price", 89_300.0, -0.061, rare=2, past=180, times=5.0)
+HARDLY = FigureChange("BTC", "price", 89_300.0, -0.001, rare=0, past=180, times=5.0)
+MORE = "BTC fell 6.1 % in 24 h, to 89,300"
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        pytest.param(moved(), "BTC: what price did in 24 h is not known.", id="no price"),
+        pytest.param(moved(price=-0.061), f"{MORE}.", id="what is usual is not known"),
+        pytest.param(moved(FELL), f"{MORE}, which is unusual; a usual move is 1.2 %.", id="unusual"),
+        pytest.param(moved(replace(FELL, rare=9)), f"{MORE}; a usual move is 1.2 %.", id="not rare enough"),
+        pytest.param(moved(HARDLY), "BTC fell 0.1 % in 24 h, to 89,300; a usual move is 0.02 %.", id="it stands"),
+    ],
+)
+def test_a_move_is_held_against_a_usual_one(found: Moved, said: str) -> None:
+    assert headline(found, "24 h") == said
+
+
+FUNDING = FigureChange("BTC", "funding", 0.10, 0.02, paid=False, paid_before=True)
+
+
+@pytest.mark.parametrize(
+    ("funding", "said"),
+    [
+        pytest.param(
+            FUNDING, "Funding is heading to +10.00 % a year; 24 h before it had paid +8.00 %.", id="paid, then told"
+        ),
+        pytest.param(
+            replace(FUNDING, paid=True, paid_before=False),
+            "Funding last paid +10.00 % a year; 24 h before it was heading to +8.00 %.",
+            id="told, then paid",
+        ),
+    ],
+)
+def test_each_rate_says_which_it_is_and_of_when(funding: FigureChange, said: str) -> None:
+    assert sentences(moved(funding))[-1] == said
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_help_knows_a_figure_by_what_people_call_it(desk: Callable[..., Any]) ->
         "did price do it?\n"
         "BTC: Open interest $10.0bn, −33 % from its peak of $15.0bn 101 days ago; in coins −12 %.\n"
         "It does not tell: how much leverage left the books, and whether price stops falling.\n"
-        "Binance · 24 h old · daily data · reconstructed from published figures\n"
+        "Binance · 60 s old · daily data · reconstructed from published figures\n"
         "More: /chart oi_drawdown"
     )
 

@@ -17,7 +17,6 @@ from signals.digest import (
     Alarm,
     Digest,
     Expiry,
-    FigureChange,
     FundingDue,
     HeldBack,
     Near,
@@ -26,6 +25,7 @@ from signals.digest import (
     Yours,
 )
 from signals.due import EVERY_DAY, WEEKDAYS, WallTime
+from signals.unusual import FigureChange
 from storage.people.digests import Ordered
 from tests.examples import examples
 
@@ -36,6 +36,7 @@ ETH = FigureChange("ETH", "price", 2_901.13, -0.081, rare=9, past=180, times=3.0
 SOL = FigureChange("SOL", "price", 128.4, -0.099, rare=12, past=180, times=3.0)
 COINS = FigureChange("BTC", "open_interest", None, -0.104, rare=0, past=180, times=9.0, usd=-0.196)
 FUNDING = [FigureChange(a, "funding", v, -0.01, rare=90, past=180) for a, v in (("BTC", -0.036), ("ETH", -0.18))]
+PAYS = FigureChange("BTC", "funding", -0.001, -0.081, rare=0, past=180, paid=False)
 LIQUIDATED = FigureChange("BTC", "liquidated", 1.9e9, 0.84, at_least=True)
 FELL = Alarm("burst", "BTC", "critical", NOW - timedelta(hours=15), move=-0.061)
 CLOSED = Alarm("oi_zscore", "BTC", "warning", NOW - timedelta(hours=15, minutes=23))
@@ -124,6 +125,31 @@ def test_a_stormy_day_word_for_word() -> None:
                 "Since 28 November 09:00 CET.",
             ],
             id="what is alike is one line",
+        ),
+        pytest.param(
+            replace(BASE, changes=(PAYS, replace(PAYS, asset="ETH", value=-0.18, change=-0.22))),
+            [
+                "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
+                "Funding heading to BTC −0.1 % (was +8.0 %), ETH −18 % (was +4.0 %) a year: unusual.",
+                "Since 28 November 09:00 CET.",
+            ],
+            id="rates with what they were",
+        ),
+        pytest.param(
+            replace(
+                BASE,
+                changes=(
+                    PAYS,
+                    replace(PAYS, asset="ETH", paid=True, value=-0.18, change=-0.22),
+                    replace(PAYS, asset="SOL"),
+                ),
+            ),
+            [
+                "BTC −6.0 % to 75,604, ETH −8.1 %, SOL −9.9 %",
+                "Funding BTC −0.1 % (was +8.0 %), ETH −18 % (paid, was +4.0 %) a year, 1 more: unusual.",
+                "Since 28 November 09:00 CET.",
+            ],
+            id="more rates than fit",
         ),
         pytest.param(
             replace(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 from handlers.reply import Line
 from handlers.words.alerts import tell
 from handlers.words.message import LONGEST
+from handlers.words.stories import conditions
+from signals.alerts.condition import Condition, above, at_least, at_most, below
 from signals.alerts.event import Event
 from signals.alerts.rule import rules
 from signals.alerts.setup import setups
@@ -225,6 +229,51 @@ def test_what_holds_still_is_not_called_over(holds: dict[str, float], head: str)
     ).splitlines()
     assert lines[0] == head
     assert ("It has been so for 14 days" in lines[1]) is not bool(holds)
+
+
+@pytest.mark.parametrize("name", setups())
+def test_an_end_tells_each_price_once(name: str) -> None:
+    now = PRICE | DAYS[name]
+    before = now | {"price_move.price": 90_000.0} | {f"{name}.{leg.id}": 1.0 for leg in setups()[name].counted}
+    after = now | {f"{name}.{leg.id}": 0.0 for leg in setups()[name].counted}
+    text = told(name, kind="resolved", told=before, values=after)
+    prices = re.findall(r"\b\d[\d,]{3,}\b", text.partition(" · ")[0])
+    assert len(prices) == len(set(prices)), text
+    assert "Price then 90,000, now 82,310 (−8.5 %)." in text
+
+
+@pytest.mark.parametrize(
+    ("compared", "said"),
+    [
+        pytest.param([(at_most(-0.75, "oi_zscore.value"), -0.3, -0.75)], "z −0.30 (line at most −0.75)", id="one line"),
+        pytest.param(
+            [(at_most(-0.003, "month_low.value"), -0.017, -0.003), (at_least(-0.05, "month_low.value"), -0.017, -0.05)],
+            "−1.7 % (line between −5 % and −0.3 %)",
+            id="one figure with two lines is said once",
+        ),
+        pytest.param(
+            [(at_least(0.1, "oi_coins.change_7d"), 0.2, 0.1), (at_least(0.2, "oi_coins.dollars_7d"), math.nan, 0.2)],
+            "change of open interest in coins in 7 days is +20.0 % (line at least 10 %); "
+            "change of open interest in 7 days is unknown (line at least 20 %)",
+            id="two figures are named",
+        ),
+        pytest.param(
+            [(at_most(3.0, "options_walls.days_to_expiry"), 3.5, 3.0)],
+            "3.5 days (line at most 3 days)",
+            id="a time has its unit, and is not rounded",
+        ),
+    ],
+)
+def test_a_figure_is_said_with_its_line(compared: list[tuple[Condition, float, float]], said: str) -> None:
+    assert conditions.against(compared) == said
+
+
+def test_conditions_that_end_a_story_are_said_by_figure() -> None:
+    group = [above(-1.0, "price_move.value_1h"), below(1.0, "price_move.value_1h"), above("a.line", "oi_coins.value")]
+    first, second = conditions.all_of(group, {"a.line": 99_300.0})
+    assert first.endswith("is between −1 and 1")
+    assert second.endswith("is above 99,300")
+    assert conditions.all_of(group, {})[1].endswith("is above unknown")
 
 
 if __name__ == "__main__":

@@ -19,8 +19,6 @@ import pytest
 
 from storage.alerts.sending import sender
 from storage.engine.database import Broken, Store, StoreError
-from storage.engine.place import PlaceError, Server, place_of
-from storage.engine.postgres import dialect
 from storage.engine.postgres import migrations as server_steps
 from storage.engine.postgres.dialect import said
 from storage.engine.sql import Query, parse, queries
@@ -77,50 +75,6 @@ def test_no_shipped_step_has_changed() -> None:
     assert {file.stem: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in files} == SHIPPED
 
 
-# --- where it is ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        pytest.param("data/perpulse.db", Path("data/perpulse.db"), id="a path"),
-        pytest.param(Path("a.db"), Path("a.db"), id="a Path"),
-        pytest.param("postgres://u@h/d", "postgresql://u@h/d", id="the short scheme"),
-        pytest.param(f"postgresql://u:{SECRET}@h:5433/d?a=b", "postgresql://u@h:5433/d?a=b", id="all"),
-        pytest.param(f"postgresql://u@h/d?password={SECRET}", "postgresql://u@h/d", id="the password at the end"),
-        pytest.param(Path("postgresql://u@h/d"), "postgresql://u@h/d", id="read as a path"),
-        pytest.param(Path("postgresql:///d?host=/tmp"), "postgresql:///d?host=/tmp", id="a socket, read as a path"),
-    ],
-)  # fmt: skip
-def test_a_place_is_read_and_shown_without_its_password(given: str | Path, meant: str | Path) -> None:
-    found = place_of(given)
-    assert str(found) == str(meant)
-    assert isinstance(found, Server) is isinstance(meant, str)
-    assert SECRET not in repr(found)
-
-
-def test_a_password_is_named_for_the_log_as_it_is_written_and_as_it_is_meant() -> None:
-    server = place_of("postgresql://u:a%40b@h/d?sslpassword=c")
-    assert isinstance(server, Server)
-    assert server.secrets == ("a%40b", "a@b", "c")
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        pytest.param(f"mysql://u:{SECRET}@h/d", "a path, or an address like", id="another kind of server"),
-        pytest.param(f"postgresql://u:{SECRET}@h", "name the database too", id="no database"),
-        pytest.param(f"postgresql://u:{SECRET}/x@h/d", "written %40 and %2F", id="a sign that has to be escaped"),
-    ],
-)
-def test_what_is_no_place_is_refused_without_a_word_of_it(given: str, says: str) -> None:
-    with pytest.raises(PlaceError, match=says) as caught:
-        place_of(given)
-    assert SECRET not in str(caught.value)
-    with pytest.raises(StoreError, match=says):
-        Store(given)
-
-
 # --- what is wrong with a server --------------------------------------------------------------------------------------
 
 
@@ -143,6 +97,10 @@ def as_(user: str) -> Callable[[str], str]:
     return lambda url: re.sub(r"//[^@]*@", f"//{user}:{SECRET}@", url)
 
 
+def away(host: str) -> Callable[[str], str]:
+    return lambda _: f"postgresql://u:{SECRET}@{host}/d"
+
+
 @pytest.mark.parametrize(
     ("spoil", "change", "says"),
     [
@@ -151,9 +109,9 @@ def as_(user: str) -> Callable[[str], str]:
         pytest.param(None, lambda url: url.replace("perpulse_test", "no_such"), "no such database.*createdb", id="no"),
         pytest.param(None, as_("nobody"), r"nobody@.*there is no such user.*createuser", id="no such user"),
         pytest.param(without_rights, as_("perpulse_test_guest"), "make no tables.*owner of the database", id="rights"),
-        pytest.param(
-            None, lambda _: f"postgresql://u:{SECRET}@127.0.0.1:9/d", "cannot be reached.*server running", id="away"
-        ),
+        pytest.param(None, away("127.0.0.1:9"), "nothing answers there.*server running", id="away"),
+        pytest.param(None, away("%2Fnowhere"), "nothing answers there", id="no socket"),
+        pytest.param(None, lambda url: f"{url}&sslmode=always", "a setting of the address has a value", id="setting"),
     ],
 )  # fmt: skip
 def test_a_server_that_cannot_be_used_is_refused_in_one_line(
@@ -396,22 +354,6 @@ def test_a_server_that_was_away_is_found_again(url: str) -> None:
         with store.write() as work:
             work.run(SQL.keep_setting, name="b", value="1")
         assert len(store.read(SQL.settings_of, prefix="")) == 2
-
-
-@pytest.mark.parametrize(
-    ("state", "text", "said"),
-    [
-        pytest.param("57P01", "terminating connection due to administrator command", "cut off", id="cut off"),
-        pytest.param(
-            None, "consuming input failed: terminating connection due to administrator command", "cut off", id="later"
-        ),
-        pytest.param("57P03", "the database system is starting up", "unreachable", id="it starts"),
-        pytest.param(None, "connection refused", "unreachable", id="nobody there"),
-        pytest.param("22003", "out of range", None, id="a mistake of ours"),
-    ],
-)
-def test_who_was_cut_off_is_not_told_to_look_for_the_server(state: str | None, text: str, said: str | None) -> None:
-    assert dialect.trouble(state, text) == said
 
 
 def test_a_hint_is_heard_when_all_is_written_and_not_by_who_gave_it(url: str) -> None:

@@ -158,6 +158,11 @@ def test_one_that_is_further_already_does_not_join(store: Store) -> None:
     assert [asset for (asset,) in noted] == ["XRP"]
 
 
+def test_an_answer_of_which_nothing_is_left_moves_nothing(store: Store) -> None:
+    points.write(store, [], [told(1, ())])
+    assert snapshots_of(store) == []
+
+
 def test_a_series_that_is_dropped_leaves_first(store: Store) -> None:
     for minute in (3, 4):
         points.write(store, [], [told(minute)])

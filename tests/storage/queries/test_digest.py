@@ -28,7 +28,7 @@ from tests.storage import beside
 from tests.waves import market
 
 if TYPE_CHECKING:
-    from signals.digest import FigureChange
+    from signals.unusual import FigureChange
     from storage.engine.database import Store
     from tests.storage.stores import Stores
 

@@ -416,11 +416,6 @@ async def test_close_twice_and_go_on(venue: CcxtVenue, clock: Clock) -> None:
     await venue.close()
 
 
-def test_proxy_that_is_none(clock: Clock) -> None:
-    with pytest.raises(ValueError, match="http:// or https://"):
-        CcxtVenue(recipes()["binance"], clock=clock, steady=clock.steady, proxy="socks5://user:secret@host")
-
-
 @pytest.mark.slow
 def test_ccxt_is_imported_by_those_who_ask_alone() -> None:
     code = (

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram.error import NetworkError, TimedOut
 
+from handlers.channels.failure import Unreached
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.wire import Fields, Upload, Wire, _body
 from tests.fakes.bot_api import TOKEN
@@ -48,6 +49,18 @@ def test_the_way_is_found_once(
     assert wire._way(TELEGRAM) == way
     monkeypatch.setenv("https_proxy", "http://10.0.0.2:3128")
     assert wire._way(TELEGRAM) == way
+
+
+async def test_a_proxy_of_the_environment_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://me:MARKER@10.0.0.1:1080")
+    wire = Wire(connect=1, read=1)
+    with pytest.raises(NetworkError) as caught:
+        await wire.call(TELEGRAM, {"text": "x"})
+    await wire.shutdown()
+    failed = failure(caught.value)
+    assert isinstance(failed, Unreached)
+    assert "HTTPS_PROXY or ALL_PROXY is no proxy like http://host:port" in failed.reason
+    assert "MARKER" not in failed.reason
 
 
 @given(fields=st.dictionaries(st.sampled_from(("text", "caption", "chat_id")), st.text(max_size=200)))

@@ -117,6 +117,27 @@ async def test_nobody_is_asked_where_nobody_can_type(
     await terminal.stop()
 
 
+@pytest.mark.parametrize(
+    ("piped", "asked"),
+    [
+        pytest.param("/oi\n\n /price \n", ["/oi", "/price"], id="two commands"),
+        pytest.param("/oi", ["/oi"], id="a last line without an end"),
+        pytest.param("/oi\n/quit\n/price\n", ["/oi"], id="leaving before the end"),
+        pytest.param("", [], id="nothing"),
+    ],
+)
+async def test_what_is_piped_in_is_answered_to_its_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], piped: str, asked: list[str]
+) -> None:
+    monkeypatch.setattr(module.sys, "stdin", io.StringIO(piped))
+    out, answering = io.StringIO(), Answering()
+    await asyncio.wait_for(Terminal(out=out, width=80).take_commands(answering), 10)
+    assert [line.strip() for line, _ in answering.asked] == asked
+    shown = [line for line in out.getvalue().splitlines() if line]
+    assert [line.split()[1] for line in shown[::2]] == asked, "each answer stands under its command"
+    assert "perpulse>" not in capsys.readouterr().out
+
+
 async def test_news_of_an_answer_is_printed_under_its_own_head_while_others_are_answered(
     typed: asyncio.Queue[str | None],
 ) -> None:

@@ -77,7 +77,7 @@ def test_what_is_something_else_is_left_alone(url: str, tmp_path: Path) -> None:
     for target, said in ((tmp_path, "is a folder"), (tmp_path / "mine.txt", "left alone")):
         with pytest.raises(StoreError, match=said):
             dumping.write(Server(url), target)
-    with pytest.raises(StoreError, match="holds no database of perpulse"):
+    with pytest.raises(StoreError, match=r"^postgresql:.* holds no database of perpulse"):
         dumping.write(Server(url), tmp_path / "empty.dump")
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
@@ -94,7 +94,7 @@ def test_the_password_is_in_the_environment_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     for url in (
         f"postgresql://me:{SECRET}@host/one".replace(" ", "%20"),
-        "postgresql://me@host/one?password=p%40ss+w0rd",
+        "postgresql://me@host/one?password=p%40ss%20w0rd",
     ):
         with pytest.raises(StoreError) as failed:
             dumping.write(Server(url), tmp_path / "one.dump")
@@ -102,6 +102,39 @@ def test_the_password_is_in_the_environment_alone(monkeypatch: pytest.MonkeyPatc
     assert "w0rd" not in seen.read_text()
     assert Path(f"{seen}.password").read_text() == "p@ss w0rd\n" * 2
     assert not list(tmp_path.glob(".one*"))
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param(
+            'connection to server at "host", port 5432 failed: FATAL:  password authentication failed for user "me"',
+            "postgresql://me@host/one refuses the password.",
+            id="password",
+        ),
+        pytest.param(
+            'could not translate host name "host" to address: Name or service not known',
+            "postgresql://me@host/one cannot be reached: a host of that name is not known here.",
+            id="no host",
+        ),
+        pytest.param(
+            'invalid sslmode value: "always"', "postgresql://me@host/one: a setting of the address has", id="a setting"
+        ),
+        pytest.param("query failed: ERROR: x", "pg_dump: error: query failed: ERROR: x. No backup", id="anything else"),
+    ],
+)
+def test_what_the_client_says_of_the_address_is_not_passed_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, shown: str
+) -> None:
+    for program in dumping.PROGRAMS:
+        script = tmp_path / program
+        script.write_text(f"#!/bin/sh\necho 'pg_dump: error: {said}' >&2\nexit 1\n")
+        script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(StoreError) as failed:
+        dumping.write(Server(f"postgresql://me:{SECRET}@host/one".replace(" ", "%20")), tmp_path / "one.dump")
+    assert str(failed.value).startswith(shown)
+    assert str(failed.value).endswith("No backup was made.")
 
 
 async def test_backups_by_the_clock_are_dumps_and_the_oldest_go(url: str, tmp_path: Path) -> None:

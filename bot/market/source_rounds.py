@@ -19,7 +19,7 @@ from bot.market.border.judging import Border
 from bot.market.breaker import Breaker
 from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Question, shorter
 from bot.market.source import Ask, Blocked, SourceDown, SourceError, TellsAll
-from bot.market.source_state import AssetState, SourceState, TopicState
+from bot.market.source_state import SLACK_S, AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
 from signals.options import Chain
 from signals.units import DAY
@@ -41,7 +41,7 @@ ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so t
 # Questions for which a place at the gate is kept. Counted and not timed, so that a tape asks in the order it recorded.
 _IN_A_ROW: Final = 8
 _TOGETHER: Final = 100  # assets of one answer that are read in one go: a millisecond, so long the loop may wait
-_ALIKE: Final = 16  # answers that are judged together: the first of them waits as long as four questions take
+_ALIKE: Final = 32  # answers that are judged together: the first of them waits as long as eight questions take
 _LESS: Final = 0.01  # of its time to be answered in is what a question may lose to those before it: timers cost too
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
@@ -203,7 +203,7 @@ class SourceRounds:
             if asset.breaker.state != "ok" and asset.breaker.rests:  # nearly all of hundreds are well
                 continue
             free.append(name)
-            if asset.wants(began):
+            if asset.due is None or began >= asset.due - SLACK_S:  # `wants`, without a call for each of thousands
                 due.append(name)
                 orders.add(asset.asked)
         if topic.breaker.failures and free:

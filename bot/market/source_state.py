@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news
 TOLD_REST: Final = timedelta(minutes=2)  # nor is a rest as short as this
-_SLACK_S: Final = SECOND.total_seconds()  # a round that comes a little early is not sent away for a whole pause
+SLACK_S: Final = SECOND.total_seconds()  # a round that comes a little early is not sent away for a whole pause
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class AssetState:
 
     def wants(self, seconds: float) -> bool:
         """Tell whether it is due at a time of the monotonic clock."""
-        return self.due is None or seconds >= self.due - _SLACK_S
+        return self.due is None or seconds >= self.due - SLACK_S
 
 
 @dataclass(slots=True)

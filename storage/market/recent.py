@@ -114,8 +114,9 @@ class RecentValues:
 
     def _go_on(self, tails: dict[str, Tail], venue: str, assets: list[str]) -> None:
         """Take in what has come of a venue: of nearly all it is the next minute."""
-        newest = max((tail.last for tail in tails.values()), default=0)
-        live = {asset for asset, tail in tails.items() if newest - tail.last < LATE_MS}
+        ends = {asset: tail.times[-1] for asset, tail in tails.items() if tail.times}
+        newest = max(ends.values(), default=0)
+        live = {asset: tails[asset] for asset, last in ends.items() if newest - last < LATE_MS}
         others = assets if not live else [asset for asset in assets if asset not in live]
         if others:
             query, of = SQL.ends_of_input, {"input": self._name, "venue": venue}
@@ -124,10 +125,11 @@ class RecentValues:
                     tails[asset] = self._whole(asset, venue)
         if not live:
             return
-        query, after = SQL.levels_after.filled(input=self._name), min(tails[asset].last for asset in live)
+        query, after = SQL.levels_after.filled(input=self._name), min(ends[asset] for asset in live)
         rows = self._store.read_plain(query, input=self._name, venue=venue, after=max(after, self._first - 1))
         for asset, at, value in rows:
-            if asset in live and at > (tail := tails[asset]).last:
+            tail = live.get(asset)
+            if tail is not None and at > tail.times[-1]:
                 if tail.times[0] < self._first:
                     tail.forget(self._first)
                 tail.add(at, value)

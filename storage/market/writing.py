@@ -133,11 +133,21 @@ def _alone(snapshots: Iterable[Snapshot], batches: Iterable[Points]) -> tuple[li
     for snapshot in given:
         free = snapshot.columns and not any((snapshot.venue, name) in shared for name in snapshot.columns)
         (alone if free else others).append(snapshot)
-    return alone, others
+    return _joined(alone), others
+
+
+def _joined(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    """Put those together that tell other inputs of the same assets and times, as one answer does of several topics."""
+    found: dict[tuple[str, tuple[str, ...], tuple[int, ...]], Snapshot] = {}
+    for snapshot in snapshots:
+        key = (snapshot.venue, tuple(snapshot.assets), tuple(snapshot.times))
+        before = found.get(key)
+        found[key] = replace(before, columns={**before.columns, **snapshot.columns}) if before else snapshot
+    return list(found.values())
 
 
 def _write_alone(work: Work, snapshots: Sequence[Snapshot]) -> None:
-    """Write snapshots that share nothing, those with the same inputs in one go."""
+    """Write snapshots that share no input of an asset, those with the same inputs in one go."""
     alike: dict[tuple[str, ...], list[Iterable[tuple[Any, ...]]]] = {}
     for snapshot in snapshots:
         venues = itertools.repeat(snapshot.venue, len(snapshot))

@@ -121,7 +121,7 @@ async def test_answers_of_one_kind_are_judged_together(clock: Clock) -> None:
         await held.collect(assets, clock.go(minutes=1))
     found = await held.collect(assets, clock.go(minutes=1))
     assert [given.asset for given in found.points] == ["C00"]  # the first alone, whether there is an answer
-    assert [len(snapshot) for snapshot in found.snapshots] == [16, 16, 7]
+    assert [len(snapshot) for snapshot in found.snapshots] == [32, 7]
     assert sorted(given.asset for given in every(found)) == assets
     assert (await held.collect(assets, clock.go(seconds=30))).snapshots == []
 

@@ -44,7 +44,8 @@ class Muted:
     example="/mute oi until monday",
     changes_chat=True,
     words="silence, be quiet, shut up, pause, snooze, leave me alone, leave me in peace, stop messaging, stop texting, "
-    "stop pinging, stop bothering, stop spamming, not now, hush, shush, stfu, go away",
+    "stop pinging, stop bothering, stop spamming, stop alerts for, stop alarms for, no alerts for, no alarms for, "
+    "no alerts until, no alarms until, not now, hush, shush, stfu, go away",
     shows=True,
 )
 async def mute(deps: Deps, args: ForHowLong) -> Reply:
@@ -75,7 +76,11 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
 
 
 @command(
-    subject="own", example="/unmute oi", changes_chat=True, words="unsilence, speak again, talk again, unpause, resume"
+    subject="own",
+    example="/unmute oi",
+    changes_chat=True,
+    words="unsilence, speak again, talk again, unpause, resume, turn off mute, turn mute off, stop muting",
+    ends=True,
 )
 async def unmute(deps: Deps, args: Muted) -> Reply:
     """Be told again what was muted.

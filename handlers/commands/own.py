@@ -80,8 +80,10 @@ async def sub(deps: Deps, args: What) -> Reply:
     subject="own",
     example="/unsub funding",
     changes_chat=True,
-    words="unsubscribe, stop alerts, stop alerting, stop sending, stop notifying, turn off, no more alerts, "
-    "no alerts, no alarms, stop",
+    words="unsubscribe, stop alerts, stop alarms, stop all alerts, stop all alarms, stop alerting, stop sending, "
+    "stop notifying, turn off, turn off alerts, turn off alarms, turn off all alerts, turn off all alarms, "
+    "turn alerts off, turn alarms off, no more alerts, no more alarms, no alerts, no alarms, stop",
+    ends=True,
 )
 async def unsub(deps: Deps, args: Less) -> Reply:
     """Stop being told: everything, or only what is named.
@@ -91,11 +93,12 @@ async def unsub(deps: Deps, args: Less) -> Reply:
     from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
     from storage.people import destinations, subscriptions  # noqa: PLC0415 - see above
 
-    less = wanted(args.what, deps, "/unsub oi btc")
+    what = " ".join(word for word in args.what.split() if word.lower() not in _TURNED_OFF)  # /unsub off
+    less = wanted(what, deps, "/unsub oi btc")
     here = deps.here()
     before = destinations.subscriptions(deps.store, here.id) if here else []
     if here is None or not subscriptions.remove(deps.store, here.id, less, deps.assets):
-        return _what_is_on(deps, here.id if here else None, "That was not on. " if args.what else "")
+        return _what_is_on(deps, here.id if here else None, "That was not on. " if what else "")
     left = _what_is_on(deps, here.id, _OFF)
     back = _ways_back(deps, here.id, before, _sounds_of(deps, here.id))
     return replace(left, blocks=(*left.blocks[:-1], Buttons((Button("Settings", "/settings"),))), back=back)

@@ -96,9 +96,10 @@ def test_what_unsub_leaves_and_that_it_says_how_to_undo_it(
         assert rows(empty) == before
 
 
-def test_sub_off_turns_everything_off(empty: Any) -> None:
+@pytest.mark.parametrize("line", ["/sub off", "/unsub off", "/unsub none", "/unsub all off"])
+def test_off_turns_everything_off(empty: Any, line: str) -> None:
     empty.ask("/sub oi")
-    assert empty.text("/sub off").startswith("Off. Nothing is on in this chat.")
+    assert empty.text(line).startswith("Off. Nothing is on in this chat.")
     assert rows(empty) == set()
 
 

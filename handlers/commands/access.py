@@ -129,7 +129,7 @@ async def owners(deps: Deps, args: OwnersArgs) -> Reply:
             raise Refused("That is the only owner. Add another one first, like /owners add 12345.")
         with deps.store.write() as work:
             if word in _ADD and kept.add_owner(work, meant.platform, meant.id, deps.now):
-                back = (f"/owners remove {name}",)
+                back = (f"/owners remove {name}",) if others or fixed else ()  # the only one is not removed
             elif word in _REMOVE and kept.drop_owner(work, meant.platform, meant.id):
                 back = (f"/owners add {name}",)
     stored = kept.owners(deps.store) if deps.store.exists else []

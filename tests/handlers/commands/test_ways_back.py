@@ -228,6 +228,14 @@ def test_what_is_so_already_has_no_way_back(room: Room, name: str, before: list[
     assert (back is None) == (state(room, asker) == was), (back, line)
 
 
+def test_the_first_owner_has_no_way_back(room: Room) -> None:
+    """The only one is not removed, so that a button for it would be refused."""
+    reply = room.ask("/owners add 12", OWNER)
+    assert reply.back == ()
+    assert "/owners remove" not in str(reply.all_blocks())
+    assert "only owner" in room.refusal("/owners remove 12", OWNER)
+
+
 def test_words_for_alarms_are_those_that_people_type() -> None:
     of_oi = [name for name, rule in rules().items() if name.startswith("oi_") and not rule.setup]
     assert words_of(of_oi) == ["oi"]

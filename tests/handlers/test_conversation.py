@@ -96,6 +96,13 @@ def test_a_calculator_asks_where_no_price_of_now_is_known(
     assert answer in talk.say(said)
 
 
+def test_a_position_that_is_checked_is_asked_for_too(talk: Talk) -> None:
+    assert talk.say("/check btc 95000") == "Is it long or short?"
+    assert talk.buttons == [("Long", "/check long btc 95000"), ("Short", "/check short btc 95000")]
+    assert talk.say("long") == "With which leverage?"
+    assert "liquidation" in talk.say("25")
+
+
 def test_one_thing_after_the_other(talk: Talk) -> None:
     assert talk.say("watch btc 0.5btc name the hedge").startswith("At which price did you enter?")
     assert talk.say("95000") == "Is it long or short?"

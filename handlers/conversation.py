@@ -109,7 +109,9 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
     if not answer.refused:
         return _read_as(answer, text, said)
-    if known or not _asks_the_same(answer, asked):
+    several = len(spoken.numbers) > 1 and bool(spoken.around) and not asked.wanted.free
+    of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
+    if (known and (of_use or not several)) or not _asks_the_same(answer, asked):
         return answer
     if not spoken.numbers:
         return asked_again(asked, f"“{shown(text)}” is no answer to that.")
@@ -131,18 +133,22 @@ def _asks_the_same(answer: Answer, asked: Unfinished) -> bool:
 
 
 def _read_as(answer: Answer, text: str, taken: str) -> Answer:
-    """Say what of a sentence was taken for the answer."""
-    if taken == text.strip():
+    """Say what of a sentence was taken for the answer; the whole of it, in whatever order, need not be said."""
+    if sorted(taken.split()) == sorted(text.split()):
         return answer
     return replace(answer, blocks=(Line(f"Taken from that: {taken}.", "echo"), *answer.blocks))
 
 
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """What somebody said: its numbers, and the words that tell something beside them: nothing of about 90k."""
+    """What somebody said: its numbers, the words that tell something beside them, and those that only stand around.
+
+    Of about 90k nothing stands beside the number, and one word around it.
+    """
 
     numbers: list[str]
     beside: list[str]
+    around: list[str]
 
 
 def _spoken(text: str) -> _Spoken:
@@ -151,7 +157,8 @@ def _spoken(text: str) -> _Spoken:
     except Refused:  # a number that can be read in two ways: what is asked for says so
         words = text.split()
     numbers = [word for word in words if _NUMBER.fullmatch(word.lower())]
-    return _Spoken(numbers, [one for one in words if one not in numbers and not (numbers and one.lower() in _AROUND)])
+    around = [one for one in words if numbers and one.lower() in _AROUND]
+    return _Spoken(numbers, [one for one in words if one not in numbers and one not in around], around)
 
 
 def _unknown(words: Iterable[str]) -> list[str]:

@@ -192,6 +192,8 @@ def test_the_one_number_of_a_sentence_is_the_answer(talk: Talk, said: str, entry
         pytest.param("no idea mate", "“no idea mate” is no answer to that. At which price", id="words"),
         pytest.param("doge", "“doge” is no answer to that. At which price did you enter?", id="a coin"),
         pytest.param("bought between 90k and 91k", "I read 90k and 91k in that. At which price", id="two numbers"),
+        pytest.param("around 90k or 91k", "I read 90k and 91k in that. At which price", id="two numbers or so"),
+        pytest.param("I bought 2 at 90000", "I read 2 and 90000 in that. At which price", id="how many, and a price"),
         pytest.param(",5", "Is ,5 0.5 or 5?", id="a number that is two"),
         pytest.param("eth at 3000", "", id="the price of another coin"),
         pytest.param("9", "", id="a price that cannot be"),
@@ -203,6 +205,20 @@ def test_what_answers_nothing_is_told_what_is_wanted(talk: Talk, said: str, answ
     assert answer.startswith(answered)
     assert "Watching" not in answer
     assert "Watching BTC long" in talk.say("90k")
+
+
+@pytest.mark.parametrize("said", ["90k usdt", "bybit 90k", "90k"])
+def test_what_was_taken_whole_is_not_said_again(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    answer = talk.say(said)
+    assert "Watching BTC long" in answer
+    assert "Taken from that" not in answer
+
+
+def test_two_values_of_one_answer_are_both_taken(talk: Talk) -> None:
+    talk.say("/watch btc long")
+    assert talk.say("0.5btc at 25x").startswith("At which price did you enter?")
+    assert "entry 90,000 · 25x · 0.5 BTC" in talk.say("90k")
 
 
 @pytest.mark.parametrize("said", ["banana", "zec", "my dog banana"])

@@ -234,8 +234,9 @@ async def _edited(deps: Deps, which: str, rest: str) -> Reply:
         head, before = f"/alerts edit {number} save", rule.worded.line
         again = (f"/alerts pause {number}",) if rule.paused else ()  # what it says now is on
         undo = () if again or line.line == before else (Button("Undo", pressed(deps, head, before)),)
+        on = (Line("It was paused and is on again."),) if rule.paused else ()
         return Reply(
-            (Line(f"Rule {number} says now: {line.said}", "headline"), Buttons((*undo, _MY_RULES))),
+            (Line(f"Rule {number} says now: {line.said}", "headline"), *on, Buttons((*undo, _MY_RULES))),
             {"number": number, "line": line.line, "saved": True},
             back=(f"{head} {before}", *again) if again or line.line != before else None,
         )

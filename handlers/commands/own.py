@@ -9,6 +9,7 @@ from handlers.command import Deps, Refused, command
 from handlers.language.kinds import REST, ZONE, argument
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,11 +176,24 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         now, before = wording.clock(deps.now, args.zone), deps.zone
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
-    destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
+    here = deps.made()
+    destinations.set_zone(deps.store, here.id, args.zone, deps.now)
     held.hold_by_clock(deps.store, deps.made(), deps.now)
+    changed = args.zone != before
+    moved = _moved(deps, here.id) if changed else ()
     said = f"Times are now shown in {wording.place_time(args.zone)}. It is {now}."
     return Reply(
-        (Line(said, "headline"), Buttons((Button("Settings", "/settings"),))),
+        (Line(said, "headline"), *moved, Buttons((Button("Settings", "/settings"),))),
         {"zone": args.zone},
-        back=None if args.zone == before else (f"/tz {wording.zone_name(before)}",),
+        back=(f"/tz {wording.zone_name(before)}",) if changed else None,
     )
+
+
+def _moved(deps: Deps, destination: int) -> Sequence[Line]:
+    """Say what of a chat keeps its hours when the clock is another one, and so comes at another moment."""
+    from storage.people import digests, switches  # noqa: PLC0415 - see above
+
+    quiet = any(one.kind == "quiet" for one in switches.of_one(deps.store, destination))
+    ordered = bool(digests.of(deps.store, destination))
+    moved = [name for name, on in (("quiet hours", quiet), ("digests", ordered)) if on]
+    return [Line(f"{sentence_case(' and '.join(moved))} keep their hours, by this clock from now on.")] if moved else []

@@ -181,6 +181,25 @@ def test_tz_is_kept_and_shown(empty: Any, word: str, zone: str, said: str) -> No
     assert destinations.find(empty.store, "terminal", "me").zone == zone
 
 
+@pytest.mark.parametrize(
+    ("before", "moved"),
+    [
+        ([], None),
+        (["/mute until 18:00"], None),
+        (["/quiet 23-7"], "Quiet hours keep their hours, by this clock from now on."),
+        (["/digest 9:00"], "Digests keep their hours, by this clock from now on."),
+        (["/quiet 23-7", "/digest 9:00"], "Quiet hours and digests keep their hours, by this clock from now on."),
+    ],
+)
+def test_tz_says_what_comes_at_another_moment(empty: Any, before: list[str], moved: str | None) -> None:
+    """What is quiet at night, and a digest of the morning, go along with the clock."""
+    for line in before:
+        empty.ask(line)
+    for zone, said in (("Asia/Tokyo", moved), ("Asia/Tokyo", None)):
+        told = [one for one in empty.text(f"/tz {zone}").splitlines() if "keep their hours" in one]
+        assert told == ([said] if said else [])
+
+
 def test_tz_alone_shows_utc_and_writes_nothing(empty: Any) -> None:
     assert empty.text("/tz").startswith("Times are shown in UTC. Now it is 00:00 UTC.\nTo change it, type")
     assert not empty.store.exists

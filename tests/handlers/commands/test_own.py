@@ -169,6 +169,9 @@ def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
         pytest.param("New York", "America/New_York", "shown in New York time. It is 19:00 EST.", id="two words"),
         pytest.param("UTC+2", "Etc/GMT-2", "Times are now shown in UTC+2. It is 02:00 UTC+2.", id="hours east"),
         pytest.param("utc-5", "Etc/GMT+5", "Times are now shown in UTC−5. It is 19:00 UTC−5.", id="hours west"),
+        pytest.param("+2", "Etc/GMT-2", "Times are now shown in UTC+2. It is 02:00 UTC+2.", id="hours alone"),
+        pytest.param("Mumbai", "Asia/Kolkata", "shown in Kolkata time. It is 05:30 IST.", id="a city without a zone"),
+        pytest.param("San Francisco", "America/Los_Angeles", "shown in Los Angeles time.", id="its two words"),
         pytest.param("utc", "UTC", "Times are now shown in UTC. It is 00:00 UTC.", id="UTC"),
     ],
 )

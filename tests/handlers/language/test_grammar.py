@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import example, given
@@ -17,6 +18,7 @@ from handlers.language.grammar import parse
 from handlers.language.kinds import (
     ASSET,
     CASH,
+    CITIES,
     CONTRACT,
     DURATION,
     INSTRUMENT,
@@ -559,3 +561,9 @@ def test_fuzz_catches_a_planted_fault() -> None:
 def test_fuzz_lines_repeat_by_seed() -> None:
     fuzz = load_fuzz()
     assert fuzz.line(random.Random(3)) == fuzz.line(random.Random(3))
+
+
+def test_cities_that_no_zone_is_called_by_lie_in_one() -> None:
+    zones = available_timezones()
+    assert {*CITIES.values()} <= zones
+    assert not {*CITIES} & {zone.rsplit("/", 1)[-1].lower() for zone in zones}, "that one would be read first"

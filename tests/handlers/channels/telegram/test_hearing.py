@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handlers.answer import Answer
-from handlers.command import Deps, nobody
+from handlers.answer import Answer, Unfinished
+from handlers.command import Deps, MissingValue, nobody
 from handlers.conversation import Conversations
 from handlers.reply import Line, Picture
 from storage.engine.database import Store
@@ -95,6 +95,19 @@ async def test_where_nothing_is_to_be_said_nothing_is(place: Place) -> None:
     place.fake.say(PRIVATE, ANN, "/loud")
     await place.fake.until(lambda: place.fake.accepted)
     assert place.fake.texts(PRIVATE) == ["You said /loud"]
+
+
+@pytest.mark.parametrize(
+    ("chat", "said"),
+    [(PRIVATE, "How much?"), (GROUP, "How much?\nReply to this message with it.")],
+    ids=["in private the next message is the answer", "in a group people talk"],
+)
+async def test_a_question_says_how_it_is_answered(place: Place, chat: int, said: str) -> None:
+    asked = Unfinished("oi", "", MissingValue("How much?"))
+    place.answers["/ask"] = Answer((Line("How much?"),), unfinished=asked, refused=True)
+    place.fake.say(chat, ANN, "/ask")
+    await place.fake.until(lambda: place.fake.texts(chat))
+    assert place.fake.texts(chat) == [said]
 
 
 # --- edits ------------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from handlers.answer import Answer, answer_blocks, asked_again, may_change
+from handlers.answer import Answer, answer_blocks, asked_again, look_up, may_change
 from handlers.command import Refused
 from handlers.language.kinds import FILLERS, NOW_WORDS, plan_of
 from handlers.language.position import LiqArgs
@@ -184,10 +184,20 @@ def _what_stands(text: str, deps: Deps) -> Answer | None:
         )
     else:
         said = "I do not know any more what this message said before you edited it, and it may have been done."
-    again = is_command(text)
+    again = _as_command(text, deps)
     lines = (Line(said), *([Line("For the new one, send it as a message of its own.")] if again else []))
-    buttons = (Buttons((Button(shown(text), text),)),) if again else ()
+    buttons = (Buttons((Button(shown(again), again),)),) if again else ()
     return Answer((*lines, *buttons), refused=True, apart=True)
+
+
+def _as_command(text: str, deps: Deps) -> str:
+    """Return the line of a command that a message is, or is read as; nothing where it is none, as 91k."""
+    if is_command(text):
+        return text
+    try:
+        return look_up(text, deps.assets).line
+    except Refused:
+        return ""
 
 
 def _leaves_it(text: str) -> bool:

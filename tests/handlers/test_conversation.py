@@ -261,7 +261,8 @@ def test_the_edit_of_what_was_done_is_not_done(talk: Talk, line: str) -> None:
     for before in ("/quiet 23-7", ""):
         said = talk.say(line, edited(before=before))
         assert said.startswith("This message said “/quiet 23-7”" if before else "I do not know any more")
-        assert talk.buttons == ([(line, line)] if line.startswith("/") else [])
+        again = line if line.startswith("/") else f"/{line}"
+        assert talk.buttons == [(again, again)], "without a slash it is a command as well"
     assert talk.deps(ME).here() is None, "nothing was written"
 
 

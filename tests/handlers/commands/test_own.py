@@ -139,6 +139,11 @@ def test_sound_is_chosen_beside_what_is_told(empty: Any) -> None:
     said = empty.text("/sub silent")
     assert "Everything: all alarms" in said
     assert "Without sound: everything." in said
+    said = empty.text("/sub funding silent")
+    assert "Without sound: everything." in said, "which has its parts in it"
+    assert "Sound: silent · " in empty.text("/settings")
+    empty.ask("/sub oi loud")
+    assert "Sound: silent, 3 otherwise · " in empty.text("/settings")
     assert "sound" not in empty.text("/sub usual")
 
 

@@ -39,6 +39,7 @@ _AROUND: Final = frozenset(
     )
 )  # fmt: skip
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
+_COMPARED: Final = re.compile(r"[<>≤≥=]|\b(crosses|flips)\b", re.IGNORECASE)
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -82,6 +83,8 @@ class Conversations:
         from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
         spoken = _spoken(text)
+        if unfinished.wanted.free and (spoken.numbers or _COMPARED.search(text)):
+            return unfinished  # btc funding > 30% apr: a rule is made of the words of commands
         return None if speech.names_a_command(" ".join(spoken.beside) if spoken.numbers else text) else unfinished
 
     def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
@@ -103,13 +106,15 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
 
     Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
     """
+    if asked.wanted.free:  # each word of it counts: price > 70k is no 70k
+        return await answer_blocks(asked.completed(text), deps, on_error=on_error)
     spoken = _spoken(text)
     said = " ".join((*spoken.beside, *spoken.numbers)) if len(spoken.numbers) == 1 else text
-    known = asked.wanted.free or not _unknown(spoken.beside)
+    known = not _unknown(spoken.beside)
     answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
     if not answer.refused:
         return _read_as(answer, text, said)
-    several = len(spoken.numbers) > 1 and bool(spoken.around) and not asked.wanted.free
+    several = len(spoken.numbers) > 1 and bool(spoken.around)
     of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
     if (known and (of_use or not several)) or not _asks_the_same(answer, asked):
         return answer

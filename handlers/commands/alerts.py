@@ -115,7 +115,10 @@ def _taken_apart(text: str) -> tuple[str | None, str, str]:
         return _ACTIONS[found[1].lower()], which, rest.strip()
     if found := _LAST.fullmatch(text):  # the answer to a question goes first: `3 delete`, `funding > 40% apr edit 3`
         action = _ACTIONS[found[2].lower()]
-        return (action, found[3], found[1].strip()) if found[3] else (action, found[1].strip(), "")
+        said, which = found[1].strip(), found[3] or ""
+        if not which and action == "edit":  # `3 edit` was typed, and answered: `funding > 40% apr 3 edit`
+            said, _, which = said.rpartition(" ")
+        return (action, which, said) if which else (action, said, "")
     which, _, rest = text.partition(" ")
     return (None, which, "") if not rest else (None, text, "")
 

@@ -96,6 +96,46 @@ def test_a_calculator_asks_where_no_price_of_now_is_known(
     assert answer in talk.say(said)
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("btc price > 70k", "BTC: price above 70,000; over"),
+        ("btc price < 70k", "BTC: price below 70,000; over"),
+        (
+            "btc price above 90k and funding > 10% apr",
+            "BTC: funding of all venues above 10 % a year and price above 90,000",
+        ),
+        ("btc funding > 30% apr for 2h", "BTC: funding of all venues above 30 % a year for 2 h"),
+        ("btc funding flips", "BTC: funding of all venues changes its sign"),
+    ],
+)
+@pytest.mark.parametrize("edit", ["/alerts edit 1", "/alerts 1 edit", "/alerts edit"])
+def test_each_word_of_a_rule_counts(talk: Talk, edit: str, said: str, read: str) -> None:
+    """Around a price its words say nothing; a rule is made of the very same words, and of names of commands."""
+    talk.say("/alert save btc price < 75k")
+    if talk.say(edit) == "Which rule? Type its number.":
+        assert "What should it say?" in talk.say(talk.buttons[0][1]), "the button answers the question"
+    answer = talk.say(said)
+    assert answer.startswith(read), answer
+    assert talk.buttons[0][1].startswith("/alerts edit 1 save btc ")
+
+
+def test_another_question_beside_that_of_a_rule_is_what_it_is(talk: Talk) -> None:
+    talk.say("/alert save btc price < 75k")
+    talk.say("/alerts edit 1")
+    assert "BTC $95,131." in talk.say("price btc")
+
+
+@pytest.mark.parametrize("line", ["/alerts pause", "/alerts delete", "/share"])
+def test_which_rule_is_answered_by_a_button_and_by_its_number(talk: Talk, line: str) -> None:
+    talk.say("/alert save btc price < 75k")
+    assert talk.say(line) == "Which rule? Type its number."
+    [(label, pressed)] = talk.buttons
+    assert (label, pressed in ("/share 1", f"/alerts 1 {line.split()[-1]}")) == ("1", True)
+    answer = talk.say("1")
+    assert "Rule 1 is" in answer or "/alert btc price < 75k" in answer
+
+
 def test_a_position_that_is_checked_is_asked_for_too(talk: Talk) -> None:
     assert talk.say("/check btc 95000") == "Is it long or short?"
     assert talk.buttons == [("Long", "/check long btc 95000"), ("Short", "/check short btc 95000")]

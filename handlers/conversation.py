@@ -62,7 +62,9 @@ class Conversations:
         if asked and _leaves_it(text):
             return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
         if asked:
-            answer = await _completed(asked, text, deps, on_error)
+            # Of what any words answer each one counts: price > 70k is no 70k.
+            whole = answer_blocks(asked.completed(text), deps, on_error=on_error) if asked.wanted.free else None
+            answer = await (whole or _completed(asked, text, deps, on_error))
             self._keep_open(person, answer, asked)
             return answer
         if deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
@@ -106,8 +108,6 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
 
     Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
     """
-    if asked.wanted.free:  # each word of it counts: price > 70k is no 70k
-        return await answer_blocks(asked.completed(text), deps, on_error=on_error)
     spoken = _spoken(text)
     said = " ".join((*spoken.beside, *spoken.numbers)) if len(spoken.numbers) == 1 else text
     known = not _unknown(spoken.beside)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _INLINE: Final = ("calculators", "market", "judgement")  # what may be asked in any chat: nothing is anybody's own
 BY_REPLY: Final = "Reply to this message with it."  # what people say to each other is not for us
-_BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
+_BARE_NUMBER: Final = re.compile(r"\$?\d[\d.,'_]*k?")
 
 
 @dataclass(frozen=True, slots=True)

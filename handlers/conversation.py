@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from handlers.answer import Answer, answer_blocks, asked_again, look_up, may_change
-from handlers.command import Refused
+from handlers.command import Refused, commands
 from handlers.language.kinds import FILLERS, NOW_WORDS, plan_of
 from handlers.language.position import LiqArgs
 from handlers.language.spelling import chunks, is_command, shown, symbol
@@ -36,10 +36,15 @@ _AROUND: Final = frozenset(
         "think", "guess", "about", "around", "roughly", "approximately", "approx", "ca", "circa", "near", "nearly",
         "almost", "exactly", "like", "say", "bought", "buy", "sold", "sell", "entered", "enter", "entry", "got",
         "went", "opened", "closed", "paid", "filled", "average", "avg", "price", "please",
+        "can", "could", "will", "would", "want", "lose", "lost", "most",
     )
 )  # fmt: skip
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
 _COMPARED: Final = re.compile(r"[<>≤≥=]|\b(crosses|flips)\b", re.IGNORECASE)
+_OF_NOW: Final = frozenset(
+    f"{at}{price}" for at in ("", "at ", "the ", "at the ")
+    for price in ("price now", "current price", "market price", "mark price", "last price", "price of now")
+)  # fmt: skip
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -87,7 +92,11 @@ class Conversations:
         spoken = _spoken(text)
         if unfinished.wanted.free and (spoken.numbers or _COMPARED.search(text)):
             return unfinished  # btc funding > 30% apr: a rule is made of the words of commands
-        return None if speech.names_a_command(" ".join(spoken.beside) if spoken.numbers else text) else unfinished
+        if _words_of(text) in _OF_NOW:
+            return unfinished  # and not the question what it is
+        plan = plan_of(commands()[unfinished.name].arguments)
+        beside = [word for word in spoken.beside if word.lower() not in plan.markers]  # stop 93000, of a size
+        return None if speech.names_a_command(" ".join(beside) if spoken.numbers else text) else unfinished
 
     def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
         """Keep the question that an answer asks; else the one that was asked before, which no refusal ends."""
@@ -108,6 +117,7 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
 
     Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
     """
+    text = "now" if _words_of(text) in _OF_NOW else text
     spoken = _spoken(text)
     said = " ".join((*spoken.beside, *spoken.numbers)) if len(spoken.numbers) == 1 else text
     known = not _unknown(spoken.beside)
@@ -116,10 +126,11 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
         return _read_as(answer, text, said)
     several = len(spoken.numbers) > 1 and bool(spoken.around)
     of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
-    if (known and (of_use or not several)) or not _asks_the_same(answer, asked):
+    says = bool(spoken.numbers) or _says(text)
+    if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked):
         return answer
     if not spoken.numbers:
-        return asked_again(asked, f"“{shown(text)}” is no answer to that.")
+        return asked_again(asked, f"“{shown(text)}” is no answer to that." if says else "")
     if len(spoken.numbers) > 1:
         return asked_again(asked, f"I read {wording.listing(spoken.numbers)} in that.")
     if any((read := symbol(word, deps.assets)) and read.certain for word in spoken.beside):
@@ -171,6 +182,11 @@ def _unknown(words: Iterable[str]) -> list[str]:
     plan = plan_of(LiqArgs)
     known = {*plan.words, *plan.markers, *plan.suffixes, *FILLERS, *NOW_WORDS}
     return [word for word in words if word.lower() not in known and not any(map(str.isdigit, word))]
+
+
+def _says(text: str) -> bool:
+    """Tell whether a word of a text can be of use to a position, which those that stand around others are not."""
+    return any(word not in FILLERS | _AROUND for word in _words_of(text).replace("?", " ").split())
 
 
 def _what_stands(text: str, deps: Deps) -> Answer | None:

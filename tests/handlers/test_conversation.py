@@ -255,6 +255,33 @@ def test_what_was_taken_whole_is_not_said_again(talk: Talk, said: str) -> None:
     assert "Taken from that" not in answer
 
 
+@pytest.mark.parametrize("said", ["current price", "at the market price", "the price now", "market", "now"])
+def test_the_price_of_now_is_an_answer_in_more_words(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x")
+    assert "entry 95,131 · 5x" in talk.say(said)
+    assert "BTC $95,131." in talk.say("btc current price"), "and the question what it is where nothing is asked"
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "read"),
+    [
+        ("/size btc 95000 risk 500", "stop 93000", "stop 93,000"),
+        ("/size btc 95000 stop 93000", "I can lose 500", "risk $500"),
+        ("/margin 95000 25x long 0.5btc", "liq 90000", "liq 90,000"),
+    ],
+)
+def test_the_name_of_a_value_is_no_other_command(talk: Talk, line: str, said: str, read: str) -> None:
+    talk.say(line)
+    assert read in talk.say(said)
+
+
+def test_words_that_say_nothing_are_not_kept(talk: Talk) -> None:
+    asked = talk.say("/watch btc long 5x")
+    buttons = talk.buttons
+    for said in ("what?", "?", "the"):
+        assert (talk.say(said), talk.buttons) == (asked, buttons), said
+
+
 def test_two_values_of_one_answer_are_both_taken(talk: Talk) -> None:
     talk.say("/watch btc long")
     assert talk.say("0.5btc at 25x").startswith("At which price did you enter?")

@@ -126,7 +126,7 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
         return _read_as(answer, text, said)
     several = len(spoken.numbers) > 1 and bool(spoken.around)
     of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
-    says = bool(spoken.numbers) or _says(text)
+    says = bool(spoken.numbers) or any(word.lower() not in FILLERS | _AROUND for word in spoken.beside)  # as what? not
     if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked):
         return answer
     if not spoken.numbers:
@@ -182,11 +182,6 @@ def _unknown(words: Iterable[str]) -> list[str]:
     plan = plan_of(LiqArgs)
     known = {*plan.words, *plan.markers, *plan.suffixes, *FILLERS, *NOW_WORDS}
     return [word for word in words if word.lower() not in known and not any(map(str.isdigit, word))]
-
-
-def _says(text: str) -> bool:
-    """Tell whether a word of a text can be of use to a position, which those that stand around others are not."""
-    return any(word not in FILLERS | _AROUND for word in _words_of(text).replace("?", " ").split())
 
 
 def _what_stands(text: str, deps: Deps) -> Answer | None:

@@ -278,7 +278,7 @@ def test_the_name_of_a_value_is_no_other_command(talk: Talk, line: str, said: st
 def test_words_that_say_nothing_are_not_kept(talk: Talk) -> None:
     asked = talk.say("/watch btc long 5x")
     buttons = talk.buttons
-    for said in ("what?", "?", "the"):
+    for said in ("what?", "?", "the", "👍"):
         assert (talk.say(said), talk.buttons) == (asked, buttons), said
 
 

@@ -236,6 +236,15 @@ def test_the_first_owner_has_no_way_back(room: Room) -> None:
     assert "only owner" in room.refusal("/owners remove 12", OWNER)
 
 
+def test_who_stops_being_an_owner_is_offered_no_way_back(room: Room) -> None:
+    """It would be refused to them: another owner has to say it."""
+    for line in (f"/owners add {ME.user}", "/owners add 13"):
+        room.ask(line, OWNER)
+    assert room.ask("/owners remove 13", OWNER).back == ("/owners add telegram:13",)
+    room.ask("/owners add 13", OWNER)
+    assert room.ask(f"/owners remove {ME.user}", OWNER).back == ()
+
+
 def test_words_for_alarms_are_those_that_people_type() -> None:
     of_oi = [name for name, rule in rules().items() if name.startswith("oi_") and not rule.setup]
     assert words_of(of_oi) == ["oi"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from handlers.answer import Answer, answer_blocks, asked_again, look_up, may_change
 from handlers.command import Refused, commands
@@ -16,7 +16,7 @@ from handlers.words import wording
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from handlers.answer import OnError, Unfinished
     from handlers.command import Asker, Deps
@@ -94,7 +94,7 @@ class Conversations:
             return unfinished  # btc funding > 30% apr: a rule is made of the words of commands
         if _words_of(text) in _OF_NOW:
             return unfinished  # and not the question what it is
-        plan = plan_of(commands()[unfinished.name].arguments)
+        plan = plan_of(cast("Hashable", commands()[unfinished.name].arguments))
         beside = [word for word in spoken.beside if word.lower() not in plan.markers]  # stop 93000, of a size
         return None if speech.names_a_command(" ".join(beside) if spoken.numbers else text) else unfinished
 

@@ -211,9 +211,10 @@ def _as_command(text: str, deps: Deps) -> str:
     if is_command(text):
         return text
     try:
-        return look_up(text, deps.assets).line
+        meant = look_up(text, deps.assets)
     except Refused:
         return ""
+    return "" if meant.command.subject == "start" else meant.line  # hello
 
 
 def _leaves_it(text: str) -> bool:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     OnError = Callable[[str, Exception], str]
 
 _INLINE: Final = ("calculators", "market", "judgement")  # what may be asked in any chat: nothing is anybody's own
-_BARE_NUMBER: Final = re.compile(r"[$€]?\d[\d.,'_]*k?")
+BY_REPLY: Final = "Reply to this message with it."  # what people say to each other is not for us
+_BARE_NUMBER: Final = re.compile(r"\$?\d[\d.,'_]*k?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,13 @@ class Answer:
     refused: bool = False
     changed: bool = False
     apart: bool = False
+
+    def by(self, how: str) -> Answer:
+        """Return it with how the value is said that it asks for, where that is not simply the next message."""
+        if self.unfinished is None:
+            return self
+        at = next((at for at, block in enumerate(self.blocks) if not isinstance(block, Line)), len(self.blocks))
+        return replace(self, blocks=(*self.blocks[:at], Line(how), *self.blocks[at:]))
 
 
 async def answer(text: str, deps: Deps) -> Reply:

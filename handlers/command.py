@@ -224,6 +224,7 @@ class Command:
     for_all: bool = False  # answered to everybody everywhere, whoever is kept out
     shows: bool = False  # without more words it changes nothing, and says what is set and how to set it
     whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
+    ends: bool = False  # takes back what another one begins, so that "off" says nothing more to it
 
     @property
     def by_speech(self) -> bool:
@@ -265,6 +266,7 @@ def command(
     for_all: bool = False,
     shows: bool = False,
     whole: bool = False,
+    ends: bool = False,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
@@ -282,7 +284,7 @@ def command(
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
-            for_all=for_all, shows=shows, whole=whole,
+            for_all=for_all, shows=shows, whole=whole, ends=ends,
         )  # fmt: skip
 
     return declare

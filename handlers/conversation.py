@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from handlers.answer import Answer, answer_blocks, asked_again, may_change
-from handlers.command import Refused
+from handlers.answer import Answer, answer_blocks, asked_again, look_up, may_change
+from handlers.command import Refused, commands
 from handlers.language.kinds import FILLERS, NOW_WORDS, plan_of
 from handlers.language.position import LiqArgs
 from handlers.language.spelling import chunks, is_command, shown, symbol
@@ -16,7 +16,7 @@ from handlers.words import wording
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from handlers.answer import OnError, Unfinished
     from handlers.command import Asker, Deps
@@ -36,9 +36,15 @@ _AROUND: Final = frozenset(
         "think", "guess", "about", "around", "roughly", "approximately", "approx", "ca", "circa", "near", "nearly",
         "almost", "exactly", "like", "say", "bought", "buy", "sold", "sell", "entered", "enter", "entry", "got",
         "went", "opened", "closed", "paid", "filled", "average", "avg", "price", "please",
+        "can", "could", "will", "would", "want", "lose", "lost", "most",
     )
 )  # fmt: skip
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
+_COMPARED: Final = re.compile(r"[<>≤≥=]|\b(crosses|flips)\b", re.IGNORECASE)
+_OF_NOW: Final = frozenset(
+    f"{at}{price}" for at in ("", "at ", "the ", "at the ")
+    for price in ("price now", "current price", "market price", "mark price", "last price", "price of now")
+)  # fmt: skip
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -61,7 +67,9 @@ class Conversations:
         if asked and _leaves_it(text):
             return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
         if asked:
-            answer = await _completed(asked, text, deps, on_error)
+            # Of what any words answer each one counts: price > 70k is no 70k.
+            whole = answer_blocks(asked.completed(text), deps, on_error=on_error) if asked.wanted.free else None
+            answer = await (whole or _completed(asked, text, deps, on_error))
             self._keep_open(person, answer, asked)
             return answer
         if deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
@@ -82,7 +90,13 @@ class Conversations:
         from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
         spoken = _spoken(text)
-        return None if speech.names_a_command(" ".join(spoken.beside) if spoken.numbers else text) else unfinished
+        if unfinished.wanted.free and (spoken.numbers or _COMPARED.search(text)):
+            return unfinished  # btc funding > 30% apr: a rule is made of the words of commands
+        if _words_of(text) in _OF_NOW:
+            return unfinished  # and not the question what it is
+        plan = plan_of(cast("Hashable", commands()[unfinished.name].arguments))
+        beside = [word for word in spoken.beside if word.lower() not in plan.markers]  # stop 93000, of a size
+        return None if speech.names_a_command(" ".join(beside) if spoken.numbers else text) else unfinished
 
     def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
         """Keep the question that an answer asks; else the one that was asked before, which no refusal ends."""
@@ -103,16 +117,20 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
 
     Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
     """
+    text = "now" if _words_of(text) in _OF_NOW else text
     spoken = _spoken(text)
     said = " ".join((*spoken.beside, *spoken.numbers)) if len(spoken.numbers) == 1 else text
-    known = asked.wanted.free or not _unknown(spoken.beside)
+    known = not _unknown(spoken.beside)
     answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
     if not answer.refused:
         return _read_as(answer, text, said)
-    if known or not _asks_the_same(answer, asked):
+    several = len(spoken.numbers) > 1 and bool(spoken.around)
+    of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
+    says = bool(spoken.numbers) or any(word.lower() not in FILLERS | _AROUND for word in spoken.beside)  # as what? not
+    if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked):
         return answer
     if not spoken.numbers:
-        return asked_again(asked, f"“{shown(text)}” is no answer to that.")
+        return asked_again(asked, f"“{shown(text)}” is no answer to that." if says else "")
     if len(spoken.numbers) > 1:
         return asked_again(asked, f"I read {wording.listing(spoken.numbers)} in that.")
     if any((read := symbol(word, deps.assets)) and read.certain for word in spoken.beside):
@@ -131,18 +149,22 @@ def _asks_the_same(answer: Answer, asked: Unfinished) -> bool:
 
 
 def _read_as(answer: Answer, text: str, taken: str) -> Answer:
-    """Say what of a sentence was taken for the answer."""
-    if taken == text.strip():
+    """Say what of a sentence was taken for the answer; the whole of it, in whatever order, need not be said."""
+    if sorted(taken.split()) == sorted(text.split()):
         return answer
     return replace(answer, blocks=(Line(f"Taken from that: {taken}.", "echo"), *answer.blocks))
 
 
 @dataclass(frozen=True, slots=True)
 class _Spoken:
-    """What somebody said: its numbers, and the words that tell something beside them: nothing of about 90k."""
+    """What somebody said: its numbers, the words that tell something beside them, and those that only stand around.
+
+    Of about 90k nothing stands beside the number, and one word around it.
+    """
 
     numbers: list[str]
     beside: list[str]
+    around: list[str]
 
 
 def _spoken(text: str) -> _Spoken:
@@ -151,7 +173,8 @@ def _spoken(text: str) -> _Spoken:
     except Refused:  # a number that can be read in two ways: what is asked for says so
         words = text.split()
     numbers = [word for word in words if _NUMBER.fullmatch(word.lower())]
-    return _Spoken(numbers, [one for one in words if one not in numbers and not (numbers and one.lower() in _AROUND)])
+    around = [one for one in words if numbers and one.lower() in _AROUND]
+    return _Spoken(numbers, [one for one in words if one not in numbers and one not in around], around)
 
 
 def _unknown(words: Iterable[str]) -> list[str]:
@@ -177,10 +200,21 @@ def _what_stands(text: str, deps: Deps) -> Answer | None:
         )
     else:
         said = "I do not know any more what this message said before you edited it, and it may have been done."
-    again = is_command(text)
+    again = _as_command(text, deps)
     lines = (Line(said), *([Line("For the new one, send it as a message of its own.")] if again else []))
-    buttons = (Buttons((Button(shown(text), text),)),) if again else ()
+    buttons = (Buttons((Button(shown(again), again),)),) if again else ()
     return Answer((*lines, *buttons), refused=True, apart=True)
+
+
+def _as_command(text: str, deps: Deps) -> str:
+    """Return the line of a command that a message is, or is read as; nothing where it is none, as 91k."""
+    if is_command(text):
+        return text
+    try:
+        meant = look_up(text, deps.assets)
+    except Refused:
+        return ""
+    return "" if meant.command.subject == "start" else meant.line  # hello
 
 
 def _leaves_it(text: str) -> bool:

@@ -62,6 +62,7 @@ _TELLING: Final = _words(
     "weekly off everything all over strict loud silent sources data burst night hour hours day days week weeks"
 )
 _COUNTED, _ONE = _words("hour day week"), _words("a an one half")
+_UNITS: Final = _COUNTED | _words("hours days weeks")
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
 _ANOTHER_TIME: Final = re.compile(
     r"\b(the day before yesterday|yesterday|tomorrow|tonight|(last|next|this) (night|week|month|year)"
@@ -304,6 +305,7 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
         ]
         if not command.by_speech:  # it is offered, so it must be a line that can be run
             left = [word for word in left if _tells(word.rpartition(" ")[2], plan, assets)]
+            left = [word for word in left if not (command.ends and word.lower() == "off")]
         return Meant(command, " ".join(left))
     if ZONE in plan.kinds:
         return Meant(command, zone_among(words) or "")
@@ -364,6 +366,8 @@ def _tells(word: str, plan: Plan, assets: Collection[str]) -> bool:
     if any(letter.isdigit() for letter in word):
         return plan.rest is not None and plan.rest.offers is None  # of alarms and positions there are names
     lower = word.lower()
+    if lower in _UNITS and plan.rest is not None and plan.rest.offers is not None:
+        return False  # without its number it says nothing
     return lower in _TELLING or said_of(lower) is not None or _coin(word, assets) == "certain"
 
 

@@ -129,9 +129,10 @@ async def owners(deps: Deps, args: OwnersArgs) -> Reply:
             raise Refused("That is the only owner. Add another one first, like /owners add 12345.")
         with deps.store.write() as work:
             if word in _ADD and kept.add_owner(work, meant.platform, meant.id, deps.now):
-                back = (f"/owners remove {name}",)
+                back = (f"/owners remove {name}",) if others or fixed else ()  # the only one is not removed
             elif word in _REMOVE and kept.drop_owner(work, meant.platform, meant.id):
-                back = (f"/owners add {name}",)
+                themselves = name == f"{platform_of(deps.asker.platform)}:{deps.asker.user}"
+                back = () if themselves else (f"/owners add {name}",)  # who is none any more is refused it
     stored = kept.owners(deps.store) if deps.store.exists else []
     lines = [f"{name}, by the configuration" for name in sorted(fixed)]
     lines += [f"{one.platform}:{one.person}, since {wording.clock(one.since, deps.zone, dated=True)}" for one in stored]

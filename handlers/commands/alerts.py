@@ -115,7 +115,10 @@ def _taken_apart(text: str) -> tuple[str | None, str, str]:
         return _ACTIONS[found[1].lower()], which, rest.strip()
     if found := _LAST.fullmatch(text):  # the answer to a question goes first: `3 delete`, `funding > 40% apr edit 3`
         action = _ACTIONS[found[2].lower()]
-        return (action, found[3], found[1].strip()) if found[3] else (action, found[1].strip(), "")
+        said, which = found[1].strip(), found[3] or ""
+        if not which and action == "edit":  # `3 edit` was typed, and answered: `funding > 40% apr 3 edit`
+            said, _, which = said.rpartition(" ")
+        return (action, which, said) if which else (action, said, "")
     which, _, rest = text.partition(" ")
     return (None, which, "") if not rest else (None, text, "")
 
@@ -234,8 +237,9 @@ async def _edited(deps: Deps, which: str, rest: str) -> Reply:
         head, before = f"/alerts edit {number} save", rule.worded.line
         again = (f"/alerts pause {number}",) if rule.paused else ()  # what it says now is on
         undo = () if again or line.line == before else (Button("Undo", pressed(deps, head, before)),)
+        on = (Line("It was paused and is on again."),) if rule.paused else ()
         return Reply(
-            (Line(f"Rule {number} says now: {line.said}", "headline"), Buttons((*undo, _MY_RULES))),
+            (Line(f"Rule {number} says now: {line.said}", "headline"), *on, Buttons((*undo, _MY_RULES))),
             {"number": number, "line": line.line, "saved": True},
             back=(f"{head} {before}", *again) if again or line.line != before else None,
         )

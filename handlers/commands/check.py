@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from handlers.command import Refused, command
 from handlers.commands.liquidation_price import answer_for, watch_line
-from handlers.language.position import LiqArgs, outdated, question_of, read_as
+from handlers.language.position import ASK_LEVERAGE, ASK_SIDE, LiqArgs, outdated, question_of, read_as
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import liquidation as words
 from handlers.words import readings as reading_words
@@ -41,10 +41,10 @@ async def check(deps: Deps, args: LiqArgs) -> Reply:
     and never an advice.
     """
     if args.side is None:
-        raise Refused(f"Is it a long or a short? Type it like {_EXAMPLE}.")
+        raise Refused(f"{ASK_SIDE.question} Type it like {_EXAMPLE}.", wanted=ASK_SIDE)
     question = question_of(deps, args, "check")
     if question.args.leverage is None and args.margin_mode != "cross":
-        raise Refused(f"Which leverage does it have? Type it like {_EXAMPLE}.")
+        raise Refused(f"{ASK_LEVERAGE.question} Type it like {_EXAMPLE}.", wanted=ASK_LEVERAGE)
     from storage.queries import check as queries  # noqa: PLC0415 - brings numpy along
 
     answer = answer_for(question, args.side)

@@ -44,7 +44,8 @@ class Muted:
     example="/mute oi until monday",
     changes_chat=True,
     words="silence, be quiet, shut up, pause, snooze, leave me alone, leave me in peace, stop messaging, stop texting, "
-    "stop pinging, stop bothering, stop spamming, not now, hush, shush, stfu, go away",
+    "stop pinging, stop bothering, stop spamming, stop alerts for, stop alarms for, no alerts for, no alarms for, "
+    "no alerts until, no alarms until, not now, hush, shush, stfu, go away",
     shows=True,
 )
 async def mute(deps: Deps, args: ForHowLong) -> Reply:
@@ -75,7 +76,11 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
 
 
 @command(
-    subject="own", example="/unmute oi", changes_chat=True, words="unsilence, speak again, talk again, unpause, resume"
+    subject="own",
+    example="/unmute oi",
+    changes_chat=True,
+    words="unsilence, speak again, talk again, unpause, resume, turn off mute, turn mute off, stop muting",
+    ends=True,
 )
 async def unmute(deps: Deps, args: Muted) -> Reply:
     """Be told again what was muted.
@@ -94,11 +99,12 @@ async def unmute(deps: Deps, args: Muted) -> Reply:
     asked = to_mute(others if only else args.what, deps.now, deps.zone)
     told = _told(deps, asked)
     here = deps.here()
-    on = [one for one in switches.of_one(deps.store, here.id) if one.kind == "mute"] if here else []
+    every = switches.of_one(deps.store, here.id) if here else []
+    on = [one for one in every if one.kind == "mute" and one.runs(deps.now)]  # what has ended is no longer muted
     meant = [one for one in on if _is_meant(one, deps, asked, told, everything=_all_of_it(on), only=only)]
     for one in meant:
         switches.switch_back(deps.store, here.id if here else 0, "mute", one.what)
-    left = [one for one in on if one not in meant and one.runs(deps.now)]
+    left = [one for one in on if one not in meant]
     named = episodes.named(deps.store, _numbers(on)) if on else {}
     lines: list[Block] = []
     if meant:
@@ -109,7 +115,7 @@ async def unmute(deps: Deps, args: Muted) -> Reply:
     if left:
         lines += [Line(f"Still muted {text}.") for text in words.muted(left, named, deps.now, deps.zone)]
         lines.append(Line("To end that: /unmute"))
-    back = to_mute_again([one for one in meant if one.runs(deps.now)], deps.zone)
+    back = to_mute_again(meant, deps.zone)
     more = () if back else (Button("Mute 8 h", "/mute 8h"),)
     lines.append(Buttons((*more, _SETTINGS)))
     values = {"unmuted": [one.what for one in meant], "muted": _values(left)}

@@ -9,6 +9,7 @@ from handlers.command import Deps, Refused, command
 from handlers.language.kinds import REST, ZONE, argument
 from handlers.reply import Block, Button, Buttons, Line, Reply
 from handlers.words import wording
+from signals.language.spelling import sentence_case
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +81,10 @@ async def sub(deps: Deps, args: What) -> Reply:
     subject="own",
     example="/unsub funding",
     changes_chat=True,
-    words="unsubscribe, stop alerts, stop alerting, stop sending, stop notifying, turn off, no more alerts, "
-    "no alerts, no alarms, stop",
+    words="unsubscribe, stop alerts, stop alarms, stop all alerts, stop all alarms, stop alerting, stop sending, "
+    "stop notifying, turn off, turn off alerts, turn off alarms, turn off all alerts, turn off all alarms, "
+    "turn alerts off, turn alarms off, no more alerts, no more alarms, no alerts, no alarms, stop",
+    ends=True,
 )
 async def unsub(deps: Deps, args: Less) -> Reply:
     """Stop being told: everything, or only what is named.
@@ -91,11 +94,12 @@ async def unsub(deps: Deps, args: Less) -> Reply:
     from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
     from storage.people import destinations, subscriptions  # noqa: PLC0415 - see above
 
-    less = wanted(args.what, deps, "/unsub oi btc")
+    what = " ".join(word for word in args.what.split() if word.lower() not in _TURNED_OFF)  # /unsub off
+    less = wanted(what, deps, "/unsub oi btc")
     here = deps.here()
     before = destinations.subscriptions(deps.store, here.id) if here else []
     if here is None or not subscriptions.remove(deps.store, here.id, less, deps.assets):
-        return _what_is_on(deps, here.id if here else None, "That was not on. " if args.what else "")
+        return _what_is_on(deps, here.id if here else None, "That was not on. " if what else "")
     left = _what_is_on(deps, here.id, _OFF)
     back = _ways_back(deps, here.id, before, _sounds_of(deps, here.id))
     return replace(left, blocks=(*left.blocks[:-1], Buttons((Button("Settings", "/settings"),))), back=back)
@@ -172,11 +176,24 @@ async def tz(deps: Deps, args: Zone) -> Reply:
         now, before = wording.clock(deps.now, args.zone), deps.zone
     except (LookupError, ValueError, OSError):
         raise Refused(f"The time zone {args.zone} is not known here. Type it like /tz Europe/Berlin.") from None
-    destinations.set_zone(deps.store, deps.made().id, args.zone, deps.now)
+    here = deps.made()
+    destinations.set_zone(deps.store, here.id, args.zone, deps.now)
     held.hold_by_clock(deps.store, deps.made(), deps.now)
+    changed = args.zone != before
+    moved = _moved(deps, here.id) if changed else ()
     said = f"Times are now shown in {wording.place_time(args.zone)}. It is {now}."
     return Reply(
-        (Line(said, "headline"), Buttons((Button("Settings", "/settings"),))),
+        (Line(said, "headline"), *moved, Buttons((Button("Settings", "/settings"),))),
         {"zone": args.zone},
-        back=None if args.zone == before else (f"/tz {wording.zone_name(before)}",),
+        back=(f"/tz {wording.zone_name(before)}",) if changed else None,
     )
+
+
+def _moved(deps: Deps, destination: int) -> Sequence[Line]:
+    """Say what of a chat keeps its hours when the clock is another one, and so comes at another moment."""
+    from storage.people import digests, switches  # noqa: PLC0415 - see above
+
+    quiet = any(one.kind == "quiet" for one in switches.of_one(deps.store, destination))
+    ordered = bool(digests.of(deps.store, destination))
+    moved = [name for name, on in (("quiet hours", quiet), ("digests", ordered)) if on]
+    return [Line(f"{sentence_case(' and '.join(moved))} keep their hours, by this clock from now on.")] if moved else []

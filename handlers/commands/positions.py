@@ -107,6 +107,7 @@ def _lines(
     subject="own",
     example="/unwatch 2",
     words="stop watching, unfollow, stop following, stop tracking, untrack",
+    ends=True,
     private="person",
 )
 async def unwatch(deps: Deps, args: WhichArgs) -> Reply:

@@ -30,6 +30,7 @@ _OF_WHAT: Final[Mapping[str, tuple[str, str | None]]] = {
     "subscriptions": ("subscription", None),
     "switches": ("switch", "switches"),
     "digests": ("digest", None),
+    "rules": ("rule of its own", "rules of its own"),
     "positions": ("watched position", None),
     "addresses": ("followed address", "followed addresses"),
     "messages": ("stored message", None),
@@ -160,16 +161,13 @@ async def forgetme(deps: Deps, args: Sure) -> Reply:
         return Reply((Line("Nothing is stored about this chat.", "headline"),), {"removed": {}})
     from storage.people import exporting, forgetting  # noqa: PLC0415 - opens the database
 
+    kept = await asyncio.to_thread(exporting.everything, deps.store, deps.asker.platform, to.chat, person)
     if not args.sure:
-        kept = await asyncio.to_thread(exporting.everything, deps.store, deps.asker.platform, to.chat, person)
         return _asked_first(deps, kept, person)
     found = forgetting.forget(deps.store, deps.asker.platform, to.chat, person)
-    removed = {
-        "subscriptions": found.subscriptions,
-        "positions": found.positions,
-        "addresses": found.addresses,
-        "messages": found.messages,
-    }
+    removed = {name: len(kept[name]) for name in _OF_WHAT}
+    # What members of a group watch is in nobody's export of the group, and goes with it all the same.
+    removed |= {"positions": found.positions, "addresses": found.addresses, "messages": found.messages}
     values = {"removed": removed, "clean": found.clean}
     if not found.anything:
         return _nothing_to_forget(deps, person)

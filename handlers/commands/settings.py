@@ -107,9 +107,8 @@ def _sound(switched: Sequence[Switch]) -> str:
     from storage.people.switches import ANY  # noqa: PLC0415 - see above
 
     everything = next((switch.kind for switch in switched if switch.what == ANY), None)
-    if everything and len(switched) == 1:
-        return everything
-    return f"by rank, {len(switched)} otherwise" if switched else "by rank"
+    usual, others = everything or "by rank", sum(switch.kind != everything for switch in switched)
+    return f"{usual}, {others} otherwise" if others else usual
 
 
 def _muted(switched: Sequence[Switch], deps: Deps) -> str:

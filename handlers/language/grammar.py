@@ -52,8 +52,19 @@ T = TypeVar("T")
 
 _CONTRACTS = frozenset({"contracts", "conts", "lots", "lot"})
 _MILLION = 1e6
-_NUMBER = re.compile(r"([@$€+-]{0,3})(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE)
+_OTHER_MONEY = "€£¥₩₹₽₺"
+_NUMBER = re.compile(
+    rf"([@${_OTHER_MONEY}+-]{{0,3}})" + r"(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE
+)
 _GLUED = re.compile(r"([a-z]+)([\d@$].*)", re.ASCII | re.IGNORECASE)
+
+
+def _check_dollars(chunk: str) -> None:
+    """Refuse an amount of other money: read as dollars, it would be wrong by the rate between the two."""
+    if not {*_OTHER_MONEY}.isdisjoint(chunk):
+        raise Refused(
+            f"“{shown(chunk)}” is another currency, and all is counted in dollars here. Type what it is in dollars."
+        )
 
 
 def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str] = ()) -> T:
@@ -179,6 +190,7 @@ class _Reader:
         match = _NUMBER.fullmatch(chunk)
         if match is None:
             return False
+        _check_dollars(chunk)
         prefix, digits, power, rest = match.groups()
         lower = rest.lower()
         value = number(digits)

@@ -74,19 +74,40 @@ def _time(word: str) -> time | None:
 
 
 def zone_named(word: str) -> str | None:
-    """Return the IANA name of Europe/Berlin, berlin, new_york, UTC or UTC+2; None where there is no such zone.
+    """Return the IANA name of Europe/Berlin, berlin, new_york, mumbai, UTC, UTC+2 or +2; None where there is no such.
 
     Refused for an offset that has no zone of its own.
     """
-    offset = re.fullmatch(r"(?:utc|gmt)(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", word.lower(), re.ASCII)
+    lower = word.lower()
+    offset = re.fullmatch(r"(?:utc|gmt|(?=[+-]))(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", lower, re.ASCII)
     if offset is None:
-        return _zones().get(word.lower())
+        return _zones().get(lower) or CITIES.get(lower)
     sign, hours, minutes = offset.groups()
     if hours is None or (int(hours) == 0 and not int(minutes or 0)):
         return "UTC"
     if int(minutes or 0) or int(hours) > (14 if sign == "+" else 12):
         raise Refused(f"{shown(word)} has no zone of its own. Type a city instead, like Asia/Kolkata.")
     return f"Etc/GMT{'-' if sign == '+' else '+'}{int(hours)}"  # the names in the zone files count westwards
+
+
+# Where many live, and no zone has the name.
+CITIES: Final = _spellings(
+    **{
+        "Asia/Kolkata": "mumbai delhi new_delhi bangalore bengaluru hyderabad chennai pune",
+        "Asia/Shanghai": "beijing shenzhen guangzhou hangzhou",
+        "Asia/Tokyo": "osaka",
+        "Asia/Ho_Chi_Minh": "hanoi",
+        "Asia/Dubai": "abu_dhabi",
+        "Europe/Berlin": "frankfurt munich hamburg cologne",
+        "Europe/Zurich": "geneva zug basel",
+        "Europe/Rome": "milan",
+        "Europe/Madrid": "barcelona",
+        "America/New_York": "ny nyc boston miami washington atlanta philadelphia",
+        "America/Chicago": "houston dallas austin",
+        "America/Los_Angeles": "la san_francisco sf seattle las_vegas san_diego",
+        "America/Sao_Paulo": "rio rio_de_janeiro brasilia",
+    }
+)
 
 
 def zone_among(words: Sequence[str]) -> str | None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from handlers.command import Refused
+from handlers.command import MissingValue, Refused
 from handlers.language.entry import ask_about_slip, is_now, mark_of, price_now
 from handlers.language.kinds import (
     CASH,
@@ -46,6 +46,10 @@ _NEAR_PRICE, _NO_PRICE = 3.0, 50.0  # times off: an old entry may be the one, an
 DEFAULT_VENUE = VENUES[0]  # by far the largest book
 ALONE = choice("other positions", dict.fromkeys(("alone", "only", "single"), True))
 EXACT = choice("word for a price that is meant as it stands", dict.fromkeys(("exact", "exactly"), True))
+ASK_SIDE = MissingValue("Is it long or short?", (("Long", "long"), ("Short", "short")))
+ASK_LEVERAGE = MissingValue(
+    "With which leverage?", tuple((f"{times}x", f"{times}x") for times in (5, 10, 25, 50)), shape="{}x"
+)
 CROSS_EXAMPLE = "/liq 95000 25x long 0.5btc cross balance 5000 alone"
 
 

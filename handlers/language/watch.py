@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from handlers.command import MissingValue, Refused
 from handlers.language.entry import mark_of
-from handlers.language.position import contract_name, instrument_of, typed
+from handlers.language.position import ASK_LEVERAGE, ASK_SIDE, contract_name, instrument_of, typed
 from handlers.language.refusals import refused
 from handlers.language.spelling import shown, symbol
 from handlers.words import wording
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 LONGEST_NAME = 24
 EXAMPLE = "/watch btc long 95000 25x 0.5btc bybit"
 CHANGE = "/watch 2 margin +500"
-_USUAL_LEVERAGE = (5, 10, 25, 50)
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}", re.IGNORECASE)
 _NUMBER = re.compile(r"#?(\d{1,3})[.)]?$")
 _SIGNS = frozenset("+-−–—")
@@ -237,12 +236,9 @@ def holding_of(deps: Deps, question: PositionQuestion) -> tuple[Holding, Liquida
     """Return the position to be watched. Refused where it is not whole, or not one of its own margin."""
     args = question.args
     if args.side is None:
-        sides = MissingValue("Is it long or short?", (("Long", "long"), ("Short", "short")))
-        raise Refused(f"Is it long or short? Type it like {EXAMPLE}.", wanted=sides)
+        raise Refused(f"{ASK_SIDE.question} Type it like {EXAMPLE}.", wanted=ASK_SIDE)
     if args.leverage is None:
-        usual = tuple((f"{times}x", f"{times}x") for times in _USUAL_LEVERAGE)
-        wanted = MissingValue("With which leverage?", usual, shape="{}x")
-        raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.", wanted=wanted)
+        raise Refused(f"The leverage is missing. Type it with an x, like {EXAMPLE}.", wanted=ASK_LEVERAGE)
     if question.instrument.expiry:
         raise Refused(
             f"{contract_name(question.instrument)} is a dated contract, and mark prices are known of perpetuals only, "

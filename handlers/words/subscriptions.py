@@ -54,7 +54,8 @@ def sounds(switched: Sequence[Switch]) -> list[str]:
     """Say what was made loud or silent; nothing where the ranks decide."""
     said = []
     for kind, word in (("loud", "With sound"), ("silent", "Without sound")):
-        parts = [title(switch.what) for switch in switched if switch.kind == kind]
+        whats = [switch.what for switch in switched if switch.kind == kind]
+        parts = [title(what) for what in ([ANY] if ANY in whats else whats)]
         if parts:
             said.append(f"{word}: {few(parts)}.")
     return said

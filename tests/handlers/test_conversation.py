@@ -96,6 +96,53 @@ def test_a_calculator_asks_where_no_price_of_now_is_known(
     assert answer in talk.say(said)
 
 
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("btc price > 70k", "BTC: price above 70,000; over"),
+        ("btc price < 70k", "BTC: price below 70,000; over"),
+        (
+            "btc price above 90k and funding > 10% apr",
+            "BTC: funding of all venues above 10 % a year and price above 90,000",
+        ),
+        ("btc funding > 30% apr for 2h", "BTC: funding of all venues above 30 % a year for 2 h"),
+        ("btc funding flips", "BTC: funding of all venues changes its sign"),
+    ],
+)
+@pytest.mark.parametrize("edit", ["/alerts edit 1", "/alerts 1 edit", "/alerts edit"])
+def test_each_word_of_a_rule_counts(talk: Talk, edit: str, said: str, read: str) -> None:
+    """Around a price its words say nothing; a rule is made of the very same words, and of names of commands."""
+    talk.say("/alert save btc price < 75k")
+    if talk.say(edit) == "Which rule? Type its number.":
+        assert "What should it say?" in talk.say(talk.buttons[0][1]), "the button answers the question"
+    answer = talk.say(said)
+    assert answer.startswith(read), answer
+    assert talk.buttons[0][1].startswith("/alerts edit 1 save btc ")
+
+
+def test_another_question_beside_that_of_a_rule_is_what_it_is(talk: Talk) -> None:
+    talk.say("/alert save btc price < 75k")
+    talk.say("/alerts edit 1")
+    assert "BTC $95,131." in talk.say("price btc")
+
+
+@pytest.mark.parametrize("line", ["/alerts pause", "/alerts delete", "/share"])
+def test_which_rule_is_answered_by_a_button_and_by_its_number(talk: Talk, line: str) -> None:
+    talk.say("/alert save btc price < 75k")
+    assert talk.say(line) == "Which rule? Type its number."
+    [(label, pressed)] = talk.buttons
+    assert (label, pressed in ("/share 1", f"/alerts 1 {line.removeprefix('/alerts ')}")) == ("1", True)
+    answer = talk.say("1")
+    assert "Rule 1 is" in answer or "/alert btc price < 75k" in answer
+
+
+def test_a_position_that_is_checked_is_asked_for_too(talk: Talk) -> None:
+    assert talk.say("/check btc 95000") == "Is it long or short?"
+    assert talk.buttons == [("Long", "/check long btc 95000"), ("Short", "/check short btc 95000")]
+    assert talk.say("long") == "With which leverage?"
+    assert "liquidation" in talk.say("25")
+
+
 def test_one_thing_after_the_other(talk: Talk) -> None:
     assert talk.say("watch btc 0.5btc name the hedge").startswith("At which price did you enter?")
     assert talk.say("95000") == "Is it long or short?"
@@ -185,6 +232,8 @@ def test_the_one_number_of_a_sentence_is_the_answer(talk: Talk, said: str, entry
         pytest.param("no idea mate", "“no idea mate” is no answer to that. At which price", id="words"),
         pytest.param("doge", "“doge” is no answer to that. At which price did you enter?", id="a coin"),
         pytest.param("bought between 90k and 91k", "I read 90k and 91k in that. At which price", id="two numbers"),
+        pytest.param("around 90k or 91k", "I read 90k and 91k in that. At which price", id="two numbers or so"),
+        pytest.param("I bought 2 at 90000", "I read 2 and 90000 in that. At which price", id="how many, and a price"),
         pytest.param(",5", "Is ,5 0.5 or 5?", id="a number that is two"),
         pytest.param("eth at 3000", "", id="the price of another coin"),
         pytest.param("9", "", id="a price that cannot be"),
@@ -196,6 +245,47 @@ def test_what_answers_nothing_is_told_what_is_wanted(talk: Talk, said: str, answ
     assert answer.startswith(answered)
     assert "Watching" not in answer
     assert "Watching BTC long" in talk.say("90k")
+
+
+@pytest.mark.parametrize("said", ["90k usdt", "bybit 90k", "90k"])
+def test_what_was_taken_whole_is_not_said_again(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x 0.5btc")
+    answer = talk.say(said)
+    assert "Watching BTC long" in answer
+    assert "Taken from that" not in answer
+
+
+@pytest.mark.parametrize("said", ["current price", "at the market price", "the price now", "market", "now"])
+def test_the_price_of_now_is_an_answer_in_more_words(talk: Talk, said: str) -> None:
+    talk.say("/watch btc long 5x")
+    assert "entry 95,131 · 5x" in talk.say(said)
+    assert "BTC $95,131." in talk.say("btc current price"), "and the question what it is where nothing is asked"
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "read"),
+    [
+        ("/size btc 95000 risk 500", "stop 93000", "stop 93,000"),
+        ("/size btc 95000 stop 93000", "I can lose 500", "risk $500"),
+        ("/margin 95000 25x long 0.5btc", "liq 90000", "liq 90,000"),
+    ],
+)
+def test_the_name_of_a_value_is_no_other_command(talk: Talk, line: str, said: str, read: str) -> None:
+    talk.say(line)
+    assert read in talk.say(said)
+
+
+def test_words_that_say_nothing_are_not_kept(talk: Talk) -> None:
+    asked = talk.say("/watch btc long 5x")
+    buttons = talk.buttons
+    for said in ("what?", "?", "the", "👍"):
+        assert (talk.say(said), talk.buttons) == (asked, buttons), said
+
+
+def test_two_values_of_one_answer_are_both_taken(talk: Talk) -> None:
+    talk.say("/watch btc long")
+    assert talk.say("0.5btc at 25x").startswith("At which price did you enter?")
+    assert "entry 90,000 · 25x · 0.5 BTC" in talk.say("90k")
 
 
 @pytest.mark.parametrize("said", ["banana", "zec", "my dog banana"])
@@ -238,7 +328,8 @@ def test_the_edit_of_what_was_done_is_not_done(talk: Talk, line: str) -> None:
     for before in ("/quiet 23-7", ""):
         said = talk.say(line, edited(before=before))
         assert said.startswith("This message said “/quiet 23-7”" if before else "I do not know any more")
-        assert talk.buttons == ([(line, line)] if line.startswith("/") else [])
+        again = line if line.startswith("/") else f"/{line}"
+        assert talk.buttons == [(again, again)], "without a slash it is a command as well"
     assert talk.deps(ME).here() is None, "nothing was written"
 
 

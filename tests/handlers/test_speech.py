@@ -215,6 +215,15 @@ OFFERED = {
     "every morning at 8 btc and eth": ("/digest 8 btc eth",),
     "turn digest off": ("/digest off",),
     "send me alerts for eth": ("/sub eth",),
+    # what ends something offers nothing that begins it, and no word that would be refused
+    "stop all alerts": ("/unsub all",),
+    "turn off alarms": ("/unsub",),
+    "turn off all alarms please": ("/unsub all",),
+    "turn off alerts of eth": ("/unsub eth",),
+    "turn off mute": ("/unmute",),
+    "stop alerts for 2 hours": ("/mute 2 hours",),
+    "no alarms until monday": ("/mute until monday",),
+    "stop sending me this for 2 hours": ("/unsub",),
 }
 
 

@@ -15,6 +15,7 @@ import structlog
 from discord import HTTPException, Interaction, InteractionType
 from discord.app_commands import Choice
 
+from handlers.answer import BY_REPLY
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.discord.errors import RAISED, TOO_LATE, failure
 from handlers.channels.discord.options import CHOICE, CHOICES, given_of, line_of
@@ -43,6 +44,8 @@ log = structlog.get_logger(__name__)
 
 OFFER_SECONDS: Final = 2.0  # Discord waits three
 _OLD_BUTTON: Final = "This button is from another version of perpulse. Type /help to see the commands."
+_BY_LETTER: Final = "Write it to me in a direct message, or type the line again with it."
+_BY_LINE: Final = "Type the line again with it."  # nobody can reply to what they alone are shown
 _NO_DIRECT: Final = "I cannot write to you directly. Allow direct messages, or add me to this server, and ask again."
 
 
@@ -143,6 +146,10 @@ class Interactions:
         asker = self._asker(interaction, place, address)
         assert self.answer  # noqa: S101 - nothing is heard before the start
         answer = await self.answer(line, asker)
+        if own and address != place.address:
+            answer = answer.by(_BY_LETTER)
+        elif place.address.kind != "private":
+            answer = answer.by(_BY_LINE if hidden else BY_REPLY)
         if not answer.blocks:  # nothing is to be said, so that nothing is announced any more
             with contextlib.suppress(*RAISED):
                 await interaction.delete_original_response()

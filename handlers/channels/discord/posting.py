@@ -35,6 +35,7 @@ from handlers.channels.failure import (
 )
 from handlers.channels.pictures import drawn, with_words
 from handlers.channels.text import clean, clip
+from handlers.language.spelling import split_command
 from handlers.reply import Buttons, Document
 from signals.units import HOUR_S
 
@@ -240,7 +241,8 @@ def buttons(blocks: tuple[Block, ...]) -> View | None:
             data = f"{BUTTON_VERSION}|{button.command}"
             label = clean(clip(button.label, _LABEL)).strip()
             if len(data) > _CUSTOM_ID or not label or data in seen or count >= _ROW:
-                log.warning("a button is left out", label=label, command=button.command)
+                name, _ = split_command(button.command)  # and no more of it: a position, or what somebody called it
+                log.warning("a button is left out", command=name)
                 continue
             seen.add(data)
             count += 1

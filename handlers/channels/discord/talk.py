@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from handlers.answer import Answer
+from handlers.answer import BY_REPLY, Answer
 from handlers.channels.channel import Outgoing
 from handlers.channels.discord.places import EVERYBODY, calls_everybody, notes_on
 from handlers.channels.failure import MarkupRefused, SendFailed
@@ -98,6 +98,7 @@ class WrittenTalk:
             answer = Answer((Line(EVERYBODY),), apart=bool(asker.edits))
         else:
             answer = await self.answer(line, asker)
+            answer = answer if place.address.kind == "private" else answer.by(BY_REPLY)
         if not answer.blocks:  # nothing is to be said, as to who asks on and on
             drop(answer)
             return

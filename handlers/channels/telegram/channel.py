@@ -35,7 +35,7 @@ from telegram.constants import BotCommandLimit
 from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, TypeHandler
 
-from handlers.answer import Answer
+from handlers.answer import BY_REPLY, Answer
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.hearing import SaidToUs, heard
@@ -363,7 +363,7 @@ class Telegram:
             return
         asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
         asker = replace(asker, replies=said.replies, edits=edits)
-        answer = await self._ask(said.line, asker)
+        answer = _asked(await self._ask(said.line, asker), asker.address)
         await self._replies.give_to(message, said.line, asker.address, answer, given)
 
     def _is_late(self, message: Message) -> bool:
@@ -385,7 +385,8 @@ class Telegram:
         await self._toast(query, None)  # before the work: a query grows old in seconds
         place = message if isinstance(message, Message) else None
         asker = replace(self._asker(message.chat, place, may_change=may_change), user=one_person(query.from_user.id))
-        await self._replies.give(asker.address, await self._ask(line, asker), str(message.message_id))
+        answer = _asked(await self._ask(line, asker), asker.address)
+        await self._replies.give(asker.address, answer, str(message.message_id))
 
     async def _toast(self, query: CallbackQuery, text: str | None) -> None:
         try:
@@ -423,6 +424,11 @@ class Telegram:
             title=clean(clip(chat.title or "", 128)) or None,
             link=f"https://t.me/{self._bot.username}?start={{}}",
         )
+
+
+def _asked(answer: Answer, to: Address) -> Answer:
+    """Say how a question is answered where others read along."""
+    return answer if to.kind == "private" else answer.by(BY_REPLY)
 
 
 def _address(chat: Chat, message: Message | None) -> Address:

@@ -20,6 +20,7 @@ from handlers.channels.telegram.errors import failure, is_topic_gone, is_unchang
 from handlers.channels.telegram.render import render
 from handlers.channels.telegram.wire import Upload
 from handlers.channels.text import clean, clip
+from handlers.language.spelling import split_command
 from handlers.reply import Block, Buttons, Document, Line, Picture
 
 if TYPE_CHECKING:
@@ -266,7 +267,8 @@ def _keyboard(buttons: tuple[Buttons, ...]) -> str:
             data = f"{BUTTON_VERSION}|{button.command}"
             label = clean(clip(button.label, 64)).strip()
             if len(data.encode("utf-8", "replace")) > InlineKeyboardButtonLimit.MAX_CALLBACK_DATA or not label:
-                log.warning("a button is left out: Telegram allows 64 bytes", label=label, command=button.command)
+                name, _ = split_command(button.command)  # and no more of it: a position, or what somebody called it
+                log.warning("a button is left out: Telegram allows 64 bytes", command=name)
                 continue
             row.append({"text": label, "callback_data": data})
         rows += [row] if row else []

@@ -114,10 +114,9 @@ def numbered(text: str, deps: Deps, command: str) -> OwnRule:
     if found is not None:
         return found
     numbers = [str(rule.number) for rule in every]
-    offers = tuple((f"{rule.number}", f"/{command} {rule.number}") for rule in every[:6])
+    offers = tuple((number, f"/{command} {number}") for number in numbers[:6])
     if not text.strip():
         question = "Which rule? Type its number."
-        raise Refused(
-            f"{question} There are: {', '.join(numbers)}.", offers=offers, wanted=MissingValue(question, offers)
-        )
+        wanted = MissingValue(question, tuple((number, number) for number in numbers[:6]))
+        raise Refused(f"{question} There are: {', '.join(numbers)}.", offers=offers, wanted=wanted)
     raise Refused(f"There is no rule {text.strip()[:20]} here. There are: {', '.join(numbers)}.", offers=offers)

@@ -68,8 +68,8 @@ def test_what_is_past_its_liquidation_is_told_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "asks"),
     [
-        pytest.param("/check btc 25x", r"^Is it a long or a short\? Type it like /check long 95000 25x\.$", id="side"),
-        pytest.param("/check long 75000", r"^Which leverage does it have\? ", id="leverage"),
+        pytest.param("/check btc 25x", r"^Is it long or short\? Type it like /check long 95000 25x\.$", id="side"),
+        pytest.param("/check long 75000", r"^With which leverage\? ", id="leverage"),
     ],
 )
 def test_what_is_missing_is_asked_for(tmp_path: Path, line: str, asks: str) -> None:

@@ -96,9 +96,10 @@ def test_what_unsub_leaves_and_that_it_says_how_to_undo_it(
         assert rows(empty) == before
 
 
-def test_sub_off_turns_everything_off(empty: Any) -> None:
+@pytest.mark.parametrize("line", ["/sub off", "/unsub off", "/unsub none", "/unsub all off"])
+def test_off_turns_everything_off(empty: Any, line: str) -> None:
     empty.ask("/sub oi")
-    assert empty.text("/sub off").startswith("Off. Nothing is on in this chat.")
+    assert empty.text(line).startswith("Off. Nothing is on in this chat.")
     assert rows(empty) == set()
 
 
@@ -138,6 +139,11 @@ def test_sound_is_chosen_beside_what_is_told(empty: Any) -> None:
     said = empty.text("/sub silent")
     assert "Everything: all alarms" in said
     assert "Without sound: everything." in said
+    said = empty.text("/sub funding silent")
+    assert "Without sound: everything." in said, "which has its parts in it"
+    assert "Sound: silent · " in empty.text("/settings")
+    empty.ask("/sub oi loud")
+    assert "Sound: silent, 3 otherwise · " in empty.text("/settings")
     assert "sound" not in empty.text("/sub usual")
 
 
@@ -168,6 +174,9 @@ def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
         pytest.param("New York", "America/New_York", "shown in New York time. It is 19:00 EST.", id="two words"),
         pytest.param("UTC+2", "Etc/GMT-2", "Times are now shown in UTC+2. It is 02:00 UTC+2.", id="hours east"),
         pytest.param("utc-5", "Etc/GMT+5", "Times are now shown in UTC−5. It is 19:00 UTC−5.", id="hours west"),
+        pytest.param("+2", "Etc/GMT-2", "Times are now shown in UTC+2. It is 02:00 UTC+2.", id="hours alone"),
+        pytest.param("Mumbai", "Asia/Kolkata", "shown in Kolkata time. It is 05:30 IST.", id="a city without a zone"),
+        pytest.param("San Francisco", "America/Los_Angeles", "shown in Los Angeles time.", id="its two words"),
         pytest.param("utc", "UTC", "Times are now shown in UTC. It is 00:00 UTC.", id="UTC"),
     ],
 )
@@ -178,6 +187,25 @@ def test_tz_is_kept_and_shown(empty: Any, word: str, zone: str, said: str) -> No
     back = empty.text("/tz Asia/Tokyo").partition("To change it back: ")[2].splitlines()[0]
     empty.ask(back)
     assert destinations.find(empty.store, "terminal", "me").zone == zone
+
+
+@pytest.mark.parametrize(
+    ("before", "moved"),
+    [
+        ([], None),
+        (["/mute until 18:00"], None),
+        (["/quiet 23-7"], "Quiet hours keep their hours, by this clock from now on."),
+        (["/digest 9:00"], "Digests keep their hours, by this clock from now on."),
+        (["/quiet 23-7", "/digest 9:00"], "Quiet hours and digests keep their hours, by this clock from now on."),
+    ],
+)
+def test_tz_says_what_comes_at_another_moment(empty: Any, before: list[str], moved: str | None) -> None:
+    """What is quiet at night, and a digest of the morning, go along with the clock."""
+    for line in before:
+        empty.ask(line)
+    for zone, said in (("Asia/Tokyo", moved), ("Asia/Tokyo", None)):
+        told = [one for one in empty.text(f"/tz {zone}").splitlines() if "keep their hours" in one]
+        assert told == ([said] if said else [])
 
 
 def test_tz_alone_shows_utc_and_writes_nothing(empty: Any) -> None:

@@ -265,7 +265,8 @@ def test_it_is_saved_listed_paused_changed_and_deleted(winter: Desk) -> None:
     looked = winter.ask("/alerts edit 1 btc drawdown < -20%")
     assert buttons(looked)["Save"] == "/alerts edit 1 save btc drawdown < -20%"
     assert lines(winter.ask("/alerts"))[1] == "1 · btc drawdown < -30% at most every 4h", "nothing is changed by a look"
-    winter.ask(buttons(looked)["Save"])
+    assert "It was paused and is on again." in lines(winter.ask(buttons(looked)["Save"]))
+    assert "It was paused" not in str(winter.ask(buttons(looked)["Save"]).blocks)
     assert lines(winter.ask("/alerts"))[1:3][0] == "1 · btc drawdown < -20%"
     assert winter.ask("/alerts").values["rules"][0]["paused"] is None
     assert lines(winter.ask("/alerts delete #1")) == ["Rule 1 is deleted: btc drawdown < -20%"]

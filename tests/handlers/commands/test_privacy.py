@@ -45,16 +45,21 @@ def test_forgetme_says_first_what_would_go(room: Room, asker: Asker) -> None:
     """On a phone every command in a text is a link: nobody loses all for touching one."""
     room.ask("/sub oi btc", asker)
     room.ask("/digest 9:00", asker)
+    room.ask("/mute oi 2h", asker)
+    room.ask("/alert save btc price < 75k", asker)
     rows = len(destinations.subscriptions(room.store, here(room, asker)))
+    parts = f"its settings, {rows} subscriptions, 3 switches, 1 digest, 1 rule of its own"
     reply = room.ask("/forgetme", asker)
     assert reply.back is None, "nothing was changed"
     assert plain_text(reply.all_blocks()).splitlines() == [
         "Delete everything that is stored about this chat? Nothing brings it back.",
-        f"It would remove its settings, {rows} subscriptions, 1 digest. To do it: /forgetme yes",
+        f"It would remove {parts}. To do it: /forgetme yes",
         "More: /forgetme yes · /export",
     ]
     assert len(destinations.subscriptions(room.store, here(room, asker))) == rows
-    assert room.text("/forgetme yes", asker).startswith("Forgotten: everything")
+    forgotten = room.text("/forgetme yes", asker).splitlines()
+    assert forgotten[0].startswith("Forgotten: everything")
+    assert forgotten[1] == f"Removed: {parts}.", "it says what went in the words of the question"
     assert room.text("/forgetme yes", asker) == room.text("/forgetme", asker) == "Nothing is stored about this chat."
 
 

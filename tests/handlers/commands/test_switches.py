@@ -214,6 +214,20 @@ def test_unmute_says_what_is_left(room: Room) -> None:
     assert room.text("/unmute").startswith("Nothing is muted.")
 
 
+def test_what_has_ended_is_no_longer_muted(room: Room) -> None:
+    room.ask("/mute 2h")
+    room.ask("/mute oi 1h")
+    room.now += timedelta(hours=3)
+    for line, said in (
+        ("/mute", "Nothing is muted in this chat."),
+        ("/unmute", "Nothing is muted."),
+        ("/unmute oi", "That was not muted."),
+    ):
+        reply = room.ask(line)
+        assert plain_text(reply.all_blocks()).startswith(said)
+        assert reply.back is None, "nothing was changed"
+
+
 def test_an_asset_is_unmuted_with_its_alarms_and_an_alarm_with_its_assets(room: Room) -> None:
     for line in ("/mute funding eth 1h", "/mute burst eth 1h", "/mute burst btc 1h"):
         room.ask(line)

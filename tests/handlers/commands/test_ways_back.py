@@ -228,6 +228,23 @@ def test_what_is_so_already_has_no_way_back(room: Room, name: str, before: list[
     assert (back is None) == (state(room, asker) == was), (back, line)
 
 
+def test_the_first_owner_has_no_way_back(room: Room) -> None:
+    """The only one is not removed, so that a button for it would be refused."""
+    reply = room.ask("/owners add 12", OWNER)
+    assert reply.back == ()
+    assert "/owners remove" not in str(reply.all_blocks())
+    assert "only owner" in room.refusal("/owners remove 12", OWNER)
+
+
+def test_who_stops_being_an_owner_is_offered_no_way_back(room: Room) -> None:
+    """It would be refused to them: another owner has to say it."""
+    for line in (f"/owners add {ME.user}", "/owners add 13"):
+        room.ask(line, OWNER)
+    assert room.ask("/owners remove 13", OWNER).back == ("/owners add telegram:13",)
+    room.ask("/owners add 13", OWNER)
+    assert room.ask(f"/owners remove {ME.user}", OWNER).back == ()
+
+
 def test_words_for_alarms_are_those_that_people_type() -> None:
     of_oi = [name for name, rule in rules().items() if name.startswith("oi_") and not rule.setup]
     assert words_of(of_oi) == ["oi"]

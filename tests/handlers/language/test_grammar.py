@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 import pytest
 from hypothesis import example, given
@@ -17,6 +18,7 @@ from handlers.language.grammar import parse
 from handlers.language.kinds import (
     ASSET,
     CASH,
+    CITIES,
     CONTRACT,
     DURATION,
     INSTRUMENT,
@@ -332,6 +334,9 @@ def test_other_commands(arguments: type[Any], text: str, expected: dict[str, Any
         pytest.param("95000 7d", "do not understand “7d”", id="a time span that is not asked for"),
         pytest.param("95000 25x stop 93k", "do not understand “stop”", id="a word of another command"),
         pytest.param("95k5 20x", "do not understand “95k5”", id="a number broken by a letter"),
+        pytest.param("€95000 25x", "“€95000” is another currency", id="euros, which are no dollars"),
+        pytest.param("95k£ 25x", "“95k£” is another currency", id="the sign behind it"),
+        pytest.param("95000 25x ¥500", "Type what it is in dollars", id="a size in yen"),
         pytest.param("-95000 25x", "must be above zero", id="negative"),
         pytest.param("0 25x", "must be above zero", id="zero"),
         pytest.param("95000 0.5x", "lowest is 1x", id="leverage below one"),
@@ -559,3 +564,9 @@ def test_fuzz_catches_a_planted_fault() -> None:
 def test_fuzz_lines_repeat_by_seed() -> None:
     fuzz = load_fuzz()
     assert fuzz.line(random.Random(3)) == fuzz.line(random.Random(3))
+
+
+def test_cities_that_no_zone_is_called_by_lie_in_one() -> None:
+    zones = available_timezones()
+    assert {*CITIES.values()} <= zones
+    assert not {*CITIES} & {zone.rsplit("/", 1)[-1].lower() for zone in zones}, "that one would be read first"

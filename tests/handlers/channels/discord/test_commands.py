@@ -137,6 +137,30 @@ async def test_what_is_private_is_for_who_asks_and_goes_to_their_direct_chat(tmp
         assert "BTC long" in offered[0]["name"]
 
 
+async def test_a_question_says_how_it_is_answered(tmp_path: Path) -> None:
+    """What one person alone is shown has no reply, and a position is asked for in a server and kept elsewhere."""
+    async with talking(tmp_path) as (_, made, env):
+        guild = env.create_guild()
+        user = env.create_user("ann")
+        channel = guild.create_text_channel("talk")
+        ann = guild.add_member(user, roles=[guild.create_role("some", permissions=MANAGER)])
+        await ann.slash(channel, "alert", rule="save btc price < 75k")
+        for name, given, how in (
+            ("watch", {"what": "btc long 25x"}, "Write it to me in a direct message, or type the line again with it."),
+            ("alerts", {"what": "edit 1"}, "Reply to this message with it."),
+            ("liq", {"text": "btc 25x"}, "Reply to this message with it."),
+        ):
+            assert words(await ann.slash(channel, name, **given)).splitlines()[1:] == [how], name
+        assert "with it." not in words(await ann.slash(channel, "liq", text="btc 25x 95000"))
+        assert "Type the line again with it." in words(
+            await ann.slash(guild.create_news_channel("news"), "liq", text="btc 25x")
+        )
+        await ann.send(channel, f"<@{made.client.user.id}> liq btc 25x")
+        assert "Reply to this message with it." in words(channel.last_message)
+        await user.send_dm("watch btc long 25x")
+        assert words(user.dm_channel.last_message) == "At which price did you enter?"
+
+
 async def test_what_is_kept_comes_as_a_file_that_only_who_asks_can_see(tmp_path: Path) -> None:
     async with talking(tmp_path) as (_, _, env):
         guild = env.create_guild()

@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from handlers.channels.channel import Outgoing
 from handlers.channels.discord import render
@@ -124,3 +125,11 @@ async def test_buttons_keep_to_what_discord_allows() -> None:
     assert rows[1] == ["@\u200beveryone"]
     assert len(rows) == 5
     assert buttons((Line("x"),)) is None
+
+
+async def test_of_a_button_that_is_left_out_nothing_of_people_is_logged() -> None:
+    line = f"/watch 0x{'ab' * 20} lines 20 10 5 name {'ledger ' * 8}"
+    with capture_logs() as logs:
+        assert buttons((Buttons((Button(line, line),)),)) is None
+    [left_out] = logs
+    assert (left_out["command"], "ledger" in str(logs)) == ("watch", False)

@@ -108,6 +108,16 @@ async def test_sends_escaped_html_with_roles_tables_and_buttons(fake: BotApi, se
     assert not sent.preview
 
 
+async def test_of_a_button_that_is_left_out_nothing_of_people_is_logged(fake: BotApi, sender: Telegram) -> None:
+    line = "/watch btc long 90000 25x 0.5btc binance lines 20 10 5 name ledger"
+    with structlog.testing.capture_logs() as logs:
+        await sender.send(TO_ANN, Outgoing((Line("x"), Buttons((Button(line, line),)))))
+    assert fake.accepted[0].keyboard == []
+    [left_out] = [one for one in logs if "left out" in one["event"]]
+    assert left_out["command"] == "watch"
+    assert "ledger" not in str(logs)
+
+
 async def test_a_file_carries_its_text_and_where_none_may_be_sent_the_text_goes_alone(
     fake: BotApi, sender: Telegram
 ) -> None:

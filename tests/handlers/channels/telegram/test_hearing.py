@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handlers.answer import Answer
-from handlers.command import Deps, nobody
+from handlers.answer import Answer, Unfinished
+from handlers.command import Deps, MissingValue, nobody
 from handlers.conversation import Conversations
 from handlers.reply import Line, Picture
 from storage.engine.database import Store
@@ -97,6 +97,19 @@ async def test_where_nothing_is_to_be_said_nothing_is(place: Place) -> None:
     assert place.fake.texts(PRIVATE) == ["You said /loud"]
 
 
+@pytest.mark.parametrize(
+    ("chat", "said"),
+    [(PRIVATE, "How much?"), (GROUP, "How much?\nReply to this message with it.")],
+    ids=["in private the next message is the answer", "in a group people talk"],
+)
+async def test_a_question_says_how_it_is_answered(place: Place, chat: int, said: str) -> None:
+    asked = Unfinished("oi", "", MissingValue("How much?"))
+    place.answers["/ask"] = Answer((Line("How much?"),), unfinished=asked, refused=True)
+    place.fake.say(chat, ANN, "/ask")
+    await place.fake.until(lambda: place.fake.texts(chat))
+    assert place.fake.texts(chat) == [said]
+
+
 # --- edits ------------------------------------------------------------------------------------------------------------
 
 
@@ -158,6 +171,7 @@ async def talk(fake: BotApi, tmp_path: Path) -> AsyncIterator[Place]:
     [
         pytest.param(SHORT, SHORT.replace("10x", "20x"), "Watching ETH short (1).", "1. ETH short", id="a position"),
         pytest.param("/mute 2h", "hello", "Muted until", "Muted: all until", id="a mute that becomes talk"),
+        pytest.param("sub eth", "sub funding", "On in this chat:", "Alarms: ETH all", id="without a slash"),
         pytest.param("/tz Berlin", "/tz Tokyo", "Times are now shown in", "Berlin", id="a time zone"),
         pytest.param("/digest 9:00", "/digest 10:00", "Every day at 09:00", "Digest: daily 09:00", id="a digest"),
         pytest.param("/sub btc", "/price btc", "On in this chat:", "Alarms: BTC all", id="an alarm, then a question"),
@@ -166,7 +180,7 @@ async def talk(fake: BotApi, tmp_path: Path) -> AsyncIterator[Place]:
 async def test_the_edit_of_what_was_done_changes_nothing(
     talk: Place, line: str, edited: str, first: str, kept: str
 ) -> None:
-    anew = edited.startswith("/")
+    anew = edited != "hello"
     message = talk.fake.say(PRIVATE, ANN, line)
     await talk.fake.until(lambda: talk.fake.accepted)
     [answer] = talk.fake.accepted
@@ -177,7 +191,7 @@ async def test_the_edit_of_what_was_done_changes_nothing(
     assert (answer.text, pressed(answer), answer.edits) == (*before, []), "the first answer keeps its words and buttons"
     said = talk.fake.accepted[1]
     assert said.text == "\n".join([STANDS.format(line), *([ANEW] if anew else [])])
-    assert pressed(said) == ([f"1|{edited}"] if anew else [])
+    assert pressed(said) == ([f"1|/{edited.removeprefix('/')}"] if anew else [])
     talk.fake.edit(message, line)  # as it was at first
     talk.fake.say(PRIVATE, ANN, "/settings" if line != SHORT else "/positions")
     await talk.fake.until(lambda: len(talk.fake.accepted) == 3)

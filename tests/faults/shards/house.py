@@ -246,8 +246,11 @@ class SharedHouse:
         """Return the errors that nobody caught, from the logs of all programs."""
         found = []
         for program in self.programs:
-            text = (program.folder / "log").read_text(encoding="utf-8", errors="replace")
-            found += [f"p{program.who}: {line}" for line in text.splitlines() if line.startswith("Traceback")]
+            lines = (program.folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+            for number, line in enumerate(lines):
+                if line.startswith("Traceback"):  # what it was stands after the frames, which are set in
+                    error = next((one for one in lines[number + 1 :] if one and not one[0].isspace()), line)
+                    found.append(f"p{program.who}: {error}")
         return found
 
 

@@ -77,6 +77,7 @@ async def _show_winter(store: Store, told: list[Evaluation], place: LocalChannel
     place.say("perpulse demo: the winter of 2025-26 in BTC futures, as its alerts would have come.", "bold")
     place.say(f"Data: {bundled.STAMP}, not a recording. No network, no key.", "dim")
     await engine.play(store, told, dispatcher, clock)
+    await asyncio.to_thread(dispatcher.holdings.end)  # else /status takes what has ended for a process that runs
     place.rule("end of the replay")
     own = engine.notices(told)
     started = sum(event.kind == "fired" for event in own)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """Run `perpulse` alone, without a config, a terminal or a database, and with two commands piped in."""
-    return child(cwd=tmp_path_factory.mktemp("demo"), piped="/price btc\n\n/nonsuch\n")
+    """Run `perpulse` alone, without a config, a terminal or a database, and with three commands piped in."""
+    return child(cwd=tmp_path_factory.mktemp("demo"), piped="/price btc\n\n/status\n/nonsuch\n")
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +42,11 @@ def test_without_a_config_the_demo_runs_and_ends(demo: subprocess.CompletedProce
 
 @pytest.mark.slow
 def test_the_demo_answers_what_is_piped_in(demo: subprocess.CompletedProcess[str]) -> None:
-    answers = dict(parts(demo.stdout)[-2:])
-    assert list(answers) == ["/price btc", "/nonsuch"]
+    answers = dict(parts(demo.stdout)[-3:])
+    assert list(answers) == ["/price btc", "/status", "/nonsuch"]
     assert answers["/price btc"].startswith("BTC $78,000.")
     assert "/help" in answers["/nonsuch"]
+    assert "--role" not in answers["/status"], "nothing runs, so no process is missed beside it"
 
 
 @pytest.mark.slow

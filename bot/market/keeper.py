@@ -141,28 +141,27 @@ def keep(
     *,
     announce: Announce | None = None,
     comings: Comings | None = None,
-) -> int:
-    """Write what a round brought and what follows from it, all or nothing; return how many values were given.
+) -> None:
+    """Write what a round brought and what follows from it, all or nothing.
 
     A gap that was answered is one no more. An event is remembered as told with the notice that tells it: what a kill in
     between left out would never be told. announce: puts the notice where it is waited for. comings: what came and went
     before.
     """
     with store.write() as work:
-        some = found.points or found.snapshots
-        count = points.write(store, found.points, found.snapshots) if some else 0
-        if found.chains:
-            options.write(store, found.chains)
+        if found.points or found.snapshots or found.chains:
+            options.write(store, found.chains, found.points, found.snapshots)
         coverage.note_owed(store, found.owed)
         coverage.note_reaches(store, found.reaches)
-        for venue, asset in {(venue, asset) for (venue, _, asset), since in found.owed.items() if since is None}:
+        for asset, venue in sorted(
+            {(asset, venue) for (venue, _, asset), since in found.owed.items() if since is None}
+        ):
             coverage.heal(store, asset, venue)
         if found.health:
             source_state.save(store, found.health)
         for told in _untold(store, work, found, comings or Comings(), now):
             if announce:
                 announce(work, told, now)
-    return count
 
 
 def _untold(store: Store, work: Work, found: Collected, comings: Comings, now: datetime) -> Iterator[Change]:

@@ -26,6 +26,8 @@ class Row(Protocol):
         ...
 
 
+# Columns, and rows with their values in the order of these, behind those of the key.
+ColumnsPart: TypeAlias = "tuple[Sequence[str], Iterable[tuple[Any, ...]]]"
 NamedRow: TypeAlias = "Mapping[str, Any]"  # of a row, by name
 
 
@@ -49,11 +51,23 @@ class Work(Protocol):
         ...
 
     def many(self, query: Query, rows: Iterable[Mapping[str, Any]]) -> int:
-        """Run a statement once for each row and return how many rows were changed in all."""
+        """Run a statement once for each row and return how many rows were changed in all.
+
+        Where it puts rows in the place of others of the same key, they may be written in the order of the key: of two
+        transactions that write the same rows one waits for the other, and never each for the other.
+        """
         ...
 
     def table(self, query: Query, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
         """Do as `many`, with rows that have their values in the order of the names: of thousands a row is no dict."""
+        ...
+
+    def upsert(self, query: Query, key: Sequence[str], parts: Iterable[ColumnsPart]) -> None:
+        """Write rows of several sets of columns into one table, in the order of the key as `many` does.
+
+        query: with `{columns}`, for those of a part; of one row and column the last value that is known counts. key:
+        the columns by which a row is known.
+        """
         ...
 
     def rows(self, query: Query, **values: Any) -> list[Row]:

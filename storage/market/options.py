@@ -15,39 +15,46 @@ from storage.market import points
 from storage.market.points import Points
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.market.points import Snapshot
 
 SQL: Final = queries("storage.market")
 
 
-def write(store: Store, chains: Iterable[Chain]) -> int:
-    """Store chains in one transaction and return how many options were given; twice the same changes nothing."""
-    count = 0
+def write(
+    store: Store, chains: Sequence[Chain], batches: Iterable[Points] = (), snapshots: Iterable[Snapshot] = ()
+) -> int:
+    """Store chains in one transaction and return how many options were given; twice the same changes nothing.
+
+    batches, snapshots: what came with them, since points are written once in a transaction.
+    """
+    summaries = [
+        Points(chain.venue, chain.asset, None, [to_ms(chain.at)], {name: [value] for name, value in found.items()})
+        for chain in chains
+        if (found := summary(chain))
+    ]
+    rows = [
+        (
+            chain.asset,
+            chain.venue,
+            to_ms(chain.at),
+            to_ms(option.expiry),
+            option.strike,
+            option.kind,
+            option.open_interest_coin,
+            option.iv,
+            None if option.quoted is None else int(option.quoted),
+        )
+        for chain in chains
+        for option in chain.options
+    ]
     with store.write() as work:
-        for chain in chains:
-            count += len(chain.options)
-            head = {"asset": chain.asset, "venue": chain.venue, "at": to_ms(chain.at)}
-            work.many(
-                SQL.keep_option,
-                [
-                    head
-                    | {
-                        "expiry": to_ms(option.expiry),
-                        "strike": option.strike,
-                        "type": option.kind,
-                        "coins": option.open_interest_coin,
-                        "iv": option.iv,
-                        "quoted": None if option.quoted is None else int(option.quoted),
-                    }
-                    for option in chain.options
-                ],
-            )
-            columns = {name: [value] for name, value in summary(chain).items()}
-            points.write(store, [Points(chain.venue, chain.asset, None, [to_ms(chain.at)], columns)])
-    return count
+        points.write(store, [*batches, *summaries], snapshots)
+        work.table(SQL.keep_option, ("asset", "venue", "at", "expiry", "strike", "type", "coins", "iv", "quoted"), rows)
+    return len(rows)
 
 
 def newest(store: Store, asset: str, before: datetime | None = None) -> Chain | None:

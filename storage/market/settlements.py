@@ -42,11 +42,12 @@ def are_settled(times: Iterable[int], marked: Collection[int]) -> set[int]:
     return {at for at in times if at % HOUR_MS < _NEAR_MS and at not in marked}
 
 
-def write(work: Work, asset: str, venue: str, rows: Iterable[Settled]) -> None:
-    """Keep settlements; those of the same times are replaced."""
-    work.many(
+def write(work: Work, rows: Iterable[tuple[str, str, Settled]]) -> None:
+    """Keep settlements, each with its asset and venue; those of the same times are replaced."""
+    work.table(
         SQL.add_settlement,
-        ({"asset": asset, "venue": venue, "at": row.at, "rate": row.rate, "hours": row.hours} for row in rows),
+        ("asset", "venue", "at", "rate", "hours"),
+        ((asset, venue, *settled) for asset, venue, settled in rows),
     )
 
 

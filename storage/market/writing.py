@@ -13,48 +13,55 @@ from storage.market import ends, settlements
 from storage.market.settlements import RATES, Settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from storage.engine.database import Store
     from storage.engine.sql import Query
-    from storage.engine.work import Work
+    from storage.engine.work import ColumnsPart
     from storage.market.ends import Spans
     from storage.market.points import Column, Points, Snapshot
 
     # By asset, venue, step and time: the row as it is bound to the statement, its key first and then values by input.
     _Rows = dict[tuple[str, str, int, int], dict[str, Any]]
+    _Tables = dict[str, list[ColumnsPart]]  # what goes into each
 
 SQL: Final = queries("storage.market")
 _MANY: Final = 100  # rows from which on a statement of their own pays
 _KNOWN: Final = {"bars": frozenset(BARS), "levels": frozenset(LEVELS)}
-
-
-def _upsert(step: int, columns: Sequence[str]) -> Query:
-    return (SQL.write_bars if step else SQL.write_levels).filled(columns=", ".join(columns))
+_UPSERTS: Final[Mapping[str, tuple[Query, tuple[str, ...]]]] = {  # how rows go into a table, and by what they are known
+    "bars": (SQL.write_bars, ("asset", "venue", "step", "at")),
+    "levels": (SQL.write_levels, ("asset", "venue", "at")),
+}
 
 
 def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot] = ()) -> int:
     """Store points in one transaction and return how many values were given. Writing the same twice changes nothing.
 
     A round brings thousands of single rows, a backfill a few tables of thousands. The former are put together, those
-    with the same columns into one statement, since a statement each costs many times what a row does.
+    with the same columns into one statement, since a statement each costs many times what a row does. Once in a unit of
+    work: what was written before is kept from others until it ends, who may have what is written next.
     """
     batches = list(batches)
     alone, others = _alone(snapshots, batches)  # before anybody waits for the writer
     parts, settled, count = _parts(batches, others)
     count += sum(len(snapshot.columns) * len(snapshot) for snapshot in alone)
     spans: Spans = {}
+    tables: _Tables = {"bars": [], "levels": _rows_alone(alone)}
+    for part in parts:  # in their order: what comes later wins
+        if isinstance(part, _Block):
+            tables["bars" if part.step else "levels"].append((part.names, part.rows()))
+            part.widen(spans)
+        else:
+            _add_rows(tables, part, spans)
+    for block in settled:
+        block.widen(spans)
     with store.write() as work:
-        for block in settled:
-            settlements.write(work, block.asset, block.venue, block.settlements())
-            block.widen(spans)
-        _write_alone(work, alone)
-        for part in parts:  # in their order: what comes later wins
-            if isinstance(part, _Block):
-                work.table(_upsert(part.step, part.names), part.heads, part.rows())
-                part.widen(spans)
-            else:
-                _write_rows(work, part, spans)
+        # Table after table, each in one go: of two processes that write the same rows one waits, never both.
+        if settled:
+            settlements.write(work, itertools.chain.from_iterable(map(_Block.settlements, settled)))
+        for table, written in tables.items():
+            if written:
+                work.upsert(*_UPSERTS[table], written)
         ends.move_on(work, spans, alone)
     return count
 
@@ -146,24 +153,21 @@ def _joined(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return list(found.values())
 
 
-def _write_alone(work: Work, snapshots: Sequence[Snapshot]) -> None:
-    """Write snapshots that share no input of an asset, those with the same inputs in one go."""
+def _rows_alone(snapshots: Sequence[Snapshot]) -> list[ColumnsPart]:
+    """Return the rows of snapshots that share no input of an asset, those with the same inputs together."""
     alike: dict[tuple[str, ...], list[Iterable[tuple[Any, ...]]]] = {}
     for snapshot in snapshots:
         venues = itertools.repeat(snapshot.venue, len(snapshot))
         rows = zip(snapshot.assets, venues, snapshot.times, *snapshot.columns.values(), strict=True)
         alike.setdefault(tuple(snapshot.columns), []).append(rows)
-    for names, same in alike.items():
-        work.table(_upsert(0, names), ("asset", "venue", "at", *names), itertools.chain.from_iterable(same))
+    return [(names, itertools.chain.from_iterable(same)) for names, same in alike.items()]
 
 
 def _put(rows: _Rows, key: tuple[str, str, int, int], values: Iterable[tuple[str, float]]) -> None:
     row = rows.get(key)
     if row is None:
         asset, venue, step, at = key
-        row = rows[key] = {"asset": asset, "venue": venue, "at": at}
-        if step:
-            row["step"] = step
+        row = rows[key] = {"asset": asset, "venue": venue, **({"step": step} if step else {}), "at": at}
     row.update(values)
 
 
@@ -181,13 +185,8 @@ class _Block:
     spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
     settled: bool = False
 
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """Return what the values of a row are called."""
-        return ("asset", "venue", *(["step"] if self.step else []), "at", *self.names)
-
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """Return the rows as they are bound to the statement."""
+        """Return the rows as they are bound to the statement, the key of each first."""
         same = (self.asset, self.venue, *([self.step] if self.step else []))
         return zip(*map(itertools.repeat, same), self.times, *self.values, strict=False)
 
@@ -215,11 +214,11 @@ class _Block:
         for name, first, last in self.spans:
             _widen(of, name, first, last)
 
-    def settlements(self) -> list[Settled]:
-        """Return the rows as settlements; an interval without a rate is none."""
+    def settlements(self) -> list[tuple[str, str, Settled]]:
+        """Return the rows as settlements with their asset and venue; an interval without a rate is none."""
         rates, hours = (dict(zip(self.names, self.values, strict=True)).get(name) for name in RATES)
         rows = zip(self.times, rates or (), hours or itertools.repeat(None), strict=False)
-        return [Settled(at, rate, known) for at, rate, known in rows]
+        return [(self.asset, self.venue, Settled(at, rate, known)) for at, rate, known in rows]
 
 
 def _block(points: Points) -> _Block:
@@ -273,15 +272,15 @@ def plain(column: Column) -> Sequence[float]:
     return column if set(map(type, column)) <= {float} else [float(value) for value in column]
 
 
-def _write_rows(work: Work, rows: _Rows, spans: Spans) -> None:
-    """Write rows that were put together, those with the same columns in one go, and add how far the series go."""
+def _add_rows(tables: _Tables, rows: _Rows, spans: Spans) -> None:
+    """Add rows that were put together to their tables, those with the same columns together, and how far they go."""
     alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows.values():
         alike.setdefault(tuple(row), []).append(row)
     for columns, same in alike.items():
         step = same[0].get("step", 0)
         names = columns[4 if step else 3 :]
-        work.many(_upsert(step, names), same)
+        tables["bars" if step else "levels"].append((names, [tuple(row.values()) for row in same]))
         for row in same:
             key, at = (row["asset"], row["venue"], row.get("step", 0)), row["at"]
             of = spans.get(key)

@@ -87,7 +87,7 @@ class Taken:
 def take(store: Store, every: Iterable[Taken]) -> None:
     """Note what was kept on somebody's word, inside the transaction that stores it."""
     with store.write() as work:
-        for one in every:
+        for one in sorted(every, key=lambda taken: (taken.asset, taken.venue, taken.name, taken.start)):
             name = f"{_TAKEN}{one.asset} {one.venue} {one.name} {to_ms(one.start)}"
             settings.keep_setting(work, name, f"{to_ms(one.end)} {one.count}")
 
@@ -263,7 +263,7 @@ def note_owed(store: Store, changes: Mapping[Debt, datetime | None]) -> None:
     if not changes:
         return
     with store.write() as work:
-        for (venue, topic, asset), since in changes.items():
+        for (venue, topic, asset), since in sorted(changes.items()):  # in one order: nobody waits in a circle
             if since is None:
                 work.run(SQL.drop_owed, venue=venue, topic=topic, asset=asset)
             else:
@@ -285,6 +285,6 @@ def note_reaches(store: Store, found: Mapping[tuple[str, str], Granted]) -> None
     if not found:
         return
     with store.write() as work:
-        for (venue, topic), reach in found.items():
+        for (venue, topic), reach in sorted(found.items()):
             kept = f"{reach.span.total_seconds():.0f} {to_ms(reach.at)}"
             settings.keep_setting(work, f"{_REACH}{venue} {topic}", kept)

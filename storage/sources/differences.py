@@ -87,7 +87,7 @@ def _times(new: Points, name: str, before: dict[int, float]) -> tuple[float, ...
 def note(store: Store, found: Iterable[Difference]) -> None:
     """Keep what differs, in the place of what was known of the same file; agreement is not kept."""
     with store.write() as work:
-        for one in found:
+        for one in sorted(found, key=lambda difference: (difference.asset, difference.venue, difference.name)):
             key = {"asset": one.asset, "venue": one.venue, "input": one.name, "at": to_ms(one.at)}
             if one.differing:
                 work.run(

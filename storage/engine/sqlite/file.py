@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from storage.engine.presence import Loss, Presence
     from storage.engine.sql import Query
-    from storage.engine.work import Row
+    from storage.engine.work import ColumnsPart, Row
 
 BUSY_MS = 10_000
 
@@ -76,6 +76,11 @@ class FileWork:
         if order != tuple(names):
             rows = map(by_place([names.index(name) for name in order]), rows)
         return self.connection.executemany(statement, rows).rowcount
+
+    def upsert(self, query: Query, key: Sequence[str], parts: Iterable[ColumnsPart]) -> None:
+        """Write rows of several sets of columns into one table, part after part: a file has one writer at a time."""
+        for columns, rows in parts:
+            self.table(query.filled(columns=", ".join(columns)), (*key, *columns), rows)
 
     def rows(self, query: Query, **values: Any) -> list[Row]:
         """Read rows."""

@@ -44,8 +44,12 @@ def read(store: Store, name: str, venue: str = "binance", **span: datetime) -> l
 
 
 def everything(store: Store) -> list[tuple[object, ...]]:
-    tables = ("bars", "levels", "spans")
-    return [tuple(row) for table in tables for row in beside.rows(store, f"SELECT * FROM {table}")]  # noqa: S608 - ours
+    keys = {"bars": "asset, at", "levels": "asset, at", "spans": "asset, input"}
+    return [
+        tuple(row)
+        for table, key in keys.items()
+        for row in beside.rows(store, f"SELECT * FROM {table} ORDER BY {key}")  # noqa: S608 - ours
+    ]
 
 
 def test_values_come_back_in_the_order_of_time(store: Store) -> None:

@@ -264,5 +264,5 @@ def test_settlements_are_read_from_live_and_settled_rows(store: Store) -> None:
 
 def test_a_settlement_is_written_with_what_it_belongs_to(store: Store) -> None:
     with store.write() as work:
-        settlements.write(work, "BTC", "binance", [Settled(to_ms(EIGHT), 1e-4, None)])
+        settlements.write(work, [("BTC", "binance", Settled(to_ms(EIGHT), 1e-4, None))])
     assert kept(store) == [(EIGHT, 1e-4, None)]

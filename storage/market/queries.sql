@@ -148,9 +148,7 @@ UPDATE series SET snapshot = NULL,
 WHERE snapshot = :id;
 
 -- name: part_some
-UPDATE series SET snapshot = NULL,
-    last = {greatest}(last, coalesce((SELECT m.last FROM snapshots AS m WHERE m.id = :id), last))
-WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND snapshot = :id;
+{part_members} AND venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets};
 
 -- name: drop_snapshot
 DELETE FROM snapshots WHERE id = :id;

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_DB = Path("data/perpulse.db")
 DEFAULT_CONFIG = Path("config.toml")
 
 app = typer.Typer(

@@ -39,13 +39,12 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """A calm reading near the line at which its alarm begins. above: the alarm is above that line, else below."""
+    """A calm reading near the line at which its alarm begins."""
 
     metric: str
     asset: str
     value: float
     line: float
-    above: bool
 
 
 @dataclass(frozen=True, slots=True)

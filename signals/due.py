@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from signals.units import DAY, HOUR
+from signals.units import DAY
 from signals.wall_clock import instant
 
 if TYPE_CHECKING:
-    from datetime import date, datetime, time, timedelta, tzinfo
+    from datetime import date, datetime, time, tzinfo
 
 EVERY_DAY: Final = (0, 1, 2, 3, 4, 5, 6)
 WEEKDAYS: Final = (0, 1, 2, 3, 4)
-_WEEK: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +29,6 @@ class WallTime:
     def __post_init__(self) -> None:
         if not self.days or not set(self.days) <= set(EVERY_DAY) or list(self.days) != sorted(set(self.days)):
             raise ValueError(f"days of the week are 0 to 6, rising, not {self.days}")
-
-    @property
-    def rarest(self) -> timedelta:
-        """Return how long it can be from one time to the next; two hours are left for the clock that goes back."""
-        apart = [
-            (later - day - 1) % _WEEK + 1 for day, later in zip(self.days, self.days[1:] + self.days[:1], strict=True)
-        ]
-        return max(apart) * DAY + 2 * HOUR
 
 
 def next_due(wall: WallTime, zone: tzinfo, after: datetime, done: date | None = None) -> datetime:

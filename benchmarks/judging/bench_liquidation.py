@@ -94,7 +94,7 @@ def exactness() -> None:
     print(f"{'notional':>13} {'side':>5} {'at':>4} {'by bisection':>13} {'ours':>9} {PEER if peer else ''}")
     worst, worst_peer = 0.0, 0.0
     for notional in NOTIONALS:
-        cap = table.at_notional(notional).max_leverage or 1.0
+        cap = table.at(table.units(notional)).max_leverage or 1.0
         leverage = min(25.0, cap)
         for side in ("long", "short"):
             exact = solved(table, side, notional, leverage)

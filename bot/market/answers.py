@@ -14,6 +14,7 @@ import structlog
 from bot.market.border.refusals import said
 from bot.market.history_planner import KEY_INPUT, Ledger
 from bot.market.source import Blocked, NotOffered, SourceDown, SourceError
+from bot.market.source_state import due_after
 from signals.options import Chain
 from signals.units import MINUTE, from_ms
 from signals.venues import source_title
@@ -100,7 +101,7 @@ class Answers:
             return others
         made.snapshots.append(good)
         self._state.host.worked(made.now)
-        due, at, newest = made.began + topic.pause.total_seconds(), 0, made.now
+        due, at, newest = due_after(made.began, topic.pause), 0, made.now
         for place, asset in enumerate(map(topic.assets.__getitem__, good.assets)):
             if good.times[place] != at:  # often one time for all of them
                 at = good.times[place]
@@ -159,7 +160,7 @@ class Answers:
             asset.step = given.step or timedelta(0)
             if given.step is not None:  # nothing new before the next bar has closed
                 pause = max(pause, newest + 2 * given.step - now)
-        asset.due = made.began + pause.total_seconds()
+        asset.due = due_after(made.began, pause)
 
     def _interval(self, asset: AssetState, name: str, hours: float, made: Round) -> None:
         """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""

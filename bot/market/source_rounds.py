@@ -19,7 +19,7 @@ from bot.market.border.judging import Border
 from bot.market.breaker import Breaker
 from bot.market.history_planner import KEY_INPUT, HistoryPlanner, Question, shorter
 from bot.market.source import Ask, Blocked, SourceDown, SourceError, TellsAll
-from bot.market.source_state import SLACK_S, AssetState, SourceState, TopicState
+from bot.market.source_state import AssetState, SourceState, TopicState
 from signals.inputs import INPUTS, MARKET
 from signals.options import Chain
 from signals.units import DAY
@@ -177,7 +177,7 @@ class SourceRounds:
             if (topic.topic in OF_MARKET) != (asset == MARKET) or topic.breaker.rests:
                 continue
             known = topic.assets.get(asset)
-            if known is None or (known.wants(self._steady()) and not known.asking and not known.breaker.rests):
+            if known is None or (self._steady() >= known.due and not known.asking and not known.breaker.rests):
                 return True
         return False
 
@@ -203,7 +203,7 @@ class SourceRounds:
             if asset.breaker.state != "ok" and asset.breaker.rests:  # nearly all of hundreds are well
                 continue
             free.append(name)
-            if asset.due is None or began >= asset.due - SLACK_S:  # `wants`, without a call for each of thousands
+            if began >= asset.due:
                 due.append(name)
                 orders.add(asset.asked)
         if topic.breaker.failures and free:

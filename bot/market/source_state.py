@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 
 TOLD_AFTER: Final = 3  # failed rounds in a row: one lost answer is not news
 TOLD_REST: Final = timedelta(minutes=2)  # nor is a rest as short as this
-SLACK_S: Final = SECOND.total_seconds()  # a round that comes a little early is not sent away for a whole pause
+_SLACK_S: Final = SECOND.total_seconds()  # a round that comes a little early is not sent away for a whole pause
+
+
+def due_after(began: float, pause: timedelta) -> float:
+    """Return from when on something is asked again that was asked by a round that began then, by the same clock.
+
+    A round compares it with its own beginning: a call for each of thousands of assets would cost as much as the rest.
+    """
+    return began + pause.total_seconds() - _SLACK_S
 
 
 @dataclass(slots=True)
@@ -24,22 +33,19 @@ class AssetState:
     """One asset within a topic: when it is due, how far it is known, its own trouble.
 
     newest: time of the newest good figure, of a bar its open. step: length of its bars. full_at: when its past was
-    answered last. hours: the funding interval last seen. asking: a question is under way. asked, due: in seconds of the
-    monotonic clock, so that a wall clock which jumps makes nothing wait.
+    answered last. hours: the funding interval last seen. asking: a question is under way. asked: when the last round
+    that did so began, and due: from when on one asks again (see `due_after`), both in seconds of the monotonic clock,
+    so that a wall clock which jumps makes nothing wait.
     """
 
     breaker: Breaker
     asked: float | None = None
-    due: float | None = None
+    due: float = -math.inf
     newest: datetime | None = None
     step: timedelta = timedelta(0)
     full_at: datetime | None = None
     hours: float | None = None
     asking: bool = False
-
-    def wants(self, seconds: float) -> bool:
-        """Tell whether it is due at a time of the monotonic clock."""
-        return self.due is None or seconds >= self.due - SLACK_S
 
 
 @dataclass(slots=True)

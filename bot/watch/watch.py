@@ -30,7 +30,6 @@ class Watch:
 
     turns: TurnCounts
     lag: LoopLag
-    vitals: Vitals
     backups: Backups
     alarms: OwnAlarms
     server: WatchServer | None
@@ -66,9 +65,7 @@ class Watch:
             told=dispatcher.poke,
         )
         supervisor = Supervisor(turns, clock)
-        return cls(
-            turns, lag, vitals, backups, alarms, server, switch, supervisor, f"Follows {', '.join(config.assets)}"
-        )
+        return cls(turns, lag, backups, alarms, server, switch, supervisor, f"Follows {', '.join(config.assets)}")
 
     def took(self, seconds: float, *, good: bool) -> None:
         """Count a turn, and call the switch where it went well."""

@@ -53,13 +53,6 @@ class State:
     spent: bool = False
     legs: tuple[int, ...] = ()
 
-    @property
-    def phase(self) -> Literal["calm", "pending", "firing", "escalated"]:
-        """Name the state as people do."""
-        if self.rank == 0:
-            return "pending" if self.pending else "calm"
-        return "escalated" if self.rank > 1 else "firing"
-
 
 @dataclass(frozen=True, slots=True)
 class Transition:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from signals.alerts.condition import AT_ONCE, Level, at_least, below, held, judged
+from signals.alerts.condition import AT_ONCE, Level, at_least, held, judged
 from signals.alerts.rule import AlertRule
 
 if TYPE_CHECKING:
@@ -188,10 +188,6 @@ class Setup:
             setup=self,
             scored=self.scored,
         )
-
-    def fewer_than(self, legs: int) -> Condition:
-        """Return the condition that fewer legs hold, whatever those are that are not known."""
-        return below(float(legs), f"{self.id}.possible")
 
     def _metrics(self) -> tuple[str, ...]:
         named = [name for leg in self.legs for name in leg.names()]

@@ -69,7 +69,6 @@ def quote(
         margin=stated.margin if stated.sized else None,
         notional=stated.notional if stated.sized else None,
         assumptions=stated.assumptions(tier, cap, on),
-        rule_from=rule.valid_from,
     )
 
 

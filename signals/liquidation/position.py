@@ -167,4 +167,3 @@ class LiquidationAnswer:
     margin: float | None
     notional: float | None
     assumptions: tuple[Assumption, ...]
-    rule_from: dt.date | None

@@ -15,7 +15,6 @@ import datetime as dt
 import math
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from signals.assets import DOLLARS, Instrument, UnreadableSymbol, coin, instrument, listed_as
@@ -110,10 +109,6 @@ class TierTable:
                 return self._sloped(tier, size) if self.slope else tier
         raise self.beyond(size)
 
-    def at_notional(self, notional: float, price: float | None = None) -> Tier:
-        """Find the tier for a position worth `notional` of quote currency; see `units` for the price."""
-        return self.at(self.units(notional, price))
-
     def units(self, notional: float, price: float | None = None) -> float:
         """Convert a value in quote currency into the table's unit.
 
@@ -140,18 +135,6 @@ class TierTable:
         allowed = [t.cap for t in self.tiers if t.max_leverage is None or t.max_leverage >= leverage]
         largest = max(allowed, default=0.0)
         return math.inf if self.partial and largest == self.limit else largest
-
-    def breaks_of_recurrence(self, tolerance: float = 1e-9) -> list[int]:
-        """List the numbers of the tiers whose amount is not amount_before + floor * (rate - rate_before).
-
-        Empty means: the maintenance margin has no jump at any border. Tables without amounts have jumps.
-        """
-        wrong = []
-        for before, tier in pairwise(self.tiers):
-            want = before.amount + tier.floor * (tier.rate - before.rate)
-            if abs(tier.amount - want) > tolerance * max(1.0, abs(want)):
-                wrong.append(tier.number)
-        return wrong
 
     def counted_by(self, multiplier: int) -> TierTable:
         """Give the same table for so many coins counted as one: a table of 1000PEPE serves PEPE and the reverse."""
@@ -253,17 +236,6 @@ def _quotes(dated: list[_File], names: list[str], but: str) -> tuple[str, ...]:
         for currency in DOLLARS
         if currency != but and any(_line(file.text(), f"{base},{currency},") for file in dated for base in names)
     )
-
-
-def instruments(
-    venue: str, contract: str, on: dt.date | None = None, renewed: RenewedTables | None = None
-) -> tuple[Instrument, ...]:
-    """List the contracts in a venue's newest table file, or the newest known `on` a day."""
-    dated = _dated(rule_for(venue, contract), on, renewed)
-    if not dated:
-        return ()
-    rows = [line.split(",", 2) for line in dated[0].text().splitlines() if line and not line.startswith("#")]
-    return tuple(listed(row[0], row[1], contract) for row in rows)
 
 
 @lru_cache(maxsize=1)

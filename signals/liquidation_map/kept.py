@@ -51,11 +51,6 @@ class KeptMap:
         self._coins = np.full((GAP + 1, assets), np.nan)  # of the bars before, the last one first
         self._every = np.arange(assets)
 
-    @property
-    def bytes(self) -> int:
-        """Return how much memory the state takes."""
-        return sum(value.nbytes for value in vars(self).values() if isinstance(value, np.ndarray))
-
     def step(self, coins: Array, high: Array, low: Array, close: Array) -> None:
         """Take in the next bar, one value an asset; NaN where it is not known."""
         place = np.log(close) / GRID

@@ -108,7 +108,10 @@ def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
     others += [joins.alike for joins in joining if joins.alike.assets]
     others += _of_spans(spans)
     doubtful = [(one, alike) for one in known.values() for alike in others if one.may_be_left_by(alike)]
-    _dissolve(work, {one.id for one, alike in doubtful if work.one(_is_member(alike.names), id=one.id, **alike.given)})
+    _dissolve(
+        work,
+        {one.id for one, alike in doubtful if work.one(_filled(SQL.is_member, alike.names), id=one.id, **alike.given)},
+    )
     for number, alike in moved:
         work.run(SQL.move_snapshot, id=number, members=alike.key[2], last=alike.last)
     _move_singly(work, others)
@@ -169,7 +172,7 @@ def _move_singly(work: Work, every: Iterable[_Alike]) -> None:
     """
     others: list[dict[str, Any]] = []
     for alike in every:
-        if not work.run(_move_alike(alike.names), first=alike.first, last=alike.last, **alike.given):
+        if not work.run(_filled(SQL.move_alike, alike.names), first=alike.first, last=alike.last, **alike.given):
             ends = {"venue": alike.venue, "step": alike.step, "first": alike.first, "last": alike.last}
             others += [ends | {"asset": asset, "input": name} for asset in alike.assets for name in alike.names]
     rewritten.note_late(work, others)
@@ -194,7 +197,7 @@ def _gone_on(work: Work, alike: _Alike, known: Mapping[tuple[str, str, str], _St
         return _Joining(alike, alike, None)
     ((number, _),) = common.most_common(1)
     if leaving := [asset for asset, member_of in of.items() if member_of == number and asset not in told]:
-        work.run(_part_some(alike.names), id=number, **replace(alike, assets=leaving).given)
+        work.run(_filled(SQL.part_some, alike.names), id=number, **replace(alike, assets=leaving).given)
     staying: list[str] = []
     joining: list[str] = []
     for asset in alike.assets:
@@ -206,7 +209,7 @@ def _gone_on(work: Work, alike: _Alike, known: Mapping[tuple[str, str, str], _St
 def _join(work: Work, joins: _Joining) -> None:
     """Make series that have come to one time members of a snapshot; not where one of them is further."""
     alike, whole, number = joins.alike, joins.whole, joins.snapshot
-    row = work.one(_ends_at(alike.names), last=alike.last, **alike.given)
+    row = work.one(_filled(SQL.count_ends_at, alike.names), last=alike.last, **alike.given)
     if row is None or row["n"] != len(alike.names) * len(alike.assets):
         return
     _dissolve(work, _snapshots_of(work, alike))
@@ -215,7 +218,7 @@ def _join(work: Work, joins: _Joining) -> None:
         number = work.insert(SQL.add_snapshot, venue=venue, inputs=inputs, members=members, last=whole.last)
     else:
         work.run(SQL.move_snapshot, id=number, members=members, last=whole.last)
-    work.run(_become_members(alike.names), id=number, **alike.given)
+    work.run(_filled(SQL.become_members, alike.names), id=number, **alike.given)
 
 
 def _dissolve(work: Work, numbers: Collection[int]) -> None:
@@ -226,34 +229,10 @@ def _dissolve(work: Work, numbers: Collection[int]) -> None:
 
 
 def _snapshots_of(work: Work, alike: _Alike) -> set[int]:
-    return {row["snapshot"] for row in work.rows(_memberships(alike.names), **alike.given)}
+    return {row["snapshot"] for row in work.rows(_filled(SQL.memberships, alike.names), **alike.given)}
 
 
 @cache
-def _move_alike(names: tuple[str, ...]) -> Query:
-    return SQL.move_alike.filled(inputs=", ".join(names))
-
-
-@cache
-def _part_some(names: tuple[str, ...]) -> Query:
-    return SQL.part_some.filled(inputs=", ".join(names))
-
-
-@cache
-def _is_member(names: tuple[str, ...]) -> Query:
-    return SQL.is_member.filled(inputs=", ".join(names))
-
-
-@cache
-def _ends_at(names: tuple[str, ...]) -> Query:
-    return SQL.count_ends_at.filled(inputs=", ".join(names))
-
-
-@cache
-def _become_members(names: tuple[str, ...]) -> Query:
-    return SQL.become_members.filled(inputs=", ".join(names))
-
-
-@cache
-def _memberships(names: tuple[str, ...]) -> Query:
-    return SQL.memberships.filled(inputs=", ".join(names))
+def _filled(query: Query, names: tuple[str, ...]) -> Query:
+    """Fill in the inputs of a query. Kept, since a round asks with the same ones each time."""
+    return query.filled(inputs=", ".join(names))

@@ -148,9 +148,7 @@ UPDATE series SET snapshot = NULL,
 WHERE snapshot = :id;
 
 -- name: part_some
-UPDATE series SET snapshot = NULL,
-    last = {greatest}(last, coalesce((SELECT m.last FROM snapshots AS m WHERE m.id = :id), last))
-WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND snapshot = :id;
+{part_members} AND venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets};
 
 -- name: drop_snapshot
 DELETE FROM snapshots WHERE id = :id;
@@ -236,6 +234,14 @@ ORDER BY at;
 SELECT (at + step * 1000) / :day AS day, close FROM bars
 WHERE asset = :asset AND venue = :venue AND at >= :start AND at + step * 1000 <= :end
     AND (at + step * 1000) % :day = 0 AND close IS NOT NULL;
+
+-- name: whole_days
+-- Days by their numbers since 1970: of daily bars, and of hourly ones where all 24 are there.
+SELECT at / :day AS number, step, max(open) FILTER (WHERE at % :day = 0) AS open, max(high) AS high, min(low) AS low
+FROM bars
+WHERE asset = :asset AND venue = :venue AND step IN (3600, 86400) AND at >= :start AND at < :end
+    AND open IS NOT NULL AND high IS NOT NULL AND low IS NOT NULL
+GROUP BY step, at / :day HAVING step = 86400 OR count(*) = 24 ORDER BY step, number;
 
 -- --- retention.py: what is kept how long -----------------------------------------------------------------------------
 

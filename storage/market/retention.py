@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from signals.inputs import LEVELS
-from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, MINUTE, from_ms, in_ms, to_ms
+from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, MINUTE, in_ms, to_ms
 from storage.engine import settings
 from storage.engine.sql import queries
 from storage.market import ends, rewritten
@@ -303,9 +303,3 @@ def _marks(store: Store) -> dict[str, int]:
 def _mark(store: Store, name: str, at: int) -> None:
     with store.write() as work:
         settings.keep_setting(work, _SETTING, json.dumps(_marks(store) | {name: at}))
-
-
-def last_run(store: Store) -> datetime | None:
-    """Return when everything was last looked through; None before the first time."""
-    done = _marks(store).get("done")
-    return None if done is None else from_ms(done)

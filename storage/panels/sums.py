@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from storage.engine.database import Store
     from storage.market.points import StoredSeries
     from storage.panels.folded import Folded
-
-    Known: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 # What metrics read as a sum. Flows (volume, taker, liquidations) stay with one venue: their shares are compared with
 # themselves, a bar of one venue is as late as that venue, and a sum of sampled and complete feeds would be neither.

@@ -129,7 +129,7 @@ class DigestReader:
                 line = nearest(rule.levels[0], f"{check.metric.id}.value", values)
                 if line is not None:
                     whose = check.metric.asset_of(asset)
-                    yield Near(check.metric.id, whose, check.value, float(line.bound), line.op in {">", ">="})
+                    yield Near(check.metric.id, whose, check.value, float(line.bound))
 
     # --- what is one's own --------------------------------------------------------------------------------------------
 

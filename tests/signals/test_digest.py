@@ -38,7 +38,7 @@ BEFORE = Digest(kind="daily", since=NOW - timedelta(days=1), until=NOW, prices=(
     [
         pytest.param({}, True, id="nothing happened"),
         pytest.param({"on": 5, "oldest": ALARM}, True, id="what goes on is no news"),
-        pytest.param({"near": (Near("funding_apr", "BTC", 0.28, 0.3, above=True),)}, True, id="near is not there yet"),
+        pytest.param({"near": (Near("funding_apr", "BTC", 0.28, 0.3),)}, True, id="near is not there yet"),
         pytest.param({"yours": (Yours("BTC", "long", 1, 0.30, 0.31),)}, True, id="a position far away"),
         pytest.param({"settlement": FundingDue("BTC", "long", 1, NOW, 3.0)}, True, id="funding comes every day"),
         pytest.param({"yours": (Yours("BTC", "long", 1, 0.09, 0.09),)}, False, id="a position near liquidation"),
@@ -80,7 +80,7 @@ def test_it_comes_back_from_the_outbox_as_it_was_written() -> None:
         over=(replace(ALARM, ended=NOW, move=-0.06),),
         on=2,
         oldest=ALARM,
-        near=(Near("funding_apr", "BTC", 0.28, 0.3, above=True),),
+        near=(Near("funding_apr", "BTC", 0.28, 0.3),),
         yours=(Yours("BTC", "long", None, 0.033, None),),
         expiry=Expiry("deribit", "BTC", NOW, 21_000.0, 0.2, 80_000.0),
         settlement=FundingDue("BTC", "long", 1, NOW, -12.0),

@@ -47,7 +47,6 @@ _ROUND: Final = 5  # rows on either side of a step
 _LIKEWISE: Final = 1.5
 _PERCENT: Final = 30.0  # times the rates of the month before, or of other venues
 _FEW: Final = 3
-_LEAST_RATE: Final = 2e-5
 _OF_TRADED: Final = 0.02  # of the volume of a usual day, one side; at Binance 0.004, and 0.03 on 10 October 2025
 _LEAST_SUPPLY: Final = 1e9  # USD of all stablecoins together, passed in December 2017
 _BILLIONS_SINCE: Final = 1_514_764_800_000  # 1 January 2018, ms

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from storage.sources.coverage import Taken
 
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MARKET: Final = datetime(2009, 1, 3, tzinfo=UTC)  # the first block; an older time is a wrong unit
 _SKEW: Final = timedelta(seconds=5)  # clocks differ; further ahead than this is an error of the file
 _SHOWN: Final = 40  # characters of a bad field that are repeated in its problem

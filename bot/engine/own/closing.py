@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from signals.metric import Metric
     from signals.rules.many.truths import Bools
     from storage.engine.database import Store
-    from storage.market.points import StoredSeries
 
     Instants: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-    Directory: TypeAlias = dict[tuple[str, str], list[StoredSeries]]
 
 NEVER: Final = -1
 EVER: Final = 2**62

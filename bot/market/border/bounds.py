@@ -42,7 +42,6 @@ WITHIN: Final = MappingProxyType({  # beside Input.possible: both ends are possi
 })  # fmt: skip
 LEAST, HIGHEST = 1e-18, 1e18  # whatever is measured: beyond lies a slip of the program that wrote it
 INTERVALS: Final = (1.0, 2.0, 4.0, 6.0, 8.0)  # hours that venues settle at: OKX names 1, 2, 4, 6 and 8
-BOUNDED: Final = frozenset({"fear_greed", "funding_interval_hours"})  # these go from one end to the other at once
 _SAME: Final = 0.01  # of an hour
 OFF: Final = 100.0  # times the last price: what a liquidation's own price may differ from it
 _WICK: Final = 500.0  # a high this far above open and close is another unit; lows do fall to a thousandth for a second

@@ -57,13 +57,17 @@ class LastGood:
 
 @dataclass(slots=True, eq=False)
 class _Columns:
-    """What is known of the assets of an answer, one value each: see LastGood. None of them has an odd one."""
+    """What is known of the assets of an answer, one value each: see LastGood. None of them has an odd one.
+
+    judged: good and at as they are after the answer that was found usual last; `learn` makes them what is known.
+    """
 
     assets: Sequence[str]
     members: frozenset[str]
     good: Array
     before: Array
     at: Array
+    judged: tuple[Array, Array]
 
     @classmethod
     def of(cls, assets: Sequence[str], known_of: Mapping[str, LastGood]) -> _Columns | None:
@@ -71,13 +75,8 @@ class _Columns:
         known = [known_of[asset] for asset in assets]
         if any(one.odd_at for one in known):
             return None
-        return cls(
-            assets,
-            frozenset(assets),
-            np.array([one.good for one in known]),
-            np.array([one.before for one in known]),
-            np.array([one.at for one in known]),
-        )
+        good, at = np.array([one.good for one in known]), np.array([one.at for one in known])
+        return cls(assets, frozenset(assets), good, np.array([one.before for one in known]), at, (good, at))
 
     def put_back(self, known_of: Mapping[str, LastGood]) -> None:
         """Write them into what is known of each asset."""
@@ -94,21 +93,24 @@ class _Columns:
     def usual(self, name: str, times: Sequence[int], values: Column) -> bool:
         """Tell whether all figures are usual beyond doubt; where one may not be, `unusual` finds it."""
         least, most = SURE[name]
-        figures = np.asarray(values, dtype=float)
+        figures, at = np.array(values, dtype=float), np.asarray(times)
         if not ((least < figures) & (figures < most)).all():  # also where one is NaN
             return False
         if name == FUNDING:
-            sizes = np.abs(figures)
-            return bool(((sizes <= CALM_RATE) | (sizes <= RATE_LEAP * self.peaks(np.asarray(times)))).all())
-        limit, moved = limit_of(name, 0), figures / self.good
-        return bool(((1 / limit < moved) & (moved < limit)).all())
+            sizes, peaks = np.abs(figures), self.peaks(at)
+            usual = (sizes <= CALM_RATE) | (sizes <= RATE_LEAP * peaks)
+            figures = np.maximum(sizes, peaks)
+        else:
+            limit, moved = limit_of(name, 0), figures / self.good
+            usual = (1 / limit < moved) & (moved < limit)
+        if not usual.all():
+            return False
+        self.judged = figures, np.maximum(self.at, at)
+        return True
 
-    def learn(self, name: str, times: Sequence[int], values: Column) -> None:
-        """Remember figures that were found usual."""
-        figures, at = np.array(values, dtype=float), np.asarray(times)
-        if name == FUNDING:
-            figures = np.maximum(np.abs(figures), self.peaks(at))
-        self.before, self.good, self.at = self.good, figures, np.maximum(self.at, at)
+    def learn(self) -> None:
+        """Remember the figures that were found usual last."""
+        self.before, (self.good, self.at) = self.good, self.judged
 
 
 class LastGoods:
@@ -146,11 +148,11 @@ class LastGoods:
         return unusual(name, self._singly(venue, name, assets), assets, times, values)
 
     def learn(self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column) -> None:
-        """Remember figures that were found usual."""
+        """Remember figures of which `unusual` has just found none."""
         if name in FREE:
             return
         if columns := self._columns_of(venue, name, assets):
-            columns.learn(name, times, values)
+            columns.learn()
             return
         known_of = self._singly(venue, name, assets)
         learn(name, known_of, assets, times, values)

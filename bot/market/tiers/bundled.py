@@ -66,12 +66,6 @@ def line_of(symbol: str, rows: list[Bracket], notes: str = "") -> str:
         raise ValueError(f"{symbol}: {why}") from None
 
 
-def _given(one: Bracket) -> Any:
-    """Return the amount as given; None where it is missing or empty, and is built."""
-    given = (one.get("info") or {}).get("cum")
-    return None if given == "" else given
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Convert one file of brackets; prints where the table was written."""
     parser = argparse.ArgumentParser(

@@ -6,19 +6,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from signals.liquidation.moves import DayRange
-from signals.units import DAY, DAY_MS, HOUR, SECOND, floor, from_ms
-from storage.market import points
+from signals.units import DAY, DAY_MS, floor, from_ms, to_ms
+from storage.market import points, ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
+    from signals.liquidation.moves import DayRange
     from storage.engine.database import Store
 
 LOOK_BACK = timedelta(days=365)
 FEWEST = 30  # days; a share of fewer says nothing
-_HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +30,31 @@ class PastDays:
 
 
 def past_days(store: Store, asset: str, now: datetime) -> PastDays | None:
-    """Read the whole days of the last year that are stored, from the venue that has most; None for fewer than 30."""
+    """Return the whole days of the last year, from the venue that has most of them stored; None for fewer than 30.
+
+    Who may have most is read first, and mostly has all, so that nobody else is read.
+    """
     end = floor(now, DAY)
-    best: PastDays | None = None
-    for venue in points.venues_of(store, asset, "low"):
-        times, steps, columns = points.columns(
-            store, asset, venue, ["open", "high", "low"], start=end - LOOK_BACK, end=end
-        )
-        found = _whole(zip(times, steps, columns["open"], columns["high"], columns["low"], strict=True))
-        if len(found) >= FEWEST and (best is None or len(found) > len(best.days)):
-            first, last = (from_ms(number * DAY_MS) for number in (min(found), max(found) + 1))
-            best = PastDays(tuple(found.values()), venue, first, last)
-    return best
+    start = end - LOOK_BACK
+    best: tuple[str, dict[int, DayRange]] = "", {}
+    for venue, most in sorted(_at_most(store, asset, start, end).items(), key=lambda found: -found[1]):
+        if most <= len(best[1]):
+            break
+        days = ranges.whole_days(store, asset, venue, start=start, end=end)
+        if len(days) > len(best[1]):
+            best = venue, days
+    speaks, whole = best
+    if len(whole) < FEWEST:
+        return None
+    first, last = (from_ms(number * DAY_MS) for number in (min(whole), max(whole) + 1))
+    return PastDays(tuple(whole.values()), speaks, first, last)
 
 
-def _whole(rows: Iterable[tuple[int, int, float | None, float | None, float | None]]) -> dict[int, DayRange]:
-    """Make days (by their number since 1970) of daily bars, and of hourly ones where all 24 are there."""
-    days: dict[int, DayRange] = {}
-    hours: dict[int, list[tuple[int, float, float, float]]] = {}
-    for at, step, start, high, low in rows:
-        if start is None or high is None or low is None:
-            continue
-        if step * SECOND == DAY:
-            days[at // DAY_MS] = DayRange(start, high, low)
-        elif step * SECOND == HOUR:
-            hours.setdefault(at // DAY_MS, []).append((at, start, high, low))
-    for number, bars in hours.items():
-        if number not in days and len(bars) == _HOURS:
-            days[number] = DayRange(min(bars)[1], max(bar[2] for bar in bars), min(bar[3] for bar in bars))
-    return days
+def _at_most(store: Store, asset: str, start: datetime, end: datetime) -> dict[str, float]:
+    """Return by venue how many days of a stretch can be stored at most, by where its bars begin and end."""
+    spans: dict[str, tuple[int, int]] = {}
+    for series in points.stored(store, asset, "low"):
+        first, last = spans.get(series.venue, (series.first, series.known))
+        spans[series.venue] = min(first, series.first), max(last, series.known)
+    begin, until = to_ms(start), to_ms(end)
+    return {venue: (min(last, until) - max(first, begin)) / DAY_MS for venue, (first, last) in spans.items()}

@@ -235,11 +235,12 @@ def test_a_declared_line_of_its_own_for_the_way_out() -> None:
         level("notice", enter=at_most(1.0), leave=at_most(1.0), hold=HOUR)
 
 
-def test_phases_have_names() -> None:
+def test_it_is_calm_then_pending_then_ranked() -> None:
     states = [tell(FALL, *[value] * closes)[1] for value, closes in ((-1, 1), (-10, 1), (-10, 2), (-20, 2))]
-    assert [state.phase for state in states] == ["calm", "pending", "firing", "escalated"]
+    assert [(state.rank, state.pending is not None) for state in states[:2]] == [(0, False), (0, True)]
+    assert [state.rank for state in states[2:]] == [1, 2]
     told, milder = tell(FALL, -12, -12, state=states[-1])
-    assert (told, milder.phase) == ([], "firing")
+    assert (told, milder.rank) == ([], 1)
 
 
 def test_a_level_that_is_no_longer_declared_can_still_be_left() -> None:

@@ -227,15 +227,13 @@ def test_a_partial_table_knows_no_largest_position():
 
 def test_a_time_is_taken_for_its_day():
     found = quote(replace(LONG, venue="bybit"), on=dt.datetime(2025, 9, 1, 23, 59, tzinfo=dt.UTC))
-    assert (found.rule_from, found.table_as_of) == (None, dt.date(2025, 1, 1))
+    assert found.table_as_of == dt.date(2025, 1, 1)
 
 
 def test_the_rule_of_the_day():
     old, new = (quote(replace(LONG, venue="bybit"), on=day) for day in (dt.date(2025, 9, 1), dt.date(2025, 9, 2)))
     assert old.price == pytest.approx(95_000 * (1 - 1 / 25 + 0.005))
-    assert old.rule_from is None
     assert new.price == pytest.approx(95_000 * (1 - 1 / 25) / (1 - 0.005))
-    assert new.rule_from == dt.date(2025, 9, 2)
     assert Assumption.NEWER_TABLE not in new.assumptions
     binance = quote(LONG, on=dt.date(2024, 10, 1))
     assert Assumption.NEWER_TABLE in binance.assumptions

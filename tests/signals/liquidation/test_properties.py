@@ -10,7 +10,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from signals.liquidation import Position, liquidation_price, quote, tiers
-from signals.liquidation.tables import instruments
+from tests.signals.liquidation.bundled import instruments
 
 FEE_IN_CONDITION = {"okx", "gate", "bitget", "kucoin", "phemex"}  # liquidation.md, traps, number 5
 ON_ENTRY_VALUE = {"bitmex", "jesse"}

@@ -24,7 +24,8 @@ from signals.liquidation import (
     tiers,
 )
 from signals.liquidation.position import Position
-from signals.liquidation.tables import _files, day_of, instruments, parse_table
+from signals.liquidation.tables import _files, day_of, parse_table
+from tests.signals.liquidation.bundled import breaks_of_recurrence, instruments
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 BRACKETS = CHECKOUT.parent / "shared" / "data" / "leverage_tiers" / "binance-tiers-2026-09-29.json"
@@ -46,7 +47,7 @@ def test_amounts_follow_from_the_rates(file):
     for one in names:
         asset, table = one.unit, table_of(*market, one, day_of(file))
         if market[0] not in WITHOUT_AMOUNTS:
-            assert table.breaks_of_recurrence() == [], asset
+            assert breaks_of_recurrence(table) == [], asset
         assert table.tiers[0].floor == table.tiers[0].amount == 0
         for below, above in pairwise(table.tiers):
             assert below.rate < above.rate, asset
@@ -58,7 +59,7 @@ def test_amounts_follow_from_the_rates(file):
 
 def test_a_wrong_amount_is_found():
     line = "BTC,USDT,,0.004:0:150:300000 0.005:301:100:800000"
-    assert parse_table(TABLE, line).breaks_of_recurrence() == [2]
+    assert breaks_of_recurrence(parse_table(TABLE, line)) == [2]
 
 
 @pytest.mark.slow
@@ -103,7 +104,7 @@ def test_every_file_names_what_it_is(file):
     ],
 )
 def test_tier_of_a_notional(notional, tier, rate, amount):
-    found = tiers("binance", "linear", "BTC").at_notional(notional)
+    found = tiers("binance", "linear", "BTC").at(notional)
     assert (found.number, found.rate, found.amount) == (tier, rate, amount)
 
 
@@ -111,10 +112,10 @@ def test_okx_counts_contracts():
     table = tiers("okx", "linear", "btc")
     assert (table.unit, table.lot, len(table.tiers)) == ("contracts", 0.01, 99)
     assert (table.tiers[-1].cap, table.tiers[-1].rate, table.tiers[-1].max_leverage) == (1_940_000, 0.4875, 2)
-    assert table.at_notional(950_000, price=95_000).number == 1, "10 BTC are 1,000 contracts"
-    assert table.at_notional(950_100, price=95_000).number == 2
+    assert table.at(table.units(950_000, price=95_000)).number == 1, "10 BTC are 1,000 contracts"
+    assert table.at(table.units(950_100, price=95_000)).number == 2
     with pytest.raises(ValueError, match="a price is needed"):
-        table.at_notional(950_000)
+        table.units(950_000)
 
 
 def test_deribit_grows_with_the_position():
@@ -145,7 +146,7 @@ def test_hyperliquid_maintenance_is_half_the_initial_margin():
 )
 def test_okx_counts_the_contracts_of_each_coin(asset, lot, size, price, number, rate, leverage):
     table = tiers("okx", "linear", asset)
-    tier = table.at_notional(size, price)
+    tier = table.at(table.units(size, price))
     assert (table.lot, table.as_of) == (lot, dt.date(2026, 5, 28))
     assert (tier.number, tier.rate, tier.max_leverage) == (number, rate, leverage)
     assert table.partial_above == table.limit

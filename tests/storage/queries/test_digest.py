@@ -300,4 +300,4 @@ def test_what_is_near_a_line_is_told_once(store: Store) -> None:
     times = [to_ms(NOW.replace(hour=0, minute=0, second=0) - DAY * back) for back in range(3, -1, -1)]
     points.write(store, [Points("alternative.me", MARKET, None, times, {"fear_greed": [22.0] * 4})])
     near = [one for one in read(store, assets=("BTC", "ETH")).near if one.metric == "fear_greed"]
-    assert [(one.asset, one.value, one.line, one.above) for one in near] == [(MARKET, 22.0, 20.0, False)]
+    assert [(one.asset, one.value, one.line) for one in near] == [(MARKET, 22.0, 20.0)]

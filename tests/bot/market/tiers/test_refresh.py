@@ -24,6 +24,7 @@ from signals.liquidation import Position, quote, tiers
 from signals.liquidation.renewal import Renewal, TierChange
 from storage.engine.database import Store
 from storage.market import tiers as tier_files
+from tests.signals.liquidation.bundled import breaks_of_recurrence
 
 
 def _fake() -> Any:
@@ -136,7 +137,7 @@ async def test_hyperliquid_by_margin_tables(desk: Desk) -> None:
     table = desk.table("hyperliquid")
     assert [(t.cap, t.max_leverage) for t in table.tiers] == [(100e6, 25), (float("inf"), 15)]
     assert [t.rate for t in table.tiers] == pytest.approx([1 / 50, 1 / 30], rel=1e-12)
-    assert table.breaks_of_recurrence() == []
+    assert breaks_of_recurrence(table) == []
     assert [t.max_leverage for t in desk.table("hyperliquid", asset="1000PEPE").tiers] == [10]
 
 

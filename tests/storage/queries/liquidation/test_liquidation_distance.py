@@ -52,3 +52,21 @@ def test_the_venue_that_has_most_speaks(store: Store) -> None:
     assert found is not None
     assert (found.venue, len(found.days)) == ("okx", 40)
     assert past_days(store, "ETH", NOW) is None
+
+
+def test_who_reaches_further_has_not_always_most(store: Store) -> None:
+    bars(store, TODAY - 90 * DAY, 40, DAY, venue="okx")
+    bars(store, TODAY - DAY, 1, DAY, venue="okx")
+    bars(store, TODAY - 50 * DAY, 50, DAY, venue="gate")
+    bars(store, TODAY - 45 * DAY, 45, DAY)
+    found = past_days(store, "BTC", NOW)
+    assert found is not None
+    assert (found.venue, len(found.days)) == ("gate", 50)
+
+
+def test_a_day_of_its_own_counts_before_its_hours(store: Store) -> None:
+    bars(store, TODAY - 40 * DAY, 40 * 24, HOUR)
+    bars(store, TODAY - DAY, 1, DAY)
+    found = past_days(store, "BTC", NOW)
+    assert found is not None
+    assert (len(found.days), found.days[-1]) == (40, DayRange(100.0, 101.0, 99.0))

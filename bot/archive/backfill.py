@@ -363,14 +363,11 @@ class Backfill:
             return parsing.funding(file, content, now)
         if file.kind == "metrics":
             return parsing.metrics(file, content, now)
-        times, steps, columns = points.columns(
-            self._store, file.contract.asset, VENUE, ["low", "high"], start=file.start, end=file.end
+        times, _, columns = points.columns(
+            self._store, file.contract.asset, VENUE, ["low", "high"], start=file.start, end=file.end, step=HOUR
         )
-        rows = zip(times, steps, columns["low"], columns["high"], strict=True)
-        hour = int(HOUR.total_seconds())
-        bars = {
-            at: (low, high) for at, step, low, high in rows if step == hour and low is not None and high is not None
-        }
+        rows = zip(times, columns["low"], columns["high"], strict=True)
+        bars = {at: (low, high) for at, low, high in rows if low is not None and high is not None}
         return depth(file, content, now, bars)
 
     def _closing(self, listed: dict[Contract, date]) -> None:

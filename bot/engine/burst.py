@@ -158,8 +158,8 @@ class Bursts:
         }
 
     def _ticks(self, asset: str, venue: str, name: str, now: datetime) -> Ticks:
-        span = {"start": now - LOOKED_BACK, "end": now + MINUTE}
-        times, _, values = points.columns(self._store, asset, venue, [name], **span)
+        start, end = now - LOOKED_BACK, now + MINUTE
+        times, _, values = points.columns(self._store, asset, venue, [name], start=start, end=end)
         return [(at, value) for at, value in zip(times, values[name], strict=True) if value is not None and value > 0]
 
     def _beside(self, asset: str, venue: str, now: datetime) -> Beside:

@@ -104,8 +104,7 @@ def _prices_told(
     least = 1 + min(burst.FLOORS.values()) / burst.FORCED
     told: dict[int, bool] = {}
     for venue in venues:
-        span = {"start": start - HOUR, "end": end}
-        times, _, values = points.columns(store, asset, venue, ["mark_price"], **span)
+        times, _, values = points.columns(store, asset, venue, ["mark_price"], start=start - HOUR, end=end)
         within: deque[tuple[int, float]] = deque()
         for at, price in zip(times, values["mark_price"], strict=True):
             if price is None or price <= 0:

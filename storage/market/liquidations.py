@@ -82,6 +82,51 @@ def load(store: Store, *, since: datetime, asset: str | None = None) -> list[Hou
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What was liquidated of an asset at a venue in a stretch of time, in USD, from `at` on.
+
+    heard: how much of the time that was asked about. first, last: from when and up to when anything was heard. All in
+    ms, and times since 1970: a picture has thousands of these.
+    """
+
+    at: int
+    longs_usd: float
+    shorts_usd: float
+    heard: int
+    first: int
+    last: int
+
+
+def slots(
+    store: Store,
+    asset: str,
+    venue: str,
+    length: timedelta,
+    *,
+    start: datetime,
+    closed: datetime,
+    now: datetime,
+    whole: tuple[datetime, datetime],
+) -> list[Slot]:
+    """Return hours from `start` on in slots of one length; those of which nothing was heard are left out.
+
+    Bars count that opened before `closed`, and of other hours what a stream heard up to `now`: a slot may be there
+    twice. length: of whole hours. whole: the time of which it is counted how much was heard. The database sums them:
+    two years of hours of nine venues are 150,000 rows, which cost 2 s here.
+    """
+    since, until = map(to_ms, whole)
+    given = {"start": to_ms(start), "closed": to_ms(closed), "now": to_ms(now), "since": since, "until": until}
+    rows = store.read_plain(SQL.liquidated_in_slots, asset=asset, venue=venue, slot=in_ms(length), **given)
+    return [Slot(number * in_ms(length), *sums) for number, *sums in rows]
+
+
+def venues_heard(store: Store, asset: str, start: datetime) -> list[str]:
+    """Return the venues of which a stream heard hours from `start` on."""
+    rows = store.read_plain(SQL.venues_of_liquidation_hours, asset=asset, start=to_ms(start))
+    return [venue for (venue,) in rows]
+
+
 def most_open_interest(store: Store, asset: str, *, since: datetime, venue: str | None = None) -> float | None:
     """Return the highest open interest in USD since a time, of one venue or of whichever has the highest; None if none.
 

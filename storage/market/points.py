@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
-from signals.units import MINUTE_MS, from_ms, in_ms, to_ms
+from signals.units import MINUTE_MS, SECOND, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
 from storage.market import settlements, writing
@@ -264,19 +264,25 @@ def count(store: Store, asset: str, venue: str, name: str, *, start: datetime, e
 
 
 def columns(
-    store: Store, asset: str, venue: str, names: Sequence[str], *, start: datetime, end: datetime
+    store: Store,
+    asset: str,
+    venue: str,
+    names: Sequence[str],
+    *,
+    start: datetime,
+    end: datetime,
+    step: timedelta | None = None,
 ) -> tuple[list[int], list[int], dict[str, list[float | None]]]:
     """Read inputs of one kind for one venue: times in ms, bar lengths in seconds (0 for levels), values by input.
 
-    Rows in [start, end), ascending in time; None where a value is not known.
+    Rows in [start, end), ascending in time; None where a value is not known. step: of bars only those of this length.
     """
     of: dict[str, Any] = {"asset": asset, "venue": venue, "start": to_ms(start), "end": to_ms(end)}
     listed = ", ".join(names)
     if INPUTS[names[0]].kind == "bar":
         # Named, because the key has them before the time: without them every bar of the venue would be passed by.
-        steps = sorted(
-            {series.step for name in names for series in stored(store, asset, name) if series.venue == venue}
-        )
+        every = {series.step for name in names for series in stored(store, asset, name) if series.venue == venue}
+        steps = sorted(length for length in every if step is None or length * SECOND == step)
         found = store.read_plain(SQL.bars_between.filled(columns=listed), steps=json.dumps(steps), **of)
         at, lengths, *values = map(list, zip(*found, strict=True)) if found else [[] for _ in range(2 + len(names))]
     else:

@@ -428,6 +428,30 @@ DELETE FROM liquidation_hours WHERE at < :kept OR (at < :recent AND whole = 1);
 SELECT asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole FROM liquidation_hours
 WHERE at >= :since AND (CAST(:asset AS TEXT) IS NULL OR asset = :asset) ORDER BY at, venue, asset;
 
+-- name: liquidated_in_slots
+-- Of a venue by slots: hourly bars that have closed, and beside them what a stream heard of the other hours. heard: how
+-- much of [since, until) that is; last: up to when it was heard.
+SELECT at / :slot AS slot, sum(liquidated_longs_usd) AS longs, sum(liquidated_shorts_usd) AS shorts,
+    3600000 * count(*) FILTER (WHERE at >= :since AND at < :until) AS heard, min(at) AS first, max(at) + 3600000 AS last
+FROM bars
+WHERE asset = :asset AND venue = :venue AND step = 3600 AND at >= :start AND at < :closed
+    AND liquidated_longs_usd IS NOT NULL AND liquidated_shorts_usd IS NOT NULL
+GROUP BY at / :slot
+UNION ALL
+SELECT h.at / :slot, sum(h.longs_usd), sum(h.shorts_usd),
+    CAST(coalesce(sum(h.covered) FILTER (WHERE h.at >= :since AND h.at < :until), 0) AS BIGINT), min(h.at),
+    max(h.at + h.covered)
+FROM liquidation_hours h
+WHERE h.asset = :asset AND h.venue = :venue AND h.at >= :start AND h.at <= :now
+    AND (h.covered > 0 OR h.longs_usd > 0 OR h.shorts_usd > 0)
+    AND NOT EXISTS (SELECT 1 FROM bars b
+        WHERE b.asset = h.asset AND b.venue = h.venue AND b.step = 3600 AND b.at = h.at AND b.at < :closed
+            AND b.liquidated_longs_usd IS NOT NULL AND b.liquidated_shorts_usd IS NOT NULL)
+GROUP BY h.at / :slot;
+
+-- name: venues_of_liquidation_hours
+SELECT DISTINCT venue FROM liquidation_hours WHERE asset = :asset AND at >= :start ORDER BY venue;
+
 -- name: most_open_interest
 SELECT max(open_interest_usd) AS most FROM levels
 WHERE asset = :asset AND venue = :venue AND at >= :since AND open_interest_usd IS NOT NULL;

@@ -52,15 +52,10 @@ def compare(store: Store, new: Points, at: datetime) -> list[Difference]:
     if not names or not len(new):
         return []
     first, last = from_ms(new.times[0]), from_ms(new.times[-1] + 1)
-    times, steps, values = points.columns(store, new.asset, new.venue, names, start=first, end=last)
-    step = int(new.step.total_seconds()) if new.step else 0
+    times, _, values = points.columns(store, new.asset, new.venue, names, start=first, end=last, step=new.step)
     found = []
     for name in names:
-        before = {
-            time: value
-            for time, length, value in zip(times, steps, values[name], strict=True)
-            if value is not None and length == step
-        }
+        before = {time: value for time, value in zip(times, values[name], strict=True) if value is not None}
         parts = _parts(new, name, before, _ROUNDED.get(name, 0.0))
         if parts:
             differing = sum(part > TOLD for part in parts)

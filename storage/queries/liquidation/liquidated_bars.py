@@ -7,18 +7,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from signals.inputs import EVERYWHERE
-from signals.units import DAY, HOUR, floor
+from signals.units import DAY, DAY_MS, HOUR, MILLISECOND, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
+from storage.market import liquidations as kept
 from storage.market import points
 from storage.queries.freshness import any_floor
 from storage.queries.liquidation import liquidations
-from storage.queries.liquidation.liquidations import NAMES, Sums
+from storage.queries.liquidation.liquidations import NAMES, SILENT, Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from storage.engine.database import Store
+    from storage.market.liquidations import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,54 +41,90 @@ class LiquidatedBars:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Venue:
+    """What was heard of a venue: its hours in slots of at most a day, and of other days what was imported."""
+
+    hours: Sequence[Slot]
+    days: Mapping[datetime, Sums]
+
+    def heard(self, since: datetime, until: datetime) -> timedelta:
+        """Return how much of a time was heard: the one for which the slots count it."""
+        whole = sum(slot.heard for slot in self.hours) * MILLISECOND
+        return whole + sum((sums.heard for at, sums in self.days.items() if since <= at < until), timedelta(0))
+
+    @property
+    def first(self) -> datetime:
+        """Return from when on anything was heard."""
+        return from_ms(min([*(slot.first for slot in self.hours), *map(to_ms, self.days)]))
+
+    @property
+    def last(self) -> datetime:
+        """Return up to when anything was heard."""
+        return from_ms(max([*(slot.last for slot in self.hours), *(to_ms(at + DAY) for at in self.days)]))
+
+
 def read(store: Store, asset: str, start: datetime, end: datetime, step: timedelta) -> LiquidatedBars | None:
-    """Read what was liquidated in a span, in slots of at least `step`; None where nothing of it was heard."""
-    heard = _heard(store, asset, start, end)
+    """Read what was liquidated in a span, in slots of at least `step`, which is an hour or more.
+
+    None where nothing of it was heard.
+    """
+    heard = _heard(store, asset, start, end, min(step, DAY))
     if not heard:
         return None
-    daily = all(sums.heard >= DAY for hours in heard.values() for sums in hours.values())
-    step = max(step, DAY) if daily else step
-    slots: dict[datetime, Sums] = {}
-    for hours in heard.values():
-        for at, sums in hours.items():
-            slots[floor(at, step)] = slots.get(floor(at, step), Sums()) + sums
-    first = min(at for hours in heard.values() for at in hours)
-    last = max(at + sums.heard for hours in heard.values() for at, sums in hours.items())
-    since = floor(start, DAY if daily else HOUR)
+    daily = not any(venue.hours for venue in heard.values())
+    step, unit = (max(step, DAY), DAY) if daily else (step, HOUR)
+    since, until = floor(start, unit), floor(end, unit)
     return LiquidatedBars(
-        tuple(sorted(slots.items())),
+        tuple(sorted(_in_slots(heard.values(), in_ms(step)))),
         step,
         tuple(sorted(heard, key=venue_order)),
         since,
-        first,
-        is_least(heard, since, floor(end, DAY if daily else HOUR)),
-        min(last, end),
+        min(venue.first for venue in heard.values()),
+        is_least({name: venue.heard(since, until) for name, venue in heard.items()}, until - since),
+        min(max(venue.last for venue in heard.values()), end),
     )
 
 
-def is_least(heard: Mapping[str, Mapping[datetime, Sums]], since: datetime, until: datetime) -> bool:
-    """Tell whether a sum is a floor: a feed is sampled, or some venue was not heard for all the time of it.
+def _in_slots(venues: Iterable[_Venue], length: int) -> Iterator[tuple[datetime, Sums]]:
+    """Sum venues by slots of a length in ms, and yield each with where it begins."""
+    found: dict[int, tuple[float, float, int]] = {}
+    for venue in venues:
+        hours = [(slot.at, slot.longs_usd, slot.shorts_usd, slot.heard) for slot in venue.hours]
+        days = [(to_ms(at), sums.longs, sums.shorts, in_ms(sums.heard)) for at, sums in venue.days.items()]
+        for at, longs, shorts, heard in hours + days:
+            known = found.get(at // length, (0.0, 0.0, 0))
+            found[at // length] = known[0] + longs, known[1] + shorts, known[2] + heard
+    for number, (longs, shorts, heard) in found.items():
+        yield from_ms(number * length), Sums(longs, shorts, heard * MILLISECOND)
 
-    since, until: the whole hours (of daily figures days) that the sum is of.
+
+def is_least(heard: Mapping[str, timedelta], length: timedelta) -> bool:
+    """Tell whether a sum over venues is a floor: a feed is sampled, or some venue was not heard for all the time of it.
+
+    heard: how much of that time, by venue.
     """
-    whole = all(
-        sum((one.heard for at, one in hours.items() if since <= at < until), timedelta(0)) >= until - since
-        for hours in heard.values()
-    )
-    return not whole or any_floor(dict.fromkeys(NAMES), tuple(heard))
+    return any(span < length for span in heard.values()) or any_floor(dict.fromkeys(NAMES), tuple(heard))
 
 
-def _heard(store: Store, asset: str, start: datetime, end: datetime) -> Mapping[str, Mapping[datetime, Sums]]:
-    """Return what was heard by venue: its hours, and for the rest of the time its imported days."""
+def _heard(store: Store, asset: str, start: datetime, end: datetime, length: timedelta) -> Mapping[str, _Venue]:
+    """Return what was heard by venue: its hours in slots, and for the rest of the time its imported days."""
     begin = floor(start, HOUR)
-    heard = liquidations.hours_of(store, asset, begin, end)
-    for venue in {series.venue for series in points.stored(store, asset, NAMES[0])}:
-        hourly = {floor(at, DAY) for at in heard.get(venue, {})}
-        for at, sums in liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end):
-            if at not in hourly:
-                heard.setdefault(venue, {})[at] = sums
-    rejected = {sample.venue for sample in liquidations.read(store, asset, end).rejected}
-    kept = {venue: hours for venue, hours in heard.items() if venue not in rejected and hours}
-    if len(kept) > 1:
-        kept.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
-    return kept
+    imported = {series.venue for name in NAMES for series in points.stored(store, asset, name)}
+    found: dict[str, _Venue] = {}
+    for venue in imported.union(kept.venues_heard(store, asset, begin)):
+        hours = kept.slots(
+            store, asset, venue, length,
+            start=begin, closed=end - HOUR + SILENT, now=end, whole=(begin, floor(end, HOUR)),
+        )  # fmt: skip
+        of_hours = {slot.at // DAY_MS for slot in hours}
+        bars = liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end) if venue in imported else ()
+        if hours or bars:
+            found[venue] = _Venue(hours, {at: sums for at, sums in bars if to_ms(at) // DAY_MS not in of_hours})
+    return _summed_once(found, {sample.venue for sample in liquidations.read(store, asset, end).rejected})
+
+
+def _summed_once(found: Mapping[str, _Venue], rejected: Collection[str]) -> Mapping[str, _Venue]:
+    """Leave out who is rejected or was not heard, and the sum of the others beside them."""
+    known = {name: venue for name, venue in found.items() if name not in rejected and (venue.hours or venue.days)}
+    return {name: venue for name, venue in known.items() if name != EVERYWHERE or len(known) == 1}

@@ -171,9 +171,10 @@ def bars_of(
     store: Store, asset: str, venue: str, step: timedelta, start: datetime, now: datetime
 ) -> Iterable[tuple[datetime, Sums]]:
     """Yield a venue's bars of one length that opened from `start` on and have closed, each with its open."""
-    times, steps, columns = points.columns(store, asset, venue, NAMES, start=start, end=now - step + SILENT)
-    for at, seconds, longs, shorts in zip(times, steps, *(columns[name] for name in NAMES), strict=True):
-        if seconds == step.total_seconds() and longs is not None and shorts is not None:
+    end = now - step + SILENT
+    times, _, columns = points.columns(store, asset, venue, NAMES, start=start, end=end, step=step)
+    for at, longs, shorts in zip(times, *(columns[name] for name in NAMES), strict=True):
+        if longs is not None and shorts is not None:
             yield from_ms(at), Sums(longs, shorts, step)
 
 

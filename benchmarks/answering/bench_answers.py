@@ -49,6 +49,7 @@ COMMANDS = (
     "/why btc",
     "/liqs btc",
     "/chart oi btc",
+    "/chart btc 1y",
     "/liq 95000 25x long",
     "/map btc",
     "/cost 100k 7d btc long 25x",

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from signals.units import MILLISECOND, from_ms, in_ms, to_ms
+from signals.units import DAY_MS, HOUR_MS, MILLISECOND, from_ms, in_ms, to_ms
 from storage.engine.sql import queries
 from storage.market import points
 
@@ -80,6 +80,62 @@ def load(store: Store, *, since: datetime, asset: str | None = None) -> list[Hou
         )
         for row in store.read(SQL.liquidation_hours, since=to_ms(since), asset=asset)
     ]
+
+
+class LiquidatedSlot(NamedTuple):
+    """What was liquidated at a venue in one slot of time: its number since 1970, and both sides in USD.
+
+    counted: for how long of a stretch that was asked about it was heard, ms. hours: how many hours it is made of, 0
+    where of days alone. first, last: from when to when it was heard, ms.
+    """
+
+    number: int
+    longs: float
+    shorts: float
+    counted: int
+    hours: int
+    first: int
+    last: int
+
+
+def in_slots(
+    store: Store,
+    asset: str,
+    *,
+    start: datetime,
+    end: datetime,
+    slot: timedelta,
+    counted: tuple[datetime, datetime],
+    late: timedelta,
+) -> dict[str, list[LiquidatedSlot]]:
+    """Return what was liquidated in [start, end] by venue and slot, oldest first: hours, and days where none is known.
+
+    start is a full hour; a day counts from the one on that it lies in. counted: the stretch of which it is to be told
+    how long was heard. late: a bar is over when all of it is but so much. The database makes the sums: a year of hours
+    on nine venues as objects would cost ten times as much.
+    """
+    first, last = to_ms(start), to_ms(end)
+    given = {
+        "start": first,
+        "end": last,
+        "hours_end": last - HOUR_MS + in_ms(late),
+        "first_day": first // DAY_MS * DAY_MS,
+        "days_end": last - DAY_MS + in_ms(late),
+        "slot": in_ms(slot),
+        "since": to_ms(counted[0]),
+        "until": to_ms(counted[1]),
+        "hour": HOUR_MS,
+        "day": DAY_MS,
+    }
+    venues = [row[0] for row in store.read_plain(SQL.liquidating_venues, asset=asset, start=first, end=last)]
+    found = {
+        venue: [
+            LiquidatedSlot._make(row)
+            for row in store.read_plain(SQL.liquidated_in_slots, asset=asset, venue=venue, **given)
+        ]
+        for venue in venues
+    }
+    return {venue: slots for venue, slots in found.items() if slots}
 
 
 def most_open_interest(store: Store, asset: str, *, since: datetime, venue: str | None = None) -> float | None:

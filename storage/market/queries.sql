@@ -428,6 +428,40 @@ DELETE FROM liquidation_hours WHERE at < :kept OR (at < :recent AND whole = 1);
 SELECT asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole FROM liquidation_hours
 WHERE at >= :since AND (CAST(:asset AS TEXT) IS NULL OR asset = :asset) ORDER BY at, venue, asset;
 
+-- name: liquidating_venues
+SELECT venue FROM series WHERE asset = :asset AND input = 'liquidated_longs_usd' AND step > 0
+UNION
+SELECT venue FROM liquidation_hours WHERE asset = :asset AND at >= :start AND at <= :end ORDER BY venue;
+
+-- name: liquidated_in_slots
+-- What was liquidated at a venue, by slot: its bars of hours, what a stream heard of other hours, and its bars of days
+-- of which no hour is known. heard is in ms, and counted is the part of it in a stretch.
+WITH hours AS MATERIALIZED (
+    SELECT at, liquidated_longs_usd AS longs, liquidated_shorts_usd AS shorts, :hour AS heard FROM bars
+    WHERE asset = :asset AND venue = :venue AND step = 3600 AND at >= :start AND at < :hours_end
+        AND liquidated_longs_usd IS NOT NULL AND liquidated_shorts_usd IS NOT NULL
+    UNION ALL
+    SELECT at, longs_usd, shorts_usd, covered FROM liquidation_hours h
+    WHERE asset = :asset AND venue = :venue AND at >= :start AND at <= :end
+        AND (covered <> 0 OR longs_usd <> 0 OR shorts_usd <> 0) AND NOT EXISTS (
+            SELECT 1 FROM bars b
+            WHERE b.asset = h.asset AND b.venue = h.venue AND b.step = 3600 AND b.at = h.at AND b.at < :hours_end
+                AND b.liquidated_longs_usd IS NOT NULL AND b.liquidated_shorts_usd IS NOT NULL
+        )
+)
+SELECT at / :slot AS number, sum(longs) AS longs, sum(shorts) AS shorts,
+    CAST(coalesce(sum(heard) FILTER (WHERE at >= :since AND at < :until), 0) AS BIGINT) AS counted,
+    count(*) FILTER (WHERE heard < :day) AS hours, min(at) AS first, max(at + heard) AS last
+FROM (
+    SELECT at, longs, shorts, heard FROM hours
+    UNION ALL
+    SELECT at, liquidated_longs_usd, liquidated_shorts_usd, :day FROM bars
+    WHERE asset = :asset AND venue = :venue AND step = 86400 AND at >= :first_day AND at < :days_end
+        AND liquidated_longs_usd IS NOT NULL AND liquidated_shorts_usd IS NOT NULL
+        AND at / :day NOT IN (SELECT at / :day FROM hours)
+) AS every
+GROUP BY at / :slot ORDER BY at / :slot;
+
 -- name: most_open_interest
 SELECT max(open_interest_usd) AS most FROM levels
 WHERE asset = :asset AND venue = :venue AND at >= :since AND open_interest_usd IS NOT NULL;

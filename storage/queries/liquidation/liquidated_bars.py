@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from signals.inputs import EVERYWHERE
-from signals.units import DAY, HOUR, floor
+from signals.units import DAY, HOUR, MILLISECOND, floor, from_ms, in_ms
 from signals.venues import venue_order
-from storage.market import points
+from storage.market import liquidations as stored
 from storage.queries.freshness import any_floor
 from storage.queries.liquidation import liquidations
 from storage.queries.liquidation.liquidations import NAMES, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from storage.engine.database import Store
+    from storage.market.liquidations import LiquidatedSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,52 +41,49 @@ class LiquidatedBars:
 
 def read(store: Store, asset: str, start: datetime, end: datetime, step: timedelta) -> LiquidatedBars | None:
     """Read what was liquidated in a span, in slots of at least `step`; None where nothing of it was heard."""
-    heard = _heard(store, asset, start, end)
+    heard = _heard(store, asset, start, end, step, HOUR)
     if not heard:
         return None
-    daily = all(sums.heard >= DAY for hours in heard.values() for sums in hours.values())
-    step = max(step, DAY) if daily else step
-    slots: dict[datetime, Sums] = {}
-    for hours in heard.values():
-        for at, sums in hours.items():
-            slots[floor(at, step)] = slots.get(floor(at, step), Sums()) + sums
-    first = min(at for hours in heard.values() for at in hours)
-    last = max(at + sums.heard for hours in heard.values() for at, sums in hours.items())
-    since = floor(start, DAY if daily else HOUR)
+    unit = HOUR if any(slot.hours for slots in heard.values() for slot in slots) else DAY
+    if unit == DAY:
+        step = max(step, DAY)
+        heard = _heard(store, asset, start, end, step, DAY)
+    sums: dict[datetime, Sums] = {}
+    for slots in heard.values():
+        for slot in slots:
+            at = from_ms(slot.number * in_ms(step))
+            sums[at] = sums.get(at, Sums()) + Sums(slot.longs, slot.shorts)
+    since, until = floor(start, unit), floor(end, unit)
+    counted = {venue: sum(slot.counted for slot in slots) * MILLISECOND for venue, slots in heard.items()}
     return LiquidatedBars(
-        tuple(sorted(slots.items())),
+        tuple(sorted(sums.items())),
         step,
         tuple(sorted(heard, key=venue_order)),
         since,
-        first,
-        is_least(heard, since, floor(end, DAY if daily else HOUR)),
-        min(last, end),
+        from_ms(min(slots[0].first for slots in heard.values())),
+        is_least(counted, until - since),
+        min(from_ms(max(slots[-1].last for slots in heard.values())), end),
     )
 
 
-def is_least(heard: Mapping[str, Mapping[datetime, Sums]], since: datetime, until: datetime) -> bool:
+def is_least(heard: Mapping[str, timedelta], span: timedelta) -> bool:
     """Tell whether a sum is a floor: a feed is sampled, or some venue was not heard for all the time of it.
 
-    since, until: the whole hours (of daily figures days) that the sum is of.
+    heard: how long each venue was heard, of the whole hours (of daily figures days) that the sum is of.
     """
-    whole = all(
-        sum((one.heard for at, one in hours.items() if since <= at < until), timedelta(0)) >= until - since
-        for hours in heard.values()
+    return any(time < span for time in heard.values()) or any_floor(dict.fromkeys(NAMES), tuple(heard))
+
+
+def _heard(
+    store: Store, asset: str, start: datetime, end: datetime, step: timedelta, unit: timedelta
+) -> dict[str, list[LiquidatedSlot]]:
+    """Return what was heard by venue, in slots; how long is counted by whole units."""
+    counted = floor(start, unit), floor(end, unit)
+    heard = stored.in_slots(
+        store, asset, start=floor(start, HOUR), end=end, slot=step, counted=counted, late=liquidations.SILENT
     )
-    return not whole or any_floor(dict.fromkeys(NAMES), tuple(heard))
-
-
-def _heard(store: Store, asset: str, start: datetime, end: datetime) -> Mapping[str, Mapping[datetime, Sums]]:
-    """Return what was heard by venue: its hours, and for the rest of the time its imported days."""
-    begin = floor(start, HOUR)
-    heard = liquidations.hours_of(store, asset, begin, end)
-    for venue in {series.venue for series in points.stored(store, asset, NAMES[0])}:
-        hourly = {floor(at, DAY) for at in heard.get(venue, {})}
-        for at, sums in liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end):
-            if at not in hourly:
-                heard.setdefault(venue, {})[at] = sums
     rejected = {sample.venue for sample in liquidations.read(store, asset, end).rejected}
-    kept = {venue: hours for venue, hours in heard.items() if venue not in rejected and hours}
+    kept = {venue: slots for venue, slots in heard.items() if venue not in rejected}
     if len(kept) > 1:
         kept.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
     return kept

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,7 +19,7 @@ from storage.queries.market import flows, open_interest, prices
 from storage.queries.market.known_at import newest_price
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from signals.series import Array, Panel
     from signals.unusual import Figure
@@ -155,4 +156,9 @@ def _liquidated(store: Store, asset: str, start: datetime, end: datetime) -> Fig
     if not sums.both:
         return None
     change = FigureChange(asset, "liquidated", sums.both, sums.longs / sums.both)
-    return replace(change, at_least=liquidated_bars.is_least(hours, first, floor(end, HOUR)))
+    until = floor(end, HOUR)
+    heard = {
+        venue: sum((one.heard for at, one in of.items() if first <= at < until), timedelta(0))
+        for venue, of in hours.items()
+    }
+    return replace(change, at_least=liquidated_bars.is_least(heard, until - first))

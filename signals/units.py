@@ -16,6 +16,7 @@ WEEK: Final = timedelta(days=7)
 HOUR_S: Final = 3600  # as pictures count
 DAY_S: Final = 86_400
 
+SECOND_MS: Final = 1000
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
@@ -25,17 +26,17 @@ HOURS_A_YEAR: Final = 8760  # of 365 days: the simple yearly rate of a funding r
 
 def to_ms(at: datetime) -> int:
     """Return a time as whole milliseconds since 1970, as stored. The time must have a zone."""
-    return round(at.timestamp() * 1000)
+    return round(at.timestamp() * SECOND_MS)
 
 
 def from_ms(ms: int) -> datetime:
     """Return a stored time in UTC."""
-    return datetime.fromtimestamp(ms / 1000, tz=UTC)
+    return datetime.fromtimestamp(ms / SECOND_MS, tz=UTC)
 
 
 def in_ms(span: timedelta) -> int:
     """Return a span of time in whole milliseconds."""
-    return round(span.total_seconds() * 1000)
+    return round(span.total_seconds() * SECOND_MS)
 
 
 def floor(at: datetime, step: timedelta) -> datetime:

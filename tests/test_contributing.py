@@ -63,15 +63,15 @@ from handlers.command import Refused, commands, usage
 from handlers.language.grammar import parse
 from handlers.language.spelling import split_command
 
-each = commands()["recover"]
-name, rest = split_command(each.example)
-reply = asyncio.run(each.run(None, parse(each.arguments, rest, command=name)))
+found = commands()["recover"]
+name, rest = split_command(found.example)
+reply = asyncio.run(found.run(None, parse(found.arguments, rest, command=name)))
 assert abs(reply.values["rise_percent"] - 200 / 3) < 1e-9, reply
-assert each.help == "Say how far price must rise to make good a fall", each.help
+assert found.help == "Say how far price must rise to make good a fall", found.help
 try:
-    asyncio.run(each.run(None, parse(each.arguments, "100%", command=name)))
+    asyncio.run(found.run(None, parse(found.arguments, "100%", command=name)))
 except Refused:
-    print(usage(each))
+    print(usage(found))
 """
 
 ASK_THE_SOURCE = """

@@ -184,9 +184,21 @@ def venues_at_home(file: str, tree: ast.Module) -> Iterator[str]:
 
 
 LONGEST_FILE, LONGEST_FUNCTION = 450, 70
-# Numbers that are a span of time and nothing else; 60 and 1000 are many things.
+# Numbers that are a span of time and nothing else; 60 is many things, and 1000 is where these files multiply by it.
 SPANS = {3600, 86_400, 604_800, 3_600_000, 86_400_000}
 UNITS = "signals/units.py"
+THOUSANDS = {  # of what else
+    "bot/cli/backup.py": "bytes",
+    "bot/cli/examining/machine.py": "bytes",
+    "bot/cli/mine.py": "bytes",
+    "bot/market/venues/deribit.py": "hours in a page",
+    "handlers/charts/figures.py": "dollars, as people write them",
+    "handlers/language/grammar.py": "dollars, as people write them",
+}
+
+
+def _is_thousand(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 1000 and not isinstance(node.value, bool)
 
 
 def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
@@ -205,7 +217,9 @@ def time_in_units(file: str, tree: ast.Module) -> Iterator[str]:
                 found = ast.unparse(node)
             case ast.FunctionDef(name="floor" | "milliseconds" | "_ms" | "_milliseconds" | "to_ms" | "from_ms"):
                 found = f"def {node.name}"
-            case ast.BinOp(left=ast.Call(func=ast.Attribute(attr="timestamp")), op=ast.Mult() | ast.FloorDiv()):
+            case ast.BinOp(op=ast.Mult() | ast.Div() | ast.FloorDiv() | ast.Mod()):
+                if file in THOUSANDS or not any(_is_thousand(side) for side in (node.left, node.right)):
+                    continue
                 found = ast.unparse(node)
             case _:
                 continue
@@ -264,6 +278,8 @@ PLANTED = [
     pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=1)", id="an hour made anew"),
     pytest.param(time_in_units, "bot/app.py", "def floor(at): ...", id="a second floor"),
     pytest.param(time_in_units, "bot/app.py", "x = at.timestamp() * 1000", id="milliseconds by hand"),
+    pytest.param(time_in_units, "bot/app.py", "x = at + step * 1000", id="seconds as milliseconds"),
+    pytest.param(time_in_units, "bot/app.py", "x = ms / 1e3", id="milliseconds as seconds"),
     pytest.param(sizes, "bot/x.py", "x = 1\n" * (LONGEST_FILE + 1), id="long file"),
     pytest.param(sizes, "bot/x.py", "def f():\n" + "    x = 1\n" * LONGEST_FUNCTION, id="long function"),
 ]
@@ -272,6 +288,7 @@ INNOCENT = [
     pytest.param(imports_at_home, "bot/market/venues/okx.py", "import ccxt", id="ccxt in a source"),
     pytest.param(imports_at_home, "handlers/channels/telegram/sending.py", "import telegram", id="telegram at home"),
     pytest.param(time_in_units, "bot/app.py", "x = timedelta(hours=2)", id="a span of its own"),
+    pytest.param(time_in_units, "bot/cli/mine.py", "x = len(png) / 1000", id="kilobytes"),
     pytest.param(sql_in_storage, "storage/market/points.py", 'x = "SELECT at FROM points"', id="SQL at home"),
     pytest.param(sql_in_storage, "handlers/x.py", 'x = "Select an asset. Update it from time to time."', id="prose"),
     pytest.param(

@@ -1,4 +1,5 @@
-"""The names of the house: a loop variable says what it holds, and a class name means one thing.
+"""The names of the house: a loop variable says what it holds, a class name means one thing, and the walks of
+CONTRIBUTING name what there is.
 
 As in `test_house.py`, each rule is first shown a planted fault, and then the whole house.
 """
@@ -6,6 +7,7 @@ As in `test_house.py`, each rule is first shown a planted fault, and then the wh
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -98,3 +100,54 @@ def test_a_name_that_stands_twice_is_found(one: str, other: str) -> None:
 
 def test_a_class_name_means_one_thing() -> None:
     assert not twice({file: tree_of(file) for file in FILES if file.startswith(PACKAGES)})
+
+
+# --- the walks --------------------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+HOPS = re.findall(r"^\d+\. .+$", PAGE.split("## One value's way\n")[1].split("\n## ")[0], re.MULTILINE)
+HOUSE = [file for file in FILES if file.startswith(PACKAGES)]
+
+
+def places_of(word: str) -> list[str]:
+    """Return the files, or the folders, that a part of a path may mean."""
+    folders = {f"{file.rpartition('/')[0]}/" for file in HOUSE}
+    return [place for place in (*HOUSE, *folders) if f"/{place}".endswith(f"/{word}")]
+
+
+def defines(tree: ast.Module, name: str) -> bool:
+    """Tell whether a file defines a function or a class, or a method as Class.method; module.function by its end."""
+    owner, _, last = name.rpartition(".")
+    named = [node for node in ast.walk(tree) if getattr(node, "name", None) == last]
+    owned = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == owner]
+    return bool(named) if not owner or owner.islower() else any(node in named for of in owned for node in of.body)
+
+
+def untrue(hop: str) -> list[str]:
+    """Return what a hop names that is not there: a file, a folder, or a name that stands before the file it is in."""
+    words = re.findall(r"`([\w./]+)`", hop)
+    faults = [word for word in words if word.endswith((".py", "/")) and not places_of(word)]
+    for name, file in re.findall(r"`([\w.]+)` \(`([\w./]+\.py)`\)", hop):
+        if not any(defines(tree_of(place), name) for place in places_of(file)):
+            faults.append(f"{name} in {file}")
+    others = [word for word in words if not word.endswith((".py", "/"))]
+    return faults + [name for name in others if not any(defines(tree_of(file), name) for file in HOUSE)]
+
+
+@pytest.mark.parametrize(
+    "hop",
+    [
+        pytest.param("`keep` (`nowhere.py`) writes", id="a file"),
+        pytest.param("from `bot/nowhere/` on", id="a folder"),
+        pytest.param("`kept_away` (`keeper.py`) writes", id="a function"),
+        pytest.param("`Border.refuse` (`border/judging.py`) writes", id="a method"),
+        pytest.param("`Nowhere` writes", id="a name without a file"),
+    ],
+)
+def test_a_hop_to_nowhere_is_found(hop: str) -> None:
+    assert untrue(hop)
+
+
+def test_the_walks_name_what_there_is() -> None:
+    assert 10 <= len(HOPS) <= 16, "one value's way and one command's"
+    assert not {hop[:40]: faults for hop in HOPS if (faults := untrue(hop))}

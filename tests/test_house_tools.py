@@ -71,6 +71,15 @@ CROSSES_A_LAYER = [
         id="metric to metric",
     ),
     pytest.param("handlers/planted.py", "import ccxt", "know no exchange", id="handlers to an exchange"),
+    pytest.param("storage/planted.py", "import aiohttp", "storage asks no network", id="storage asks"),
+    pytest.param("bot/engine/planted.py", "import handlers.reply", "the engine yields events", id="engine to words"),
+    pytest.param("bot/market/planted.py", "import handlers.reply", "the market asks and judges", id="market to words"),
+    pytest.param(
+        "handlers/channels/telegram/planted.py",
+        "import handlers.channels.discord.render",
+        "channels know nothing of each other",
+        id="channel to channel",
+    ),
 ]
 
 

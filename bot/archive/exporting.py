@@ -16,7 +16,7 @@ from bot.archive.importing.neutral import HEADER
 from handlers.command import Refused
 from signals.assets import assets_of
 from signals.inputs import INPUTS
-from signals.units import from_ms
+from signals.units import SECOND_MS, from_ms
 from storage.market import history
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def parts(
 
 
 def _seconds(bars: str) -> int:
-    lengths = {step_name(step): step // 1000 for step in STEPS}
+    lengths = {step_name(step): step // SECOND_MS for step in STEPS}
     if bars.lower() not in lengths:
         raise Refused(f"--bars takes a length: {', '.join(lengths)}.")
     return lengths[bars.lower()]
@@ -103,7 +103,7 @@ class _Lengths:
     """Watch whether the times of bars tell how long the bars are: most are one length after the one before."""
 
     def __init__(self, part: Part) -> None:
-        self._step = part.step * 1000
+        self._step = part.step * SECOND_MS
         self._last: dict[str, int] = {}
         self._next: defaultdict[str, int] = defaultdict(int)  # by input: more next to each other than not
 
@@ -223,4 +223,4 @@ def moment(at: int, *, exact: bool = False) -> str:
     moment = from_ms(at).astimezone(UTC)
     if not exact:
         return f"{moment:%Y-%m-%d %H:%M}"
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if at % 1000 else "seconds") + "Z"
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds" if at % SECOND_MS else "seconds") + "Z"

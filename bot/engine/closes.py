@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from signals.alerts.rule import rules
 from signals.inputs import INPUTS, MARKET
 from signals.metric import metrics
-from signals.units import DAY, floor, from_ms, in_ms, to_ms
+from signals.units import DAY, SECOND_MS, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market.recent import Begins
 from storage.panels import panels
@@ -365,7 +365,7 @@ def known_until(every: Sequence[StoredSeries], now: datetime) -> datetime:
     by_venue: dict[str, int] = {}
     for one in every:
         by_venue[one.venue] = max(one.known, by_venue.get(one.venue, 0))
-    newest, row = max(by_venue.values()), max(one.step for one in every) * 1000
+    newest, row = max(by_venue.values()), max(one.step for one in every) * SECOND_MS
     if to_ms(now) - newest < in_ms(PATIENCE):
         late = newest - row - 2 * in_ms(PATIENCE)
         newest = by_venue[min((venue for venue, known in by_venue.items() if known >= late), key=venue_order)]

@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, cast
 
 from signals.inputs import BARS, INPUTS, LEVELS
-from signals.units import MINUTE_MS, SECOND, from_ms, in_ms, to_ms
+from signals.units import MINUTE_MS, SECOND, SECOND_MS, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
 from storage.market import settlements, writing
@@ -137,7 +137,7 @@ class StoredSeries(NamedTuple):
     @property
     def known(self) -> int:
         """Return when the last value became known: a bar at its close, an instant at once."""
-        return self.last + self.step * 1000
+        return self.last + self.step * SECOND_MS
 
 
 _AS_FRESH_MS: Final = 11 * MINUTE_MS  # venues that publish each five minutes are that far apart

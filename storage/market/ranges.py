@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from signals.liquidation.moves import DayRange, MarkRange, PriceRange, typical_day
-from signals.units import DAY_MS, MINUTE, from_ms, in_ms, to_ms
+from signals.units import DAY_MS, MINUTE, SECOND_MS, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.engine.sql import queries
 from storage.market import points
@@ -38,7 +38,7 @@ def bars(
             SQL.closed_bars, asset=asset, venue=venue, steps=json.dumps(sorted(steps)), start=first, end=last
         )
         return venue, [
-            PriceRange(from_ms(at), from_ms(at + step * 1000), low * multiplier, high * multiplier)
+            PriceRange(from_ms(at), from_ms(at + step * SECOND_MS), low * multiplier, high * multiplier)
             for at, step, low, high in rows
         ]
     return "", []
@@ -73,7 +73,7 @@ def marks_within(store: Store, asset: str, venue: str, span: PriceRange, *, mult
     prices = [price * multiplier for _, price in rows]
     times = [start, *(at for at, _ in rows), end]
     gap = max(b - a for a, b in pairwise(times))
-    return MarkRange(min(prices), max(prices), len(rows), gap / 1000)
+    return MarkRange(min(prices), max(prices), len(rows), gap / SECOND_MS)
 
 
 def _stored_marks(store: Store, asset: str, venue: str, start: int, end: int) -> list[tuple[int, float]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import numpy as np
 
 from signals.inputs import INPUTS
-from signals.units import HOUR_MS, floor, in_ms, to_ms
+from signals.units import HOUR_MS, SECOND_MS, floor, in_ms, to_ms
 from storage.engine.sql import queries
 from storage.market import points
 from storage.market.settlements import RATES
@@ -244,9 +244,9 @@ class Folded:
             for length in np.unique(
                 lengths[known]
             ).tolist():  # coarser ones last: what the venue itself summed is exact
-                if length * 1000 <= row_ms:
+                if length * SECOND_MS <= row_ms:
                     of = known & (lengths == length)
-                    need = round(row_ms / (length * 1000))
+                    need = round(row_ms / (length * SECOND_MS))
                     folded = fold(INPUTS[name].fold, end - first, need, places[of], every[of, place])
                     column = np.where(np.isnan(folded), column, folded)
             rows[name] = Column(first, column, {}, present)
@@ -274,7 +274,7 @@ class Folded:
         if name in RATES:
             paid = self.store.read_one(SQL.last_rate_settled.filled(name=name), **of)
             row = paid if paid and (row is None or paid["at"] >= row["at"]) else row
-        return None if row is None else (row["at"] + row["step"] * 1000, row["value"])
+        return None if row is None else (row["at"] + row["step"] * SECOND_MS, row["value"])
 
     def known_by(self, venue: str, name: str, start: datetime, end: datetime) -> int | None:
         """Return when the newest value from `start` on became known (ms): a bar is over by `end`, an instant before."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from signals.inputs import EVERYWHERE, INPUTS
 from signals.series import Coverage
-from signals.units import HOUR, floor, to_ms
+from signals.units import HOUR, floor, in_ms, to_ms
 from signals.venues import venue_order
 from storage.panels.grid import Grid
 from storage.panels.reader import PanelReader
@@ -193,7 +193,7 @@ class _Venues:
                 lacks[venue] = "begins"
             elif have[-1] < due[-1]:
                 lacks[venue] = "ended"
-            elif max(spoke.values()) - spoke[venue] > QUIET.total_seconds() * 1000:
+            elif max(spoke.values()) - spoke[venue] > in_ms(QUIET):
                 lacks[venue] = "silent"
             elif venue in unfit:
                 lacks[venue] = "holes"

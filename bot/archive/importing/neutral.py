@@ -15,7 +15,7 @@ from bot.archive.importing.model import BadRow, Content, Draft, ImportedValue, I
 from bot.archive.importing.values import number
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
-from signals.units import to_ms
+from signals.units import SECOND_MS, to_ms
 from signals.venues import VENUES
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Draft:
         # A header further down is where two files were put together.
         if not _is_data(line) or line.removeprefix("\ufeff") == lines[header]:
             if (told := _BARS.fullmatch(line.rstrip())) and int(told[3]):
-                said[told[1].lower(), _plain(told[2])] = int(told[3]) * 1000
+                said[told[1].lower(), _plain(told[2])] = int(told[3]) * SECOND_MS
             continue
         draft.rows += 1
         try:

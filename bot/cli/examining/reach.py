@@ -16,6 +16,7 @@ from handlers.channels.channel import Outside
 from handlers.channels.failure import SendFailed
 from handlers.words import wording
 from signals.inputs import MARKET
+from signals.units import SECOND_MS
 from signals.venues import venue_title
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ async def _source(source: Source, settings: Config, clock: Clock, patience: floa
 
 
 def _since(begun: float, clock: Clock) -> int:
-    return round(1000 * (clock.monotonic() - begun))
+    return round((clock.monotonic() - begun) * SECOND_MS)
 
 
 def _clock(heard: _Heard) -> Examined:

@@ -9,6 +9,7 @@ from bot.archive.importing.bars import step_name
 from bot.cli.common import day, out, plain_errors, settings_of
 from handlers.command import Refused
 from handlers.words import wording
+from signals.units import SECOND_MS
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
@@ -46,5 +47,5 @@ def export(
     span = f"{exporting.moment(told.first)} to {exporting.moment(told.last)} UTC"
     out(f"{file}: {wording.count(told.count, 'value')} of {wording.listing(sorted(told.assets))}, {span}.")
     for part in left if bars is None else ():
-        length = step_name(part.step * 1000)
+        length = step_name(part.step * SECOND_MS)
         out(f"Left out: bars of {length} of {part.venue} {part.asset}, which are longer than others; --bars {length}")

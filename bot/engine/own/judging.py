@@ -22,7 +22,7 @@ from signals.inputs import MARKET
 from signals.metric import metrics
 from signals.rules.many.book import Book
 from signals.rules.many.keeping import kept, restore
-from signals.units import DAY, MILLISECOND, MINUTE, floor, from_ms, in_ms, to_ms
+from signals.units import DAY, MILLISECOND, MINUTE, SECOND_MS, floor, from_ms, in_ms, to_ms
 from storage.alerts import own
 from storage.engine.database import StoreError
 from storage.people import rules as people
@@ -84,7 +84,7 @@ class OwnJudge:
 
     def _judge_live(self, clock: BookClock, now: datetime, started: datetime) -> list[Event]:
         book, minute, judged = clock.book, floor(now, MINUTE), clock.book.judged
-        waiting: Bools = clock.pairs & (judged * 1000 < to_ms(minute))
+        waiting: Bools = clock.pairs & (judged * SECOND_MS < to_ms(minute))
         if not waiting.any():
             return []
         values, came = self._prices.at(book.assets, book.rules, now)
@@ -185,7 +185,7 @@ class OwnJudge:
         self._rows = rows
 
     def _judge(self, clock: BookClock, now: datetime, started: datetime, note: str | None) -> list[Event]:
-        book, judged = clock.book, clock.book.judged * 1000
+        book, judged = clock.book, clock.book.judged * SECOND_MS
         waiting: Bools = clock.pairs & (judged < to_ms(floor(now, clock.step)))
         if clock.looked == floor(now, PATIENCE):
             waiting &= judged > 0  # what never had data is looked at every five minutes

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import aiohttp
 import yarl
 
+from signals.units import SECOND_MS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -99,7 +101,7 @@ class _StandIn:
 @cache
 def _limit(milliseconds: float) -> aiohttp.ClientTimeout:
     """Give a question so long as a whole, to connect, and between two pieces: a connection may be dead for long."""
-    seconds = milliseconds / 1000
+    seconds = milliseconds / SECOND_MS
     return aiohttp.ClientTimeout(total=seconds, sock_connect=seconds, sock_read=seconds)
 
 

@@ -17,7 +17,7 @@ from bot.market.exchange.public import PublicEndpoints
 from bot.market.exchange.recipe import Unreadable
 from bot.market.exchange.strict import doubts_contract, translated
 from bot.market.source import Ask, NotOffered, SourceDown, Topic
-from signals.units import DAY
+from signals.units import DAY, SECOND_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -284,7 +284,7 @@ class CcxtVenue:
 
     async def _build(self) -> Connected:
         settings: dict[str, Any] = {
-            "timeout": round(self._timeout_s * 1000),
+            "timeout": round(self._timeout_s * SECOND_MS),
             "aiohttp_proxy": self._proxy,
             "enableRateLimit": self._paced,
             "options": dict(self._venue.markets),

@@ -12,7 +12,7 @@ from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stam
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
-from signals.units import HOUR, from_ms
+from signals.units import HOUR, SECOND_MS, from_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +97,7 @@ def _rows(answer: Any) -> list[dict[str, Any]]:
 
 
 def _updated(row: dict[str, Any]) -> int:
-    return int(row["timestamp"]) * 1000
+    return int(row["timestamp"]) * SECOND_MS
 
 
 def _word(row: dict[str, Any]) -> str:

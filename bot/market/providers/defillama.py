@@ -13,7 +13,7 @@ from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stam
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
-from signals.units import HOUR, to_ms
+from signals.units import HOUR, SECOND_MS, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -56,7 +56,7 @@ class DefiLlama:
         since = min(ask.since or ask.now - timedelta(days=10), ask.now - timedelta(days=2))  # the newest may be late
         with translated(_WHO, self._clock):
             rows = rows_of(await self._get())
-            known = [(stamp(int(row["date"]) * 1000), _supply(row)) for row in rows]
+            known = [(stamp(int(row["date"]) * SECOND_MS), _supply(row)) for row in rows]
             kept = [(at, value) for at, value in known if at >= to_ms(since)]
             if not kept:
                 raise Unreadable(f"its newest day is before {since:%Y-%m-%d}")

@@ -19,7 +19,7 @@ from bot.market.source import SourceDown
 from bot.market.streams.connection import LEAST_SILENCE
 from bot.market.streams.dialects import Accepted, Beat, Declined, Liquidation, Odd, StreamDialect, heard
 from bot.market.streams.hours import GRACE_MS, Bars
-from signals.units import DAY, DAY_MS, HOUR, from_ms, to_ms
+from signals.units import DAY, DAY_MS, HOUR, SECOND_MS, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -207,7 +207,7 @@ class LiquidationTalk:
                 f"cannot be {liquidation.size:g} at {liquidation.price:g}",
             ),
             (liquidation.at > now + AHEAD // _MS, "lies in the future (or this machine's clock is behind)"),
-            (liquidation.at < now - GRACE_MS, f"is {(now - liquidation.at) / 1000:,.0f} s old"),
+            (liquidation.at < now - GRACE_MS, f"is {(now - liquidation.at) / SECOND_MS:,.0f} s old"),
             (usual.price is None, "cannot be compared with a price yet"),
             (not 1 / OFF < off < OFF, f"has a price {off:,.4g} times the last one"),
             (day > (usual.open_interest_usd or math.inf), "makes a day's liquidations more than the open interest"),

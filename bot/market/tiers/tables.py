@@ -18,6 +18,7 @@ from bot.market.exchange.venue_recipe import recipes
 from bot.market.source import NotOffered
 from bot.market.tiers.rows import Fetched, TiersRefused, decimal, row
 from signals.assets import UnreadableSymbol, coin, packed
+from signals.units import SECOND_MS
 from signals.venues import VENUES
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ async def fetch(venue: str, assets: Sequence[str], reach: Reach) -> TierAnswer:
 async def connected(recipe: VenueRecipe, reach: Reach, **more: Any) -> Any:
     """Return ccxt's class of a venue, strict about answers; whoever asked closes it."""
     settings = {
-        "timeout": round(reach.timeout_s * 1000),
+        "timeout": round(reach.timeout_s * SECOND_MS),
         "aiohttp_proxy": reach.proxy,
         "enableRateLimit": reach.paced,
         **more,

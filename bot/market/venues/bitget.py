@@ -5,7 +5,6 @@ Sizes are coins. One answer for all contracts carries price, rate and holdings.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.market.exchange.dated import Dated, dated
@@ -31,10 +30,11 @@ from bot.market.exchange.recipe import (
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, RATIOS_EVERY, SWAPS_ONLY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
-from signals.units import MINUTE, to_ms
+from signals.units import MINUTE, from_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from bot.market.exchange.contracts import Contract
     from bot.market.exchange.recipe import Raw, Row, RowOf
@@ -64,15 +64,11 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     if ask.since is not None:
         first = min(rows)
         if first > to_ms(ask.since):
-            older = await backwards(page, since=ask.since, until=_at(first), most=30)
+            older = await backwards(page, since=ask.since, until=from_ms(first), most=30)
             rows = dict(older) | rows
         rows = {at: row for at, row in rows.items() if at >= to_ms(ask.since)}
     found = [bar(at, row[1:5], number(row[6])) for at, row in rows.items()]
     return [hourly(contract, found, ask.now)]
-
-
-def _at(milliseconds_: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds_ / 1000, UTC)
 
 
 async def open_interest_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) -> RowOf:  # noqa: ARG001 - as all of them

@@ -32,7 +32,7 @@ from bot.market.exchange.recipe import (
 )
 from bot.market.exchange.venue_recipe import BOOK_EVERY, DATED_EVERY, OUR_TIME, RATIOS_EVERY, Offer, VenueRecipe
 from bot.market.tiers.tables import BySymbol
-from signals.units import DAY, HOUR, MINUTE, from_ms, in_ms, to_ms
+from signals.units import DAY, HOUR, HOUR_S, MINUTE, SECOND_MS, from_ms, in_ms, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,7 @@ _RATIOS: Final = {  # the two descriptions of lsr_ fields are swapped in Gate's 
 
 def _seconds(value: Any) -> int:
     """Read a time that Gate gives in seconds."""
-    return stamp(round(number(value) * 1000))
+    return stamp(round(number(value) * SECOND_MS))
 
 
 async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -71,7 +71,7 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
     """
 
     async def page(end: int) -> list[tuple[int, Any]]:
-        stretch = {"from": page_start(end, (_BARS - 1) * HOUR, ask.since) // 1000, "to": end // 1000}
+        stretch = {"from": page_start(end, (_BARS - 1) * HOUR, ask.since) // SECOND_MS, "to": end // SECOND_MS}
         asked = _SETTLE | {"contract": contract.market_id, "interval": "1h"} | stretch
         return [(_seconds(row["t"]), row) for row in rows_of(await ask_raw(_CANDLES, asked), least=0)]
 
@@ -149,7 +149,7 @@ async def _stats(
         rows: list[tuple[int, Any]] = []
         while start + in_ms(step) <= end and len(rows) < _STATS:
             asked = _SETTLE | {"contract": contract.market_id, "interval": interval, "limit": _STATS}
-            asked |= {"from": start // 1000}
+            asked |= {"from": start // SECOND_MS}
             answer = await ask_raw("publicFuturesGetSettleContractStats", asked, optional=optional)
             if answer is None:
                 break
@@ -182,7 +182,7 @@ async def rates_now(ask_raw: Raw, contracts: Sequence[Contract], now: datetime) 
 
 
 def _hours(told: Mapping[str, Any]) -> float:
-    return number(told["funding_interval"]) * 1000 / in_ms(HOUR)
+    return number(told["funding_interval"]) / HOUR_S
 
 
 async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
@@ -193,7 +193,7 @@ async def settlements(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points
     start, now = max(before_settlement(ask.since), ask.now - _KEPT), ask.now
     while start < now:
         end = min(start + _PIECE, now)
-        span = {"from": to_ms(start) // 1000, "to": to_ms(end) // 1000}
+        span = {"from": to_ms(start) // SECOND_MS, "to": to_ms(end) // SECOND_MS}
         asked = _SETTLE | {"contract": contract.market_id, "limit": _RATES} | span
         answer = rows_of(await ask_raw("publicFuturesGetSettleFundingRate", asked), least=0)
         rates += [(_seconds(row["t"]), number(row["r"])) for row in answer]

@@ -22,6 +22,7 @@ except ImportError as error:
 
 from psycopg.pq import TransactionStatus
 
+from signals.units import SECOND_MS
 from storage.engine.postgres import dialect, migrations, quarters, troubles
 from storage.engine.postgres.dialect import said
 from storage.engine.postgres.listening import Listener
@@ -250,7 +251,7 @@ class DatabaseServer:
     @staticmethod
     def _configure(connection: psycopg.Connection[Any]) -> None:
         adapt(connection)
-        connection.execute(dialect.SETTINGS.format(patience=int(PATIENCE * 1000)))
+        connection.execute(dialect.SETTINGS.format(patience=int(PATIENCE * SECOND_MS)))
 
     def _connect(self) -> psycopg.Connection[Any]:
         connection = psycopg.connect(self._server.url, **self._options())

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from signals.units import SECOND_MS
 from storage.engine.backup import copying
 from storage.engine.database import Broken, StoreError
 from storage.engine.presence import presence, saved_copies
@@ -350,7 +351,7 @@ class DatabaseFile:
                 uri=True,
                 isolation_level=None,
                 check_same_thread=False,
-                timeout=BUSY_MS / 1000,
+                timeout=BUSY_MS / SECOND_MS,
             )
             connection.row_factory = sqlite3.Row
             for statement in (*SQLITE.settings, SQLITE.first_look):
@@ -386,7 +387,7 @@ class DatabaseFile:
     def _applied(self) -> tuple[str, ...]:
         if not self.path.exists() or self.path.stat().st_size == 0:
             return ()
-        with closing(sqlite3.connect(self.path, timeout=BUSY_MS / 1000)) as connection:
+        with closing(sqlite3.connect(self.path, timeout=BUSY_MS / SECOND_MS)) as connection:
             tables = [row[0] for row in connection.execute(SQLITE.tables)]
             if SQLITE.steps_table not in tables:
                 if tables:

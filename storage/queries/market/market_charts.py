@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from signals.inputs import INPUTS
 from signals.metric import metrics
-from signals.units import DAY, HOUR, MILLISECOND, MINUTE, floor, from_ms, in_ms, to_ms
+from signals.units import DAY, HOUR, MILLISECOND, MINUTE, SECOND_MS, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market import points
 from storage.panels import panels
@@ -286,7 +286,7 @@ def _running(
     bars = [
         (from_ms(at), timedelta(seconds=seconds), *_whole(*(math.nan if v is None else v for v in ohlc)))
         for at, seconds, *ohlc in zip(times, steps, *(columns[name] for name in _OHLC), strict=True)
-        if ohlc[3] is not None and at + seconds * 1000 <= to_ms(live.at)
+        if ohlc[3] is not None and at + seconds * SECOND_MS <= to_ms(live.at)
     ]
     finest = min((bar[1] for bar in bars), default=None)
     bars = [bar for bar in bars if bar[1] == finest]

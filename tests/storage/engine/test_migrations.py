@@ -17,6 +17,7 @@ import pytest
 
 from storage.engine.database import Store
 from storage.engine.sqlite import migrations
+from tests import postgres
 from tests.storage.engine.dumping import SCHEMAS, restore
 
 if TYPE_CHECKING:
@@ -278,14 +279,10 @@ def test_the_record_of_a_rule_of_ones_own_may_go(tmp_path: Path) -> None:
 
 # --- one more input ---------------------------------------------------------------------------------------------------
 
-# As "Add an input" in CONTRIBUTING says: one line in each of two files.
-DECLARED = '    _level("premium_index", "premium index", "fraction", _SLOW, least=None),\n'
-STEP = '''def m999_premium_index(db: Any) -> None:
-    """Keep the premium index."""
-    db.execute("ALTER TABLE levels ADD COLUMN premium_index REAL")
-
-
-'''
+# As it stands in CONTRIBUTING: one line of a table, one step of a file, and a file with the step of a server.
+RECIPE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Add an input\n")[1].split("\n## ")[0]
+DECLARED, STEP, ON_A_SERVER = re.findall(r"^```(?:python|sql)\n(.*?)^```$", RECIPE, re.MULTILINE | re.DOTALL)
+ITS_FILE = re.findall(r"^`(storage/engine/postgres/steps/\w+\.sql)`:$", RECIPE, re.MULTILINE)
 USE = """
 import sys
 from datetime import UTC, datetime
@@ -317,23 +314,33 @@ for path in sys.argv[1:]:
 """
 
 
+def places(engine: str, folder: Path) -> list[str]:
+    """Return a database that has been in use, of the newest schema that has shipped, and one that is not made yet."""
+    if engine == "sqlite":
+        restore(migrations.NAMES[-1], folder / "old.db")
+        return [str(folder / "old.db"), str(folder / "fresh.db")]
+    server = postgres.databases()
+    assert server is not None
+    return [server.take(), server.bare()]  # neither is given back: the schema of both is another one by then
+
+
 @pytest.mark.slow
-def test_an_input_is_added_without_touching_a_shipped_step(tmp_path: Path) -> None:
+def test_an_input_is_added_without_touching_a_shipped_step(engine: str, tmp_path: Path) -> None:
     for package in ("bot", "handlers", "storage", "signals"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "winter*.csv"))
     for name, before, more in (
-        ("signals/inputs.py", "\n)\n\nINPUTS", DECLARED),
-        ("storage/engine/sqlite/migrations.py", "\n# The functions above", STEP),
+        ("signals/inputs.py", "\n)\n\nINPUTS", f"    {DECLARED.strip()},\n"),
+        ("storage/engine/sqlite/migrations.py", "\n# The functions above", f"{STEP}\n\n"),
     ):
         file = tmp_path / name
         text = file.read_text(encoding="utf-8")
         assert text.count(before) == 1
         place = text.index(before) + 1
         file.write_text(text[:place] + more + text[place:], encoding="utf-8")
-    old = tmp_path / "old.db"
-    restore(migrations.NAMES[-1], old)
+    (file_name,) = ITS_FILE
+    (tmp_path / file_name).write_text(ON_A_SERVER, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-c", USE, str(old), str(tmp_path / "fresh.db")],
+        [sys.executable, "-c", USE, *places(engine, tmp_path)],
         cwd=tmp_path,
         capture_output=True,
         text=True,

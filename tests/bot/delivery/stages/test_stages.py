@@ -10,6 +10,7 @@ import pytest
 from bot.delivery.dispatcher import judged
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
+from bot.delivery.stages.join import join
 from bot.delivery.stages.merge import merge
 from bot.delivery.stages.mute import mute
 from bot.delivery.stages.only import only
@@ -207,6 +208,9 @@ def test_group(first: OutboxRow, other: OutboxRow, one_message: bool) -> None:
     assert group(first, other) is one_message
 
 
+WITHIN = {"event": "alert", "within": [(7, "warning")]}  # an alarm that the setup of episode 7 tells as its leg
+
+
 @pytest.mark.parametrize(
     ("of", "passes"),
     [
@@ -223,6 +227,23 @@ def test_group(first: OutboxRow, other: OutboxRow, one_message: bool) -> None:
 )
 def test_merge(of: OutboxRow, passes: bool) -> None:
     outcome = merge(of)
+    assert outcome == PASS if passes else isinstance(outcome, Drop) and outcome.state == "merged"
+
+
+@pytest.mark.parametrize(
+    ("of", "told", "passes"),
+    [
+        pytest.param({"payload": WITHIN}, {7}, False, id="its setup was told here"),
+        pytest.param({"payload": WITHIN}, set(), True, id="its setup was told to others"),
+        pytest.param({"payload": WITHIN}, {8}, True, id="another setup was told here"),
+        pytest.param({}, {7}, True, id="it is no leg"),
+        pytest.param({"payload": WITHIN, "rank": "critical"}, {7}, True, id="it is more urgent than its setup"),
+        pytest.param({"payload": WITHIN, "kind": "resolved"}, {7}, False, id="the end of a leg"),
+        pytest.param({"payload": WITHIN, "kind": "resolved", "message": "3"}, {7}, True, id="the end of a message"),
+    ],
+)
+def test_join(of: dict[str, Any], told: set[int], passes: bool) -> None:
+    outcome = join(row(**of), told)
     assert outcome == PASS if passes else isinstance(outcome, Drop) and outcome.state == "merged"
 
 

@@ -13,13 +13,14 @@ import math
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import structlog
 
 from bot.processes import place
-from bot.processes.roles import SHARED_FAIRLY, lease_of, leases_of
+from bot.processes.roles import ROLES, SHARED_FAIRLY, lease_of, leases_of
 from signals.inputs import MARKET
 from storage.alerts.sending import sender
 from storage.engine.database import Broken, StoreError
@@ -61,6 +62,7 @@ class Holdings:
     held: Mapping[str, int] = field(default_factory=dict)
     told: list[Callable[[], None]] = field(default_factory=list)
     others: int = 0  # processes that live, beside this one
+    _lacking: dict[Role, float] = field(default_factory=dict)  # roles in which nobody takes part, and since when
     _wanted: Mapping[Role, Sequence[str]] = field(default_factory=dict)
     _seen: dict[int, tuple[int, float]] = field(default_factory=dict)  # a process's last beat, and since when
     _known: Sequence[RunningProcess] = ()  # those that were seen last
@@ -108,6 +110,12 @@ class Holdings:
     def stands_by(self) -> bool:
         """Tell whether this process does nothing but wait for another one to end."""
         return not self.held
+
+    @property
+    def lacking(self) -> dict[Role, timedelta]:
+        """Return the roles in which no process that lives takes part, and for how long that has been so."""
+        now = self.clock.monotonic()
+        return {role: timedelta(seconds=now - since) for role, since in self._lacking.items()}
 
     # --- looks
 
@@ -208,6 +216,8 @@ class Holdings:
                 found.append(process)
         self._seen = seen
         self.others = len(found) - 1
+        taken = {role for process in found for role in process.roles}
+        self._lacking = {role: self._lacking.get(role, now) for role in ROLES if role not in taken}
         return found
 
     def _is_dead(self, process: RunningProcess, silent: float) -> bool:

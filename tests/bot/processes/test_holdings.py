@@ -84,6 +84,19 @@ def test_two_share_what_is_fair_to_share_and_the_second_waits_for_the_rest(town:
     assert not set(one.held) & set(two.held)
 
 
+def test_roles_in_which_nobody_takes_part_are_known_and_for_how_long(town: Town) -> None:
+    one, two = town.process("collect"), town.process("send", "answer")
+    one.start()
+    town.look(one, times=5)
+    assert {role: span.total_seconds() for role, span in one.lacking.items()} == {"judge": 5, "send": 5, "answer": 5}
+    two.start()
+    town.look(one, two)
+    assert list(one.lacking) == list(two.lacking) == ["judge"]
+    two.end()
+    town.look(one)
+    assert [span.total_seconds() for span in one.lacking.values()] == [7, 0, 0]
+
+
 def test_who_falls_silent_is_followed_within_fifteen_seconds(town: Town) -> None:
     one, two = town.process(), town.process()
     one.start()

@@ -13,13 +13,14 @@ import math
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import structlog
 
 from bot.processes import place
-from bot.processes.roles import SHARED_FAIRLY, lease_of, leases_of
+from bot.processes.roles import ROLES, SHARED_FAIRLY, lease_of, leases_of
 from signals.inputs import MARKET
 from storage.alerts.sending import sender
 from storage.engine.database import Broken, StoreError
@@ -41,6 +42,7 @@ log = structlog.get_logger(__name__)
 BEAT_EVERY: Final = 3.0  # seconds between signs of life
 LOOK_EVERY: Final = 1.0  # seconds between looks at the others, where there are any
 DEAD_AFTER: Final = 12.0  # seconds without a sign of life, by the clock of who looks
+LEFT_AFTER: Final = 30.0  # seconds in which nobody takes what is free: then nobody else wants it
 
 
 @dataclass(slots=True)
@@ -61,7 +63,10 @@ class Holdings:
     held: Mapping[str, int] = field(default_factory=dict)
     told: list[Callable[[], None]] = field(default_factory=list)
     others: int = 0  # processes that live, beside this one
+    _lacking: dict[Role, float] = field(default_factory=dict)  # roles in which nobody takes part, and since when
     _wanted: Mapping[Role, Sequence[str]] = field(default_factory=dict)
+    _free: dict[str, float] = field(default_factory=dict)  # what nobody does of what this process may do, since when
+    _left: set[str] = field(default_factory=set)  # what is held beside a fair share, since nobody else wants it
     _seen: dict[int, tuple[int, float]] = field(default_factory=dict)  # a process's last beat, and since when
     _known: Sequence[RunningProcess] = ()  # those that were seen last
     _starts: bool = False
@@ -108,6 +113,12 @@ class Holdings:
     def stands_by(self) -> bool:
         """Tell whether this process does nothing but wait for another one to end."""
         return not self.held
+
+    @property
+    def lacking(self) -> dict[Role, timedelta]:
+        """Return the roles in which no process that lives takes part, and for how long that has been so."""
+        now = self.clock.monotonic()
+        return {role: timedelta(seconds=now - since) for role, since in self._lacking.items()}
 
     # --- looks
 
@@ -197,7 +208,7 @@ class Holdings:
     def _living(self, every: Iterable[RunningProcess], now: float) -> list[RunningProcess]:
         """Return those that live: this one, and who has beaten lately or may yet do so."""
         if now - self._saw >= DEAD_AFTER / 2:  # it was stopped itself, as they may have been, or saw nothing of them
-            self._seen = {}
+            self._seen, self._free = {}, {}
         self._saw = now
         seen = {}
         found = []
@@ -208,6 +219,8 @@ class Holdings:
                 found.append(process)
         self._seen = seen
         self.others = len(found) - 1
+        taken = {role for process in found for role in process.roles}
+        self._lacking = {role: self._lacking.get(role, now) for role in ROLES if role not in taken}
         return found
 
     def _is_dead(self, process: RunningProcess, silent: float) -> bool:
@@ -223,7 +236,13 @@ class Holdings:
         gone = {process.number for process in dead}
         own = {name: lease.epoch for name, lease in stored.items() if lease.holder == self.number}
         free = {name for name, lease in stored.items() if lease.holder is None or lease.holder in gone}
-        wanted, surplus = self._wishes(own, free, stored, living)
+        self._free = {
+            name: self._free.get(name, self._saw)
+            for names in self._wanted.values()
+            for name in names
+            if name in free or name not in stored
+        }
+        wanted, surplus = self._wishes(own, living)
         if not (wanted or surplus or dead):
             self._hold(own)
             return
@@ -242,17 +261,22 @@ class Holdings:
     def _wishes(
         self,
         own: Mapping[str, int],
-        free: set[str],
-        stored: Mapping[str, Lease],
         living: Sequence[RunningProcess],
     ) -> tuple[list[str], list[str]]:
-        """Return what to take of what is free, and what to give back."""
+        """Return what to take of what is free, and what to give back.
+
+        What nobody takes within half a minute is taken beside the fair share, and kept: others that follow other assets
+        count as sharers, and would leave it to this process.
+        """
         wanted: list[str] = []
         surplus: list[str] = []
         sharers = Counter(role for process in living for role in process.roles)
+        left = {name for name, since in self._free.items() if self._saw - since >= LEFT_AFTER}
+        self._left = {name for name in self._left if name in own} | left
+        wanted += sorted(left)
         for role, names in self._wanted.items():
-            mine = [name for name in names if name in own]
-            open_ = [name for name in names if name in free or name not in stored]
+            mine = [name for name in names if name in own and name not in self._left]
+            open_ = [name for name in names if name in self._free and name not in left]
             if role not in SHARED_FAIRLY:
                 wanted += open_
                 continue

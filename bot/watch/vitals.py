@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.delivery.dispatcher import Dispatcher, PlatformState
+    from bot.processes.roles import Role
     from bot.watch.turns import LoopLag, TurnCounts
     from storage.engine.database import Store
     from storage.sources.source_state import SourceHealth
 
 NO_DATA: Final = timedelta(minutes=15)
 NO_TURN: Final = 2 * MINUTE
+NOBODY: Final = 2 * MINUTE  # without anybody in a role; processes that are started anew together take less
 STUCK: Final = timedelta(minutes=10)
 _TOO_SLOW_S: Final = 5.0  # a database that takes longer to answer is none to those who wait
 
@@ -57,7 +59,8 @@ class Stored:
 class Look:
     """One look. holds: how many leases this process holds, by role; none where it waits for another one to end.
 
-    processes: how many live, this one included. newest: time of the newest figure of any source.
+    processes: how many live, this one included. lacking: roles in which none of them takes part, and for how long.
+    newest: time of the newest figure of any source.
 
     landed: seconds since a message arrived last by platform, or since the start. size, free: bytes of the database and
     of room on its disk; None where that cannot be known.
@@ -71,6 +74,7 @@ class Look:
     landed: Mapping[str, float]
     holds: Mapping[str, int]
     processes: int
+    lacking: Mapping[Role, timedelta]
     turns: TurnCounts
     since_good_turn: float
     lag: float
@@ -141,6 +145,7 @@ class Vitals:
             },
             holds=Counter(name.partition(" ")[0] for name in self.dispatcher.holdings.held),
             processes=self.dispatcher.holdings.others + 1,
+            lacking=self.dispatcher.holdings.lacking,
             turns=self.turns,
             since_good_turn=self.turns.since_good,
             lag=self.lag.worst,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from signals.units import SECOND
 from storage.engine.sqlite.dialect import SQLITE
 
 if TYPE_CHECKING:
@@ -61,9 +62,17 @@ def presence(path: Path) -> Presence:
     return Presence(_mark(path), tuple((suffix, mark) for suffix, mark in beside if mark))
 
 
-def saved_name(path: Path, at: datetime) -> Path:
-    """Return where a copy is put that was saved from a file which is not there any more."""
-    return path.with_name(_SAVED.format(name=path.stem, at=f"{at:%Y%m%dT%H%M%SZ}"))
+def saved_name(path: Path, at: datetime, *, readable: bool = True) -> Path:
+    """Return where a copy is put that was saved from a file which is not there any more: where nothing lies yet.
+
+    readable: by this perpulse; what is not is no copy to go on with, and called `.replaced-`.
+    """
+    while True:
+        name = _SAVED.format(name=path.stem, at=f"{at:%Y%m%dT%H%M%SZ}")
+        found = path.with_name(name if readable else name.replace(".saved-", ".replaced-"))
+        if not found.exists():
+            return found
+        at += SECOND  # of two in one second the later one must not write over the earlier one
 
 
 def saved_copies(path: Path) -> tuple[Path, ...]:

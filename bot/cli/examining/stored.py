@@ -6,12 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
+from bot.processes.roles import ROLES
 from bot.watch.backups import lacking
 from handlers.channels.config import place_of, sections
 from handlers.words import wording
 from handlers.words.delivery import of_bot
+from handlers.words.machine import nobody
 from storage.alerts.sending import rests
 from storage.engine.database import StoreError
+from storage.engine.sharing import leases
 from storage.market import points
 from storage.people import destinations
 from storage.people.bots import platform_of
@@ -30,12 +33,16 @@ def database(store: Store, settings: Config) -> Iterator[Examined]:
     try:
         with store.write():
             stored = points.assets(store)
+        taken = {role for process in leases.running(store) for role in process.roles}
         known = [chat for chat in destinations.everyone(store) if chat.gone is None]
         resting = rests.without_rights(store)
     except StoreError as error:
         yield Examined("database", "mend", str(error))
         return
     yield Examined("database", "good", f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}")
+    for role in ROLES:
+        if role not in {*settings.roles, *taken}:
+            yield Examined("roles", "open", nobody(role))
     if lack := lacking(store, settings.backup):
         said = f"no backups are made in {settings.backup.folder}: {lack}"
         yield Examined(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bot.watch.vitals import NO_DATA, NO_TURN
+from bot.watch.vitals import NO_DATA, NO_TURN, NOBODY
 from handlers.version import VERSION
 from handlers.words import wording
 from handlers.words.delivery import of_bot, refused
+from handlers.words.machine import nobody
 
 if TYPE_CHECKING:
     from bot.watch.vitals import Look
@@ -30,6 +31,7 @@ def reasons(look: Look) -> list[str]:
         found.append("No source has given a figure yet.")
     elif look.no_data_for >= NO_DATA:
         found.append(f"No source has given a figure for {wording.duration(look.no_data_for)}.")
+    found += [f"{nobody(role).capitalize()}." for role, span in look.lacking.items() if span >= NOBODY]
     for channel, state in look.channels.items():
         if state == "token refused":
             found.append(f"{refused(channel)}.")

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import IO, TYPE_CHECKING, Final
 
-from storage.engine.backup.reading import refuse_no_file
+from storage.engine.backup.reading import DUMP, refuse_no_file
 from storage.engine.backup.writing import PART
 from storage.engine.database import StoreError
 from storage.engine.postgres import troubles
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from storage.engine.place import Server
 
 PROGRAMS: Final = ("pg_dump", "pg_restore", "psql")
-_DUMP: Final = b"PGDMP"
 _MADE: Final = re.compile(r"^; Archive created at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC$", re.MULTILINE)
 _OURS: Final = re.compile(r" TABLE DATA \S+ perpulse_steps ")
 _QUIET: Final = ("--no-password", "--no-owner", "--no-privileges")  # nobody is there to be asked for a password
@@ -130,7 +129,7 @@ def put(server: Server, file: Path) -> Dump:
 def is_dump(file: Path) -> bool:
     """Tell whether a file is such a backup, by its first bytes. OSError where it cannot be read."""
     with file.open("rb") as raw:
-        return raw.read(len(_DUMP)) == _DUMP
+        return raw.read(len(DUMP)) == DUMP
 
 
 def _ready() -> None:

@@ -28,6 +28,7 @@ SQL: Final = queries("storage.engine")
 BACKED_UP: Final = "backed up"  # the setting that says when a copy was made, in the copy alone
 _DATABASE: Final = b"SQLite format 3\x00"
 _PACKED: Final = b"\x1f\x8b"
+DUMP: Final = b"PGDMP"  # the head of a backup of a server
 _CHUNK: Final = 1 << 20
 
 
@@ -92,6 +93,8 @@ def unpacked(file: Path, into: Path | None) -> tuple[int, str]:
     try:
         with source as plain, target as out:
             while chunk := plain.read(_CHUNK):
+                if not size and chunk.startswith(DUMP):
+                    raise StoreError(f"{file} is a backup of a server. Name the server with --db postgresql://…")
                 if not size and not chunk.startswith(_DATABASE):
                     raise StoreError(f"{file} is no backup of perpulse: there is no database in it.")
                 digest.update(chunk)

@@ -60,14 +60,14 @@ def put(fresh: Path, target: Path, *, now: datetime) -> Path | None:
     if any(fresh.with_name(fresh.name + suffix).exists() for suffix in SQLITE.beside):
         raise StoreError(f"{fresh} is still open.")
     if not target.exists():
-        _take_log_along(target, target.with_name(f"{target.stem}.replaced-{now:%Y%m%dT%H%M%SZ}.db"))
+        _take_log_along(target, saved_name(target, now, readable=False))
         fresh.replace(target)
         return None
-    kept = saved_name(target, now)
     try:
         contents(target, called=target)
+        kept = saved_name(target, now)
     except StoreError:  # damaged, or of a newer perpulse
-        kept = kept.with_name(kept.name.replace(".saved-", ".replaced-"))
+        kept = saved_name(target, now, readable=False)
     if not _log_emptied(target):
         _take_log_along(target, kept)  # what SQLite cannot read stays together, for whoever can
     _as_it_was(fresh, target)

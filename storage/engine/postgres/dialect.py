@@ -46,6 +46,7 @@ WRITER_SETTINGS: Final = (
     "SET work_mem = '32MB'"  # to sort who is told of an alert without files
 )
 VERSION: Final = "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
+SESSION: Final = "SELECT pg_backend_pid()"
 STEPS: Final = "perpulse_steps"
 TABLES: Final = (
     "SELECT c.relname FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace "

@@ -23,7 +23,7 @@ except ImportError as error:
 from psycopg.pq import TransactionStatus
 
 from signals.units import SECOND_MS
-from storage.engine.postgres import dialect, migrations, quarters, troubles
+from storage.engine.postgres import dialect, migrations, pooling, quarters, troubles
 from storage.engine.postgres.dialect import said
 from storage.engine.postgres.listening import Listener
 from storage.engine.postgres.rows import adapt, named
@@ -271,6 +271,7 @@ class DatabaseServer:
             try:
                 connection = self._connect_writer()
                 try:
+                    self._refuse_shared(connection)
                     migrations.prepare(connection, str(self._server))
                     self._quarters = {row[0] for row in connection.execute(quarters.KNOWN)}
                 except BaseException:
@@ -279,6 +280,14 @@ class DatabaseServer:
                 self._writer, self._ready = connection, True
             except psycopg.Error as error:
                 raise self._explained(error) from error
+
+    def _refuse_shared(self, connection: psycopg.Connection[Any]) -> None:
+        """Raise StoreError where a pool in between gives no session of our own."""
+        if pooling.shares_sessions(connection, self._connect):
+            raise StoreError(
+                f"{self._server} is reached through a pool that gives perpulse no session of its own. Set "
+                "pool_mode = session in PgBouncer, or name the server itself."
+            )
 
     def _make_quarters(self, table: str, times: Iterable[int]) -> None:
         """Make the parts of a table in which some times lie.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import namedtuple
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from bot.cli.examining import machine
 from bot.config import load
 from storage.alerts.sending import rests
 from storage.engine.database import Store
+from storage.engine.sharing import leases
 from storage.people import destinations
 from tests.fakes.bot_api import TOKEN, BotApi
 from tests.fakes.exchange import FakeExchange
@@ -192,6 +194,16 @@ def test_chats_of_a_bot_that_is_not_set_any_more_are_told_of(house: House) -> No
 
 
 @pytest.mark.slow
+def test_roles_that_nobody_takes_part_in_are_named(house: House) -> None:
+    settings = load(house.config).model_copy(update={"roles": ("collect", "answer")})
+    with closing(Store(settings.database)) as store:
+        leases.begin(store, "elsewhere 1 1", ("send",), datetime.now(UTC))
+    found = [finding for finding in asyncio.run(examine(settings)) if finding.check == "roles"]
+    assert [(finding.state, str(finding)) for finding in found] == [
+        ("open", "nobody judges: start a process with --role judge")
+    ]
+
+
 def test_json_is_one_object_a_line(house: House, perpulse: Perpulse, monkeypatch: pytest.MonkeyPatch) -> None:
     async def drawn(_: object) -> Examined:
         return machine.Examined("pictures", "good", "pictures are drawn")

@@ -84,6 +84,38 @@ def test_two_share_what_is_fair_to_share_and_the_second_waits_for_the_rest(town:
     assert not set(one.held) & set(two.held)
 
 
+def test_what_others_do_not_follow_is_left_by_nobody(town: Town) -> None:
+    """Of two with other assets each would take a half of its own and leave the rest to the other one, for ever."""
+    many, few = town.process(), Holdings(town.store, town.clock, ROLES, ("ADA",), ("telegram",), where="elsewhere 9 9")
+    many.start()
+    few.start()
+    town.look(many, few, times=5)
+    assert not set(ASSETS) <= set(many.share("judge")), "a half is kept for who may want it"
+    town.look(many, few, times=40)
+    for role in ("collect", "judge"):
+        assert {*many.share(role), *few.share(role)} == {*ASSETS, "ADA", "MARKET"}
+    held = dict(many.held)
+    town.look(many, few, times=5)
+    assert many.held == held, "given back and taken in turns"
+    alike = town.process()
+    alike.start()
+    town.look(many, few, alike, times=5)
+    assert {*many.share("judge"), *alike.share("judge")} >= set(ASSETS)
+
+
+def test_roles_in_which_nobody_takes_part_are_known_and_for_how_long(town: Town) -> None:
+    one, two = town.process("collect"), town.process("send", "answer")
+    one.start()
+    town.look(one, times=5)
+    assert {role: span.total_seconds() for role, span in one.lacking.items()} == {"judge": 5, "send": 5, "answer": 5}
+    two.start()
+    town.look(one, two)
+    assert list(one.lacking) == list(two.lacking) == ["judge"]
+    two.end()
+    town.look(one)
+    assert [span.total_seconds() for span in one.lacking.values()] == [7, 0, 0]
+
+
 def test_who_falls_silent_is_followed_within_fifteen_seconds(town: Town) -> None:
     one, two = town.process(), town.process()
     one.start()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from bot.processes.roles import ROLES
 from bot.watch.turns import LoopLag, TurnCounts
 from bot.watch.vitals import Vitals
 from storage.sources.source_state import SourceHealth
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from bot.processes.roles import Role
     from bot.watch.vitals import Look
 
 
@@ -49,9 +51,17 @@ class Watched:
             self.turns.took(0.02, good=True)
 
 
+def begun(desk: Desk, *roles: Role) -> None:
+    """Begin anew as a process with these roles, of which a desk by itself has but the sending."""
+    holdings = desk.dispatcher.holdings
+    holdings.roles = roles
+    holdings.start()
+
+
 def watched_at(folder: Path) -> Watched:
     """Return one that is well, an hour after its start; its store is to be closed."""
     desk = desk_at(folder)
+    begun(desk, *ROLES)
     made = Watched(desk, TurnCounts(desk.clock))
     made.lives(timedelta(hours=1))
     return made

@@ -13,7 +13,7 @@ import pytest
 from bot.watch.served import health
 from handlers.channels.failure import TokenRefused, Unreached
 from tests.bot.delivery.desk import NOW
-from tests.bot.watch.house import Watched, watched_at
+from tests.bot.watch.house import Watched, begun, watched_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,6 +94,15 @@ async def test_what_is_wrong_is_said_in_words(watched: Watched, befalls: Callabl
     assert found["ready"] is False
     assert [reason for reason in found["reasons"] if reason.startswith(says)], found["reasons"]
     assert len(found["reasons"]) == 1
+
+
+async def test_where_nobody_judges_it_is_said_with_what_to_start(watched: Watched) -> None:
+    """Each process by itself may be well: with one that collects and one that sends, no alarm ever comes."""
+    begun(watched.desk, "collect", "send", "answer")
+    watched.lives(MINUTE)
+    assert health.reasons(await watched.look()) == [], "the other processes may be about to start"
+    watched.lives(MINUTE)
+    assert health.reasons(await watched.look()) == ["Nobody judges: start a process with --role judge."]
 
 
 async def test_a_broadcast_that_takes_its_time_is_not_stuck(watched: Watched) -> None:

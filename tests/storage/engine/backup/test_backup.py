@@ -158,6 +158,11 @@ def text(folder: Path) -> Path:
     return folder / "notes.txt"
 
 
+def dump(folder: Path) -> Path:
+    (folder / "perpulse.dump").write_bytes(b"PGDMP\x01\x10")
+    return folder / "perpulse.dump"
+
+
 def empty(folder: Path) -> Path:
     (folder / "empty").touch()
     return folder / "empty"
@@ -176,6 +181,7 @@ def spoiled(data: bytes) -> bytes:
         pytest.param(lambda folder: folder / "nothing.gz", "There is no file", id="no file"),
         pytest.param(text, "no database in it", id="a text"),
         pytest.param(empty, "is empty", id="an empty file"),
+        pytest.param(dump, r"a backup of a server\. Name the server with --db", id="of a server"),
         pytest.param(foreign, r"no database of perpulse \(it has the table 'songs'\)", id="another program's"),
         pytest.param(newer, r"newer perpulse \(m999_tomorrow\)\. Update perpulse", id="a newer schema"),
         pytest.param(of_a_backup(lambda data: data[:-2000]), "not written to its end", id="cut off"),
@@ -396,6 +402,15 @@ def test_what_is_put_back_has_the_rights_of_what_was_there(path: Path, tmp_path:
     after = path.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
     assert after.st_ino != before.st_ino
+
+
+def test_what_was_kept_a_moment_before_is_not_written_over(path: Path, tmp_path: Path) -> None:
+    made = write(path, tmp_path / "one.db.gz", now=NOW).file
+    first, second = restore(made, path), restore(made, path)
+    assert first
+    assert second
+    assert first != second
+    assert [word(kept) for kept in (first, second)] == ["kept", "kept"]
 
 
 def test_a_file_system_without_second_names_keeps_the_replaced_one_too(

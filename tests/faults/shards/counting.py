@@ -27,6 +27,7 @@ EACH_S: Final = 180.0  # figures come once a minute, and once more later where w
 # What was sent twice came so soon after each other: the lease has moved by then, and what is in doubt was sent again.
 # Later the same words are of something that has happened again, as "the fast fall is over after 3 min".
 AGAIN_S: Final = 120.0
+ANSWERED_S: Final = 5.0  # within which a program answers what it has taken, however busy the machine is
 ASKS: Final = "asks an exchange"
 _NEWS: Final = re.compile(r"news number \d{4} of the day")
 _ASKED: Final = re.compile(rf"{str(ENTRY)[0]},(\d{{3}}),(\d{{3}})")
@@ -83,6 +84,31 @@ def answers_of(house: SharedHouse) -> Counter[int]:
     return found
 
 
+def open_questions(house: SharedHouse, strikes: Sequence[Strike]) -> tuple[list[int], list[int]]:
+    """Return the questions that nobody answered, and apart from them those that are gone with a killed program.
+
+    What a program had taken from Telegram and not answered when it was killed is gone with it: a person asks again.
+    """
+    answers, taken = answers_of(house), house.telegram.taken
+    killed = [(one.steady, one.who) for one in strikes if one.killed]
+    found: dict[bool, list[int]] = {True: [], False: []}
+    for number in house.asked:
+        if not answers[number]:
+            at, who = taken.get(number, (0.0, 0))
+            found[any(by == who and 0.0 <= then - at <= ANSWERED_S for then, by in killed)].append(number)
+    return found[False], found[True]
+
+
+def _known_messages(house: SharedHouse) -> set[tuple[int, int]]:
+    """Return the messages that the database knows: chat and number."""
+    rows = house.rows(
+        "SELECT d.chat, o.message FROM outbox o JOIN destinations d ON d.id = o.destination "
+        "WHERE o.message IS NOT NULL "
+        "UNION SELECT d.chat, m.message FROM messages m JOIN destinations d ON d.id = m.destination"
+    )
+    return {(int(chat), int(message)) for chat, message in rows if str(message).isdigit()}
+
+
 def counted(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger | None) -> Counts:
     shown = list(house.telegram.accepted)
     counts = Counts(broken=list(house.telegram.problems))
@@ -98,11 +124,7 @@ def counted(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger | None
     counts.may_repeat = sum("send telegram" in one.held for one in strikes) * 2 * IN_FLIGHT
     # questions
     answers = answers_of(house)
-    in_flight = [one.steady for one in strikes if "answer telegram" in one.held]
-    unanswered = [number for number in house.asked if not answers[number]]
-    # What had been taken from Telegram and not been answered at a kill is gone with the program: a person asks again.
-    gone = [n for n in unanswered if any(-1.0 <= at - house.asked[n][0] <= 3.0 for at in in_flight)]
-    unanswered = [number for number in unanswered if number not in gone]
+    unanswered, gone = open_questions(house, strikes)
     twice = [number for number, count in answers.items() if count > 1]
     counts.lost = len(missing) + len(unanswered)
     counts.noted.append(
@@ -114,12 +136,19 @@ def counted(house: SharedHouse, strikes: Sequence[Strike], ledger: Ledger | None
     )
     counts.hold(not twice, f"{len(twice)} of {len(house.asked)} questions were answered twice: {twice[:5]}")
     # all other words
-    others: defaultdict[tuple[int, str], list[float]] = defaultdict(list)
+    others: defaultdict[tuple[int, str], list[tuple[float, bool]]] = defaultdict(list)
+    known = _known_messages(house)
     for (chat, said), message in zip(first, shown, strict=True):
         if not _NEWS.search(said) and not _ASKED.search(said):
-            others[chat, said].append(message.at)
+            others[chat, said].append((message.at, (chat, message.message_id) in known))
     marked = Counter((chat) for chat, said in others if MARK in said)
-    again = [said for (_, said), times in others.items() for one, other in pairwise(times) if other - one < AGAIN_S]
+    # Of what was sent twice the database knows one message: the same words of two notices are no repeat.
+    again = [
+        said
+        for (_, said), every in others.items()
+        for (at, kept), (later, kept_too) in pairwise(every)
+        if later - at < AGAIN_S and not (kept and kept_too)
+    ]
     counts.unmarked += len(again)
     counts.hold(not again, f"said twice unmarked: {[said[:80] for said in again[:3]]}")
     counts.noted.append(
@@ -161,6 +190,15 @@ def _by_rows(house: SharedHouse, counts: Counts) -> None:
     counts.noted.append(f"{len(digests)} digests")
     lost = read("SELECT state, reason, count(*) FROM outbox WHERE state NOT IN ('sent', 'merged') GROUP BY 1, 2")
     counts.hold(not lost, f"not sent: {lost[:4]}")
+    changes = read(
+        "SELECT payload::json->'source'->>'source', payload::json->'source'->>'asset', "
+        "payload::json->'source'->>'kind' FROM notices WHERE kind = 'source' ORDER BY id"
+    )
+    agreed: dict[tuple[str, str], str] = {}
+    for source, asset, kind in changes:
+        if kind in {"contradicts", "agrees"}:
+            before, agreed[source, asset] = agreed.get((source, asset)), kind
+            counts.hold(kind != "agrees" or before != kind, f"{source} agreed on {asset} twice")
     twins = read(
         "SELECT rule, asset, since, count(*) FROM episodes GROUP BY 1, 2, 3 HAVING count(*) > 1 "
         "UNION ALL SELECT rule, asset, at, count(*) FROM record GROUP BY 1, 2, 3 HAVING count(*) > 1"

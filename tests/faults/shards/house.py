@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from signals.due import WallTime
+from signals.units import to_ms
 from storage.alerts import outbox
 from storage.alerts.outbox import Notice
 from storage.engine.database import Store
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 ASSETS: Final = ("BTC", "ETH", "SOL", "PEPE")
 ENTRY: Final = 1_000_000  # the price of a calculator's question; its last digits are the number of the question
+ASKED: Final = re.compile(rf"/pnl long {str(ENTRY)[0]}(\d{{6}}) ")
 LEAP_S: Final = 300.0  # each price leaps up and falls back once in so long, one asset after the other
 LEAP: Final = 0.07
 
@@ -56,11 +59,16 @@ class AskedBy:
 
 
 class LeapingExchange(FakeExchange):
-    """An exchange whose prices leap."""
+    """An exchange whose prices leap, until it is told to be calm."""
 
     def __init__(self, ahead: timedelta) -> None:
         super().__init__(lambda: datetime.now(UTC) + ahead)
         self.by = AskedBy()
+        self._calm_ms: int | None = None
+
+    def calm(self) -> None:
+        """Let prices stay up or down from now on, so that nothing more is told because of them."""
+        self._calm_ms = to_ms(self.clock())
 
     def routes(self) -> list[web.RouteDef]:
         return [web.route("*", r"/p{who:\d+}/{path:.*}", self._noted), *super().routes()]
@@ -71,23 +79,30 @@ class LeapingExchange(FakeExchange):
 
     def price(self, symbol: str, at_ms: int) -> float:
         place = list(self.listed).index(symbol) / len(self.listed)
-        up = (at_ms / 1000 / LEAP_S + place) % 1 < 0.5
+        until = at_ms if self._calm_ms is None else min(at_ms, self._calm_ms)
+        up = (until / 1000 / LEAP_S + place) % 1 < 0.5
         return super().price(symbol, at_ms) * (1 + LEAP * up)
 
 
 class SharedBotApi(BotApi):
-    """A Telegram that knows which program asks. sends: (monotonic seconds, program, chat)."""
+    """A Telegram that knows which program asks. taken: of each question who was given it last, and when (monotonic)."""
 
     def __init__(self, ahead: timedelta) -> None:
         super().__init__()
         self.by, self._ahead = AskedBy(), ahead
+        self.taken: dict[int, tuple[float, int]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         return [web.route("*", r"/p{who:\d+}/bot{token}/{method}", self._noted), *super().routes()]
 
     async def _noted(self, request: web.Request) -> web.StreamResponse:
-        self.by.note(request, request.match_info["method"])
-        return await self._answer(request)
+        method, who = request.match_info["method"], int(request.match_info["who"])
+        self.by.note(request, method)
+        answer = await self._answer(request)
+        if method == "getUpdates" and isinstance(answer, web.Response):
+            for number in map(int, ASKED.findall(answer.text or "")):
+                self.taken[number] = time.monotonic(), who
+        return answer
 
     def _message(self, chat: Any) -> dict[str, Any]:
         message = super()._message(chat)

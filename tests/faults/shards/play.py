@@ -12,7 +12,7 @@ from storage.alerts import outbox
 from storage.engine.sharing import leases
 from tests import postgres
 from tests.faults.scenario import TELEGRAM, Counts, scenario
-from tests.faults.shards.counting import Strike, answers_of, behind, counted
+from tests.faults.shards.counting import Strike, behind, counted, open_questions
 from tests.faults.shards.house import ASSETS, shared_house
 from tests.faults.shards.ledger import Ledger
 
@@ -112,7 +112,8 @@ async def _played(scale: Scale, database: str, split: Sequence[str], faults: int
         finally:
             people.cancel()
             await asyncio.gather(people, return_exceptions=True)
-        await _calm(house, faster, {name for strike in strikes for name in strike.held})
+        house.exchange.calm()
+        await _calm(house, faster, strikes)
         counts = await asyncio.to_thread(counted, house, strikes, ledger)
         errors = house.errors()
         await house.end()
@@ -184,17 +185,17 @@ def _numbers(house: SharedHouse) -> dict[int, int]:
     return {pids[pid]: number for pid, number in every if pid in pids}
 
 
-async def _calm(house: SharedHouse, faster: float, names: Collection[str]) -> None:
-    """Wait until all is sent, answered and judged, and these leases are held by who lives; nothing happens any more."""
-    quiet = 0
+async def _calm(house: SharedHouse, faster: float, strikes: Sequence[Strike]) -> None:
+    """Wait until all is sent, answered and judged, and what was held is held by who lives; nothing happens any more."""
+    names, quiet = {name for strike in strikes for name in strike.held}, 0
     end = time.monotonic() + 120.0 + 60.0 / faster
     while time.monotonic() < end and quiet < 6:
         await asyncio.sleep(0.5)
         waits = await asyncio.to_thread(outbox.waiting, house.store)
-        answered = set(answers_of(house))
+        unanswered, _ = open_questions(house, strikes)
         judged = not await asyncio.to_thread(behind, house)
         held = await asyncio.to_thread(_held, house, names)
-        quiet = quiet + 1 if judged and held and not waits and not house.asked.keys() - answered else 0
+        quiet = quiet + 1 if judged and held and not waits and not unanswered else 0
 
 
 def _held(house: SharedHouse, names: Collection[str]) -> bool:

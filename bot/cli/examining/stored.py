@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
+from bot.processes import place
 from bot.processes.roles import ROLES
 from bot.watch.backups import lacking
 from handlers.channels.config import place_of, sections
@@ -33,15 +34,16 @@ def database(store: Store, settings: Config) -> Iterator[Examined]:
     try:
         with store.write():
             stored = points.assets(store)
-        taken = {role for process in leases.running(store) for role in process.roles}
+        running = [process for process in leases.running(store) if not place.is_gone(process.place)]
         known = [chat for chat in destinations.everyone(store) if chat.gone is None]
         resting = rests.without_rights(store)
     except StoreError as error:
         yield Examined("database", "mend", str(error))
         return
     yield Examined("database", "good", f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}")
+    taken = {role for process in running for role in process.roles} or {*settings.roles}
     for role in ROLES:
-        if role not in {*settings.roles, *taken}:
+        if role not in taken:
             yield Examined("roles", "open", nobody(role))
     if lack := lacking(store, settings.backup):
         said = f"no backups are made in {settings.backup.folder}: {lack}"

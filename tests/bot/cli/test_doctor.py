@@ -11,8 +11,9 @@ import pytest
 
 from bot.cli import doctor
 from bot.cli.doctor import examine
-from bot.cli.examining import machine
+from bot.cli.examining import machine, stored
 from bot.config import load
+from bot.processes.roles import ROLES
 from storage.alerts.sending import rests
 from storage.engine.database import Store
 from storage.engine.sharing import leases
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.cli.examining.examined import Examined
+    from bot.processes.roles import Role
     from tests.bot.commandline import Perpulse
 
 SECOND = "100000002:MARKER-no-real-token-0123456789abcdef"
@@ -194,13 +196,25 @@ def test_chats_of_a_bot_that_is_not_set_any_more_are_told_of(house: House) -> No
 
 
 @pytest.mark.slow
-def test_roles_that_nobody_takes_part_in_are_named(house: House) -> None:
-    settings = load(house.config).model_copy(update={"roles": ("collect", "answer")})
+@pytest.mark.parametrize(
+    ("configured", "running", "nobody"),
+    [
+        pytest.param(ROLES, [], [], id="none runs, and it would take all"),
+        pytest.param(("collect", "send", "answer"), [], ["judge"], id="none runs, and it would not judge"),
+        pytest.param(ROLES, ["collect", "send,answer"], ["judge"], id="those that run do not judge"),
+        pytest.param(("judge",), ["collect", "send,answer,judge"], [], id="those that run take all"),
+    ],
+)
+def test_roles_that_nobody_takes_part_in_are_named(
+    house: House, configured: tuple[Role, ...], running: list[str], nobody: list[str]
+) -> None:
+    settings = load(house.config).model_copy(update={"roles": configured})
     with closing(Store(settings.database)) as store:
-        leases.begin(store, "elsewhere 1 1", ("send",), datetime.now(UTC))
-    found = [finding for finding in asyncio.run(examine(settings)) if finding.check == "roles"]
-    assert [(finding.state, str(finding)) for finding in found] == [
-        ("open", "nobody judges: start a process with --role judge")
+        for number, roles in enumerate(running):
+            leases.begin(store, f"elsewhere {number} 1", roles.split(","), datetime.now(UTC))
+        found = [finding for finding in stored.database(store, settings) if finding.check == "roles"]
+    assert [(finding.state, finding.text.partition("--role ")[2]) for finding in found] == [
+        ("open", role) for role in nobody
     ]
 
 

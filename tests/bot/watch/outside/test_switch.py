@@ -19,6 +19,7 @@ from bot.watch.config import WatchSection
 from bot.watch.outside import switch as module
 from bot.watch.outside.switch import DeadMansSwitch
 from tests.bot.commandline import closed_port
+from tests.bot.watch.house import begun
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -94,6 +95,18 @@ async def test_a_bot_without_figures_or_one_that_stands_by_does_not_call(watched
         await call(switch)
         assert monitor.calls == []
         holdings.held = held
+        await call(switch)
+        assert len(monitor.calls) == 1
+
+
+async def test_where_nobody_judges_no_process_calls(watched: Watched, monitor: Monitor) -> None:
+    """With one address for all, a collector would keep the switch from going off after the only judge is gone."""
+    begun(watched.desk, "collect", "send", "answer")
+    async with switch_of(watched, monitor.url) as switch:
+        watched.lives(MINUTE)
+        await call(switch)
+        assert len(monitor.calls) == 1, "it may be about to start"
+        watched.lives(MINUTE)
         await call(switch)
         assert len(monitor.calls) == 1
 

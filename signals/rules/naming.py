@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
-from signals.assets import DOLLARS, SPOKEN, UnreadableSymbol, instrument
+from signals.assets import SPOKEN, UnreadableSymbol, instrument, not_followed
 from signals.language.words import PHRASES, WORDS
 from signals.metric import metrics
 from signals.rules.errors import RuleError
@@ -52,10 +52,10 @@ def named(line: TypedLine, phrase: Sequence[SaidWord], assets: Collection[str]) 
     words = [piece for piece in phrase if piece is not over]
     found: list[str] = []
     rest = words
-    while rest and (before := asset_of(rest[0].text, assets)) and not _known(rest):
+    while rest and (before := asset_of(line, rest[0], assets)) and not _known(rest):
         found.append(before)
         rest = rest[1:]
-    while rest and (behind := asset_of(rest[-1].text, assets)) and not _known(rest):
+    while rest and (behind := asset_of(line, rest[-1], assets)) and not _known(rest):
         found.append(behind)
         rest = rest[:-1]
     plain = [piece for piece in rest if piece.text not in _CHANGE | _FILLERS]
@@ -76,9 +76,12 @@ def named(line: TypedLine, phrase: Sequence[SaidWord], assets: Collection[str]) 
     raise _unknown(line, plain, assets)
 
 
-def asset_of(word: str, assets: Collection[str]) -> str | None:
-    """Return the followed asset that a word names (btc, bitcoin, $btc, BTCUSDT); None where it names none."""
-    bare = word.lstrip("$#").upper()
+def asset_of(line: TypedLine, piece: SaidWord, assets: Collection[str]) -> str | None:
+    """Return the followed asset that a word names (btc, bitcoin, $btc, BTCUSDT); None where it names none.
+
+    RuleError, with why, where it says more than an asset: a rule of figures of BTC is none of a future on it.
+    """
+    bare = piece.text.lstrip("$#").upper()
     if bare in assets:
         return bare
     if bare in SPOKEN:
@@ -89,7 +92,15 @@ def asset_of(word: str, assets: Collection[str]) -> str | None:
         read = instrument(bare)
     except UnreadableSymbol:
         return None
-    return read.asset if read.asset in assets and (read.quote is None or read.quote in DOLLARS) else None
+    if read.asset not in assets:
+        return None
+    why = not_followed(read) or (f"is {read.multiplier:,} coins, and figures are of one" if read.multiplier > 1 else "")
+    if not why:
+        return read.asset
+    instead = line.with_instead(piece.begin, piece.end, read.asset.lower())
+    shown = line.shown(piece.begin, piece.end)
+    offers = ((instead, instead),) if read.multiplier == 1 else ()  # a price of a thousand coins is none of one
+    raise RuleError(f"“{shown}” {why}. Type {read.asset}.", *line.place(piece.begin, piece.end), offers)
 
 
 def _known(pieces: Sequence[SaidWord]) -> bool:

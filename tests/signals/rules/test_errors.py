@@ -54,6 +54,12 @@ WRONG = {
         "“kshib” is 1,000 coins, and figures are of one. Type SHIB.",
         "",
     ),
+    "a thousand coins as one, with its number": (
+        "1000SHIB price < 0.02",
+        "1000SHIB",
+        "“1000SHIB” is 1,000 coins, and figures are of one. Type SHIB.",
+        "",
+    ),
     "a value by half of its name": (
         "btc price change_24h < -5%",
         "price change_24h",

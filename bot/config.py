@@ -38,7 +38,7 @@ from handlers.command import Refused
 from handlers.language.kinds import zone_named
 from handlers.limits import LIMITS, RuleLimits
 from signals.assets import UnreadableSymbol, followed
-from signals.venues import OPTIONS, READ, STREAMED, USUAL
+from signals.venues import OPTIONS, READ, STREAMED, USUAL, venue_named
 from storage.engine.place import Server, place_given
 from storage.people.bots import name_of, platform_of
 
@@ -99,11 +99,11 @@ class Market(_Section):
 
     @field_validator("venues", mode="before")
     @classmethod
-    def _lower(cls, value: Any) -> Any:
+    def _named(cls, value: Any) -> Any:
         if isinstance(value, str):
             value = value.replace(",", " ").split()
         if isinstance(value, list | tuple):
-            value = [venue.lower() if isinstance(venue, str) else venue for venue in value]
+            value = [venue_named(venue) if isinstance(venue, str) else venue for venue in value]
             if len(set(map(str, value))) < len(value):
                 raise ValueError("each venue once")
         return value

@@ -135,6 +135,12 @@ KNOWN: Final[Mapping[str, str]] = {
 }
 
 
+def venue_named(word: str) -> str:
+    """Return the venue that a word is written for (okex, Gate.io, OKX); one that is not declared in lower case."""
+    name = word.strip().lower()
+    return SPELLINGS.get(name, name)
+
+
 def exchange_of(venue: str) -> str:
     """Return the exchange that people ask for a venue by: coin-margined contracts may be a venue of their own here."""
     return _COIN_MARGINED.get(venue, venue)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from handlers.command import Deps, Refused, command
 from handlers.language.kinds import FILLERS, REST, TIME, argument
-from handlers.language.spelling import chunks, shown, symbol
+from handlers.language.spelling import asset_alone, chunks, shown, symbol
 from handlers.reply import Button, Buttons, Line, Reply, plain
 from handlers.words import wording
 
@@ -200,7 +200,7 @@ def _asset(chunk: str, deps: Deps) -> str | None:
     if read is None or read.asset == MARKET or not read.asset.isascii():
         return None
     if read.asset in deps.assets or (deps.store.exists and read.asset in points.assets(deps.store)):
-        return read.asset
+        return asset_alone(read.instrument, chunk)
     if read.certain:
         raise Refused(f"No figures of {read.asset} are stored, so no digest can tell of it. {_HOW}")
     return None

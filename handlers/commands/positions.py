@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from handlers.command import Deps
+    from handlers.language.spelling import Symbol
     from signals.liquidation.events import PositionNow
+    from signals.liquidation.watching import Holding
     from storage.people.positions import FollowedAddress, Owner, WatchedPosition
 
 
@@ -181,7 +183,7 @@ def _chosen(
         number = int(text) if text.isdecimal() else None
         for watched in typed:
             named = watched.name is not None and watched.name.lower() == chunk
-            if watched.number == number or named or (read and watched.holding.asset == read.asset):
+            if watched.number == number or named or (read and _may_be(watched.holding, read)):
                 gone[watched.id] = watched
         for followed in addresses:
             if followed.number == number or followed.address == chunk:
@@ -190,6 +192,17 @@ def _chosen(
 
 
 # --- who --------------------------------------------------------------------------------------------------------------
+
+
+def _may_be(holding: Holding, read: Symbol) -> bool:
+    """Tell whether a word may name what is held, as far as it says: a dated contract is never watched."""
+    said = read.instrument
+    return (
+        holding.asset == said.asset
+        and said.kind in (None, "perpetual")
+        and said.margin in (None, holding.contract)
+        and (said.quote in (None, "USD") or holding.quote in (None, said.quote))
+    )
 
 
 def person_of(deps: Deps) -> tuple[str, str]:

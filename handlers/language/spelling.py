@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handlers.command import Refused
-from signals.assets import DOLLARS, PACKED, SPOKEN, Instrument, UnreadableSymbol, instrument
+from signals.assets import DOLLARS, PACKED, SPOKEN, Instrument, UnreadableSymbol, instrument, not_followed
 from signals.language.spelling import MINUSES, UNSEEN, UnreadableNumber, read_number
 
 if TYPE_CHECKING:
@@ -168,6 +168,13 @@ def symbol(text: str, assets: Collection[str] = ()) -> Symbol | None:
     if word[0].isdecimal() and not (certain or read.asset in _NUMBERED or _is_pack(read)):
         return None  # 7d is a time span, 25y a slip of the finger
     return Symbol(read, certain or read.asset in assets or read.asset != word)
+
+
+def asset_alone(read: Instrument, text: str) -> str:
+    """Return the asset that a word names. Refused, with why, where it says more: figures are kept by asset."""
+    if why := not_followed(read):
+        raise Refused(f"“{shown(text)}” {why}. Type {read.asset}.")
+    return read.asset
 
 
 def _is_pack(read: Instrument) -> bool:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from handlers.command import MissingValue, Refused
 from handlers.language.kinds import ASSET, INSTRUMENT, LEVERAGE
-from handlers.language.spelling import shown
-from signals.assets import Instrument, not_followed
+from handlers.language.spelling import asset_alone, shown
+from signals.assets import Instrument
 
 if TYPE_CHECKING:
     from handlers.language.kinds import Field, Kind, Plan
@@ -50,9 +50,7 @@ class Values:
         Refused where the word says more than the command can take, or another contract than a word before it.
         """
         if INSTRUMENT not in self.plan.kinds:
-            if why := not_followed(read):
-                raise Refused(f"“{shown(text)}” {why}. Type {read.asset}.")
-            self.put(ASSET, read.asset, text)
+            self.put(ASSET, asset_alone(read, text), text)
             return
         field = self.plan.of(INSTRUMENT)[0]
         known = self.by_field.get(field.name)

@@ -135,15 +135,13 @@ class LiquidationAnswer:
     """The liquidation price of a position and all it rests on.
 
     Prices are in quote currency, `notional` and `max_notional` too (inverse: USD), `margin` and `amount` in settle
-    coin, `size` in the contract's unit, `tier_floor` and `tier_cap` in `unit`; `tier_cap_notional` is the cap at the
-    entry price (None: open or unknown). `price`, `shown` and `distance` are None where there is no liquidation,
-    `bankruptcy` None where the position cannot lose all its margin. `shown` is the price on the venue's tick
-    (towards the entry where the venue rounds so); without a known tick it has seven digits. `distance` is price /
-    entry - 1: negative for a long. `slope` is what the rate grows by per coin; above zero there are no tiers. `size`
-    None: no size was given, and `margin` and `notional` are None with it. `leverage_cap` None: not known;
-    `max_notional` None: not known, or no leverage given. `table_as_of` is the day from which the tier table is known,
-    `table_checked` the last day on which it was seen unchanged. `rule_from` None: the rule is as old as the venue's
-    known pages.
+    coin, `size` in the contract's unit; `tier_cap_notional` is the cap at the entry price (None: open or unknown).
+    `price`, `shown` and `distance` are None where there is no liquidation, `bankruptcy` None where the position cannot
+    lose all its margin. `shown` is the price on the venue's tick (towards the entry where the venue rounds so); without
+    a known tick it has seven digits. `distance` is price / entry - 1: negative for a long. `slope` is what the rate
+    grows by per coin; above zero there are no tiers. `size` None: no size was given, and `margin` and `notional` are
+    None with it. `leverage_cap` None: not known; `max_notional` None: not known, or no leverage given. `table_as_of` is
+    the day from which the tier table is known, `table_checked` the last day on which it was seen unchanged.
     """
 
     position: Position

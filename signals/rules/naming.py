@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.rule import rules
-from signals.assets import DOLLARS, SPOKEN, UnreadableSymbol, instrument
+from signals.assets import PACKED, SPOKEN, UnreadableSymbol, instrument, not_followed
 from signals.language.words import PHRASES, WORDS
 from signals.metric import metrics
 from signals.rules.errors import RuleError
@@ -18,11 +18,13 @@ from signals.rules.text import plain_character
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from signals.assets import Instrument
     from signals.rules.parsing import SaidWord
     from signals.rules.text import TypedLine
 
 PRICE: Final = "price_move.price"  # what a rule is over that names none: btc > 100k
 _CHANGE: Final = frozenset({"change", "changes", "changed", "move", "moves"})
+_PACK: Final = re.compile(r"(?<![\w.,])1(?:0{3,6}|m)[a-z]\w*")
 _FILLERS: Final = frozenset({"level", "value", "now", "current", "currently", "a", "an", "alarm", "setup"})
 # A title of words alone, none of which the grammar has a use for.
 _PLAIN_TITLE: Final = re.compile(
@@ -52,10 +54,10 @@ def named(line: TypedLine, phrase: Sequence[SaidWord], assets: Collection[str]) 
     words = [piece for piece in phrase if piece is not over]
     found: list[str] = []
     rest = words
-    while rest and (before := asset_of(rest[0].text, assets)) and not _known(rest):
+    while rest and (before := asset_of(line, rest[0], assets)) and not _known(rest):
         found.append(before)
         rest = rest[1:]
-    while rest and (behind := asset_of(rest[-1].text, assets)) and not _known(rest):
+    while rest and (behind := asset_of(line, rest[-1], assets)) and not _known(rest):
         found.append(behind)
         rest = rest[:-1]
     plain = [piece for piece in rest if piece.text not in _CHANGE | _FILLERS]
@@ -76,9 +78,12 @@ def named(line: TypedLine, phrase: Sequence[SaidWord], assets: Collection[str]) 
     raise _unknown(line, plain, assets)
 
 
-def asset_of(word: str, assets: Collection[str]) -> str | None:
-    """Return the followed asset that a word names (btc, bitcoin, $btc, BTCUSDT); None where it names none."""
-    bare = word.lstrip("$#").upper()
+def asset_of(line: TypedLine, piece: SaidWord, assets: Collection[str]) -> str | None:
+    """Return the followed asset that a word names (btc, bitcoin, $btc, BTCUSDT); None where it names none.
+
+    RuleError, with why, where it says more than an asset: a rule of figures of BTC is none of a future on it.
+    """
+    bare = piece.text.lstrip("$#").upper()
     if bare in assets:
         return bare
     if bare in SPOKEN:
@@ -89,7 +94,30 @@ def asset_of(word: str, assets: Collection[str]) -> str | None:
         read = instrument(bare)
     except UnreadableSymbol:
         return None
-    return read.asset if read.asset in assets and (read.quote is None or read.quote in DOLLARS) else None
+    if read.asset not in assets:
+        return None
+    if not_followed(read) or read.multiplier > 1:
+        raise _no_asset(line, piece.begin, piece.end, read)
+    return read.asset
+
+
+def check_packs(line: TypedLine) -> None:
+    """Refuse 1000PEPE, which the grammar would read as a number and a word. RuleError, with why."""
+    for found in _PACK.finditer(line.plain):
+        try:
+            read = instrument(found[0])
+        except UnreadableSymbol:
+            continue
+        if len(read.asset) > 1 and read.asset in PACKED.get(read.multiplier, ()):  # 1000usd is an amount
+            raise _no_asset(line, found.start(), found.end(), read)
+
+
+def _no_asset(line: TypedLine, begin: int, end: int, read: Instrument) -> RuleError:
+    """Return why a symbol names no asset: it says more. The asset is offered where an amount means the same of it."""
+    why, instead = not_followed(read), line.with_instead(begin, end, read.asset.lower())
+    offers = ((instead, instead),) if why and read.multiplier == 1 else ()
+    why = why or f"is {read.multiplier:,} coins, and figures are of one"
+    return RuleError(f"“{line.shown(begin, end)}” {why}. Type {read.asset}.", *line.place(begin, end), offers)
 
 
 def _known(pieces: Sequence[SaidWord]) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from signals.language.spelling import sentence_case
 from signals.rules.errors import RuleError
-from signals.rules.naming import with_ids
+from signals.rules.naming import check_packs, with_ids
 from signals.rules.text import TypedLine
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def parse(typed: str) -> Parsed:
     from lark.exceptions import UnexpectedInput  # noqa: PLC0415 - as above
 
     line = with_ids(TypedLine.of(typed))
+    check_packs(line)
     try:
         tree = _parser().parse(line.plain)
     except UnexpectedInput as error:

@@ -122,7 +122,7 @@ class Understood:
     # --- names --------------------------------------------------------------------------------------------------------
 
     def _asset(self, piece: SaidWord) -> str:
-        asset = asset_of(piece.text, self._followed)
+        asset = asset_of(self.line, piece, self._followed)
         if asset is None:
             shown = self.line.shown(piece.begin, piece.end)
             raise RuleError(f"“{shown}” does not fit there.", *self.line.place(piece.begin, piece.end))

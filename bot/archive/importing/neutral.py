@@ -16,7 +16,7 @@ from bot.archive.importing.values import number
 from signals.assets import UnreadableSymbol, coin
 from signals.inputs import INPUTS
 from signals.units import SECOND_MS, to_ms
-from signals.venues import VENUES
+from signals.venues import VENUES, venue_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def split(line: str) -> list[str]:
 def _venue(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise BadRow("venue is empty" if not text else f"venue is not a name: {shown(text)}")
-    return text.lower()
+    return venue_named(text)
 
 
 def _asset(text: str) -> Instrument:
@@ -140,7 +140,7 @@ def read(content: Content, asset: str | None, now: datetime) -> Draft:
         # A header further down is where two files were put together.
         if not _is_data(line) or line.removeprefix("\ufeff") == lines[header]:
             if (told := _BARS.fullmatch(line.rstrip())) and int(told[3]):
-                said[told[1].lower(), _plain(told[2])] = int(told[3]) * SECOND_MS
+                said[venue_named(told[1]), _plain(told[2])] = int(told[3]) * SECOND_MS
             continue
         draft.rows += 1
         try:

@@ -15,7 +15,7 @@ from bot.clock import SystemClock
 from handlers.command import Refused
 from signals.assets import Instrument, assets_of
 from signals.language.spelling import sentence_case
-from signals.venues import SPELLINGS, VENUES, venue_title
+from signals.venues import SPELLINGS, VENUES, venue_named, venue_title
 from storage.engine.database import Store
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ def wanted(words: Sequence[str]) -> list[str]:
     renewed = [venue.id for venue in VENUES.values() if venue.renewed]
     found: list[str] = []
     for word in words:
-        venue = SPELLINGS.get(word.lower(), "")
-        if venue and venue not in renewed:
-            raise Refused(f"{venue_title(venue)} answers for no tiers: there is nothing to renew. Leave it out.")
-        if not venue:
+        venue = venue_named(word)
+        if venue not in SPELLINGS:
             raise Refused(f"{word[:40]!r} is no venue that tiers come from. Known: {', '.join(renewed)}.")
+        if venue not in renewed:
+            raise Refused(f"{venue_title(venue)} answers for no tiers: there is nothing to renew. Leave it out.")
         found.append(venue)
     return list(dict.fromkeys(found)) or renewed
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from handlers.command import Refused
 from handlers.language.kinds import FILLERS
-from handlers.language.spelling import chunks, shown, symbol
+from handlers.language.spelling import asset_alone, chunks, shown, symbol
 from handlers.words import wording
 from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
@@ -117,6 +117,6 @@ def _asset(chunk: str, deps: Deps) -> str | None:
     read = symbol(chunk, deps.assets)
     if read is None or read.asset == MARKET:
         return None
-    if read.asset in deps.assets:
-        return read.asset
-    return read.asset if deps.store.exists and read.asset in points.assets(deps.store) else None
+    if read.asset in deps.assets or (deps.store.exists and read.asset in points.assets(deps.store)):
+        return asset_alone(read.instrument, chunk)
+    return None

@@ -42,6 +42,7 @@ def test_followed_assets_have_one_name_however_they_are_written(perpulse: Perpul
         pytest.param("database = 'postgresql://root:x/MARKER@host/db'", "/ as %2F", id="a / in a password"),
         pytest.param("database = 'postgresql://root:MARKER@host:99999/db'", "from 1 to 65535", id="no port"),
         pytest.param("database = ':memory:'", "database: write the path of a file", id="a database nowhere"),
+        pytest.param("[market]\nvenues = ['OKEx', 'okx']", "market.venues: each venue once", id="one venue twice"),
         pytest.param("[market]\nvenues = ['mtgox']", "market.venues", id="unknown venue"),
         pytest.param("[telegram]\ntoken_file = 'none.txt'", "none.txt cannot be read", id="missing token file"),
         pytest.param("[telegram]\ntoken = 'a'\ntoken_file = 'b'", "not both", id="two tokens"),

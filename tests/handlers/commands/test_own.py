@@ -165,6 +165,23 @@ def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("symbol", "why"),
+    [
+        pytest.param("BTCUSDC", "is not the main perpetual", id="another quote"),
+        pytest.param("BTC-USD-SWAP", "is coin-margined", id="in coins"),
+        pytest.param("BTCUSDT_261225", "is a dated contract", id="dated"),
+        pytest.param("BTC-26DEC26-100000-C", "is a dated contract", id="an option"),
+        pytest.param("ETHBTC", "is not quoted in dollars", id="a pair of two coins"),
+    ],
+)
+@pytest.mark.parametrize("line", ["/sub oi {}", "/unsub {}", "/mute {}", "/base oi {}", "/digest 9:00 {}"])
+def test_what_a_symbol_says_beside_its_asset_is_never_dropped(empty: Any, line: str, symbol: str, why: str) -> None:
+    with pytest.raises(Refused, match=f"(?i)“{symbol}” {why}"):
+        empty.ask(line.format(symbol))
+    assert not empty.store.exists
+
+
+@pytest.mark.parametrize(
     ("word", "zone", "said"),
     [
         pytest.param(

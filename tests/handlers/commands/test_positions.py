@@ -57,6 +57,8 @@ def test_one_asset_of_the_list(room: Room) -> None:
         pytest.param("/unwatch 1, 3", [2], id="two numbers"),
         pytest.param("/unwatch eth", [1, 3], id="an asset"),
         pytest.param("/unwatch BTCUSDT", [2], id="an asset in another spelling"),
+        pytest.param("/unwatch BTCUSDT_261225", [1, 2, 3], id="a future, which is none of them"),
+        pytest.param("/unwatch BTC-USD-SWAP", [1, 2, 3], id="a contract in coins, which is none of them"),
         pytest.param("/unwatch Hedge", [1, 2], id="its name"),
         pytest.param("/unwatch all", [], id="all"),
         pytest.param("/unwatch 9", [1, 2, 3], id="a number that is not there"),

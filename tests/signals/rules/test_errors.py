@@ -8,7 +8,7 @@ from signals.rules.errors import RuleError
 from signals.rules.reading import read
 from signals.rules.text import LONGEST
 
-ASSETS = ("BTC", "ETH", "SOL")
+ASSETS = ("BTC", "ETH", "SOL", "SHIB")
 
 # (line, marked, said, first line offered)
 WRONG = {
@@ -27,7 +27,37 @@ WRONG = {
     "an asset that is not followed": (
         "pepe funding > 30% apr",
         "pepe",
-        "“pepe” is not followed here, and no figure; followed are BTC, ETH, SOL.",
+        "“pepe” is not followed here, and no figure; followed are BTC, ETH, SOL, SHIB.",
+        "",
+    ),
+    "a dated contract": (
+        "BTCUSDT_261225 price < 80k",
+        "BTCUSDT_261225",
+        "“BTCUSDT_261225” is a dated contract, and those are not followed. Type BTC.",
+        "btc price < 80k",
+    ),
+    "a contract in coins": (
+        "funding of btc-usd-swap > 30% apr",
+        "btc-usd-swap",
+        "“btc-usd-swap” is coin-margined, and figures are kept by asset, from its main perpetual. Type BTC.",
+        "funding of btc > 30% apr",
+    ),
+    "a pair of two coins": (
+        "ethbtc < 0.03",
+        "ethbtc",
+        "“ethbtc” is not quoted in dollars, as all figures are. Type ETH.",
+        "eth < 0.03",
+    ),
+    "a thousand coins as one": (
+        "kshib price < 0.02",
+        "kshib",
+        "“kshib” is 1,000 coins, and figures are of one. Type SHIB.",
+        "",
+    ),
+    "a thousand coins as one, with its number": (
+        "1000SHIB price < 0.02",
+        "1000SHIB",
+        "“1000SHIB” is 1,000 coins, and figures are of one. Type SHIB.",
         "",
     ),
     "a value by half of its name": (

@@ -121,6 +121,8 @@ def test_a_bad_line_is_named_and_the_rest_is_kept(tmp_path: Path, line: str, rea
         pytest.param("kucoin,XBT,mark_price,95131", ("kucoin", "BTC", 95131.0), id="another name"),
         pytest.param("kucoin,XBTUSDTM,mark_price,95131", ("kucoin", "BTC", 95131.0), id="a symbol"),
         pytest.param("gate,BTC_USDT,mark_price,95131", ("gate", "BTC", 95131.0), id="Gate's symbol"),
+        pytest.param("OKEx,BTC,mark_price,95131", ("okx", "BTC", 95131.0), id="another spelling of the venue"),
+        pytest.param("Kraken,BTC,mark_price,95131", ("kraken", "BTC", 95131.0), id="a venue that is not read"),
         pytest.param("binance_coinm,BTCUSD_PERP,mark_price,95131", ("binance_coinm", "BTC", 95131.0), id="in coins"),
         pytest.param("binance,1000SHIB,mark_price,0.025", ("binance", "SHIB", 0.025 / 1000), id="the price of a pack"),
         pytest.param("bybit,SHIB1000,open_interest_coin,7", ("bybit", "SHIB", 7000.0), id="packs for coins"),

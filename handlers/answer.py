@@ -58,8 +58,9 @@ class Answer:
 
     blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
     message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
-    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. apart: it
-    is shown in a message of its own, and the answer to what was edited stays.
+    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. led_by:
+    numbers of the earlier messages that led to that, as one whose question was answered. apart: it is shown in a
+    message of its own, and the answer to what was edited stays.
     """
 
     blocks: tuple[Block, ...]
@@ -67,6 +68,7 @@ class Answer:
     unfinished: Unfinished | None = None
     refused: bool = False
     changed: bool = False
+    led_by: tuple[str, ...] = ()
     apart: bool = False
 
     def by(self, how: str) -> Answer:

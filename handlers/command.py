@@ -112,7 +112,8 @@ class Asker:
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
     along. inline: they type in another chat, and send the answer there. edits: they edited a message that had changed
     something when it said this; "" where what it said is not known any more. link: of this bot on the platform, with a
-    place for the word that it hands on (`{}`); None where the platform has no such links.
+    place for the word that it hands on (`{}`); None where the platform has no such links. message: the number of what
+    says it, where that can be edited.
     """
 
     platform: str
@@ -128,6 +129,7 @@ class Asker:
     inline: bool = False
     link: str | None = None
     edits: str | None = None
+    message: str | None = None
 
 
 def check_may_change(asker: Asker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from handlers.command import Asker, Deps
 
     _Person = tuple[str, str, str | None, str | None]
+    _Offered = tuple[str, str, str | None, str]  # a chat and a line, which anybody there may press
 
 _OPEN_SECONDS: Final = 10 * MINUTE.total_seconds()
-_MOST: Final = 1_000  # questions that are open at once, of everybody
+_MOST: Final = 1_000  # questions that are open at once, of everybody; and lines that were offered
 _NEVER_MIND: Final = frozenset(
     ("cancel", "stop", "no", "nothing", "never mind", "nevermind", "forget it", "abort", "quit", "exit", "back", "drop")
 )
@@ -54,7 +56,8 @@ class Conversations:
 
     def __init__(self, steady: Callable[[], float]) -> None:
         self._steady = steady
-        self._open: dict[_Person, tuple[float, Unfinished]] = {}
+        self._open: dict[_Person, _Question] = {}
+        self._led_by: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()
 
     async def answer(self, text: str, deps: Deps, *, on_error: OnError) -> Answer:
         """Answer a line for a channel, as `answer_blocks` does; never raises."""
@@ -63,53 +66,79 @@ class Conversations:
         if stands := _what_stands(text, deps):
             return stands
         person = _person(deps.asker)
-        asked = self._taken(text, person, deps.asker)
-        if asked and _leaves_it(text):
-            return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
-        if asked:
+        question = self._taken(text, person, deps.asker)
+        if question and _leaves_it(text):
+            return Answer((Line(f"Left as it was; /{question.unfinished.name} begins anew."),))
+        if question is None and deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
+            return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
+        if question:
+            asked = question.unfinished
             # Of what any words answer each one counts: price > 70k is no 70k.
             whole = answer_blocks(asked.completed(text), deps, on_error=on_error) if asked.wanted.free else None
             answer = await (whole or _completed(asked, text, deps, on_error))
-            self._keep_open(person, answer, asked)
-            return answer
-        if deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
-            return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
-        answer = await answer_blocks(text, deps, on_error=on_error)
-        self._keep_open(person, answer)
-        return answer
+        else:
+            answer = await answer_blocks(text, deps, on_error=on_error)
+        led_by = question.messages if question else self._led_by.get(_offered(person, text), ())
+        self._keep_open(person, answer, question, led_by, deps.asker.message)
+        return replace(answer, led_by=led_by) if answer.changed else answer
 
-    def _taken(self, text: str, person: _Person, asker: Asker) -> Unfinished | None:
+    def _taken(self, text: str, person: _Person, asker: Asker) -> _Question | None:
         """Return the open question that a message answers, which is open no more; a command drops it."""
         if asker.address.kind != "private" and not (asker.replies or is_command(text)):
             return None  # in a group only an answer to the question answers it
-        until, unfinished = self._open.pop(person, (0.0, None))
-        if unfinished is None or self._steady() > until or is_command(text):
+        question = self._open.pop(person, None)
+        if question is None or self._steady() > question.until or is_command(text):
             return None
+        unfinished = question.unfinished
         if _leaves_it(text):  # before "stop" is read as a command
-            return unfinished
+            return question
         from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
         spoken = _spoken(text)
         if unfinished.wanted.free and (spoken.numbers or _COMPARED.search(text)):
-            return unfinished  # btc funding > 30% apr: a rule is made of the words of commands
+            return question  # btc funding > 30% apr: a rule is made of the words of commands
         if _words_of(text) in _OF_NOW:
-            return unfinished  # and not the question what it is
+            return question  # and not the question what it is
         plan = plan_of(cast("Hashable", commands()[unfinished.name].arguments))
         beside = [word for word in spoken.beside if word.lower() not in plan.markers]  # stop 93000, of a size
-        return None if speech.names_a_command(" ".join(beside) if spoken.numbers else text) else unfinished
+        return None if speech.names_a_command(" ".join(beside) if spoken.numbers else text) else question
 
-    def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
-        """Keep the question that an answer asks; else the one that was asked before, which no refusal ends."""
-        unfinished = answer.unfinished or (asked if answer.refused else None)
+    def _keep_open(
+        self, person: _Person, answer: Answer, before: _Question | None, led_by: tuple[str, ...], message: str | None
+    ) -> None:
+        """Keep the question that an answer asks; else the one that was asked before, which no refusal ends.
+
+        With it, and with each line that is offered, go the messages that led there: led_by, and this one unless it was
+        no answer to what was asked.
+        """
+        if not answer.refused and answer.unfinished is None:
+            return
+        unfinished = answer.unfinished or (before.unfinished if before else None)
+        if message is not None and not (before and unfinished is before.unfinished):
+            led_by = (*led_by, message)
         if unfinished:
-            self._keep(person, unfinished)
+            self._keep(person, _Question(self._steady() + _OPEN_SECONDS, unfinished, led_by))
+        rows = (block for block in answer.blocks if isinstance(block, Buttons))
+        for line in (button.command for row in rows for button in row.buttons) if led_by else ():
+            self._led_by[_offered(person, line)] = led_by
+            if len(self._led_by) > _MOST:
+                self._led_by.popitem(last=False)
 
-    def _keep(self, person: _Person, unfinished: Unfinished) -> None:
+    def _keep(self, person: _Person, question: _Question) -> None:
         now = self._steady()
         if len(self._open) >= _MOST:
-            self._open = {other: kept for other, kept in self._open.items() if kept[0] > now}
+            self._open = {other: kept for other, kept in self._open.items() if kept.until > now}
         if len(self._open) < _MOST:
-            self._open[person] = (now + _OPEN_SECONDS, unfinished)
+            self._open[person] = question
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question that is open. until: by the steady clock. messages: the numbers of those that led to it."""
+
+    until: float
+    unfinished: Unfinished
+    messages: tuple[str, ...]
 
 
 async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError) -> Answer:
@@ -196,7 +225,7 @@ def _what_stands(text: str, deps: Deps) -> Answer | None:
     if before:
         said = (
             f"This message said “{shown(before)}” when you sent it, and that was done. It still holds, whatever you "
-            "make of the message now; its answer says how to change it back."
+            "make of the message now; the answer says how to change it back."
         )
     else:
         said = "I do not know any more what this message said before you edited it, and it may have been done."
@@ -223,6 +252,10 @@ def _leaves_it(text: str) -> bool:
 
 def _words_of(text: str) -> str:
     return " ".join(text.lower().split()).strip(".!")
+
+
+def _offered(person: _Person, line: str) -> _Offered:
+    return (*person[:3], line)
 
 
 def _person(asker: Asker) -> _Person:

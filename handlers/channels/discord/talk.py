@@ -38,7 +38,7 @@ _REMEMBERED: Final = 2_000  # answers, of everybody
 
 @dataclass(frozen=True, slots=True)
 class _AnswerTo:
-    """What a message said, the answer to it, and whether that changed something."""
+    """What a message said, the answer to it, and whether that changed something, or led to that."""
 
     line: str
     sent: str
@@ -57,6 +57,12 @@ class WrittenTalk:
     async def stop(self) -> None:
         """Wait for no more news."""
         await self._news.stop()
+
+    def led(self, answer: Answer) -> None:
+        """Note of the messages that led to an answer that they changed something, as their answers asked for it."""
+        for number in map(int, answer.led_by):
+            if told := self._told.get(number):
+                self._told[number] = replace(told, changed=True)
 
     async def take(self, written: Written) -> None:
         """Answer a message, or the change of one; whatever goes wrong, the next one is answered."""
@@ -91,6 +97,7 @@ class WrittenTalk:
             manages=place.manages,
             replies=written.replies,
             edits=_edits(written, before),
+            message=str(written.number),
         )
         assert self.answer  # noqa: S101 - nothing is heard before the start
         calls = bool(command and command.roles and calls_everybody(line, written.server))

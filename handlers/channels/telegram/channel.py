@@ -362,7 +362,7 @@ class Telegram:
             self._missed.note(_address(message.chat, message), said.line)
             return
         asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
-        asker = replace(asker, replies=said.replies, edits=edits)
+        asker = replace(asker, replies=said.replies, edits=edits, message=str(message.message_id))
         answer = _asked(await self._ask(said.line, asker), asker.address)
         await self._replies.give_to(message, said.line, asker.address, answer, given)
 
@@ -412,7 +412,9 @@ class Telegram:
 
     async def _ask(self, line: str, asker: Asker) -> Answer:
         assert self._answer  # noqa: S101 - nothing is heard before the start
-        return await self._answer(line, asker)
+        answer = await self._answer(line, asker)
+        self._replies.led(asker.address, answer)
+        return answer
 
     def _asker(self, chat: Chat, message: Message | None, *, may_change: bool) -> Asker:
         return Asker(

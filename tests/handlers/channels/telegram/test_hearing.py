@@ -271,6 +271,22 @@ async def test_an_edit_of_what_is_not_known_any_more_is_not_done_twice(talk: Pla
     assert talk.fake.texts(PRIVATE)[3].startswith("Times are shown in UTC."), "what changes nothing is answered"
 
 
+async def test_what_is_too_long_for_a_button_leads_back_by_one_all_the_same(talk: Place) -> None:
+    line = "/watch eth short 3000 10x 2eth binance lines 15 8 4 name ann@home, half"
+    talk.fake.say(PRIVATE, ANN, line)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 1)
+    talk.fake.say(PRIVATE, ANN, "/unwatch 1")
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 2)
+    answer = talk.fake.accepted[-1]
+    assert labels(answer) == ["Undo"]
+    talk.fake.press(answer, *pressed(answer), ANN)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 3)
+    assert talk.asked[-1][0] == line
+    assert "Watching ETH short" in talk.fake.texts(PRIVATE)[-1]
+    talk.fake.press(answer, "1|=0123456789abcdef", ANN)
+    await talk.fake.until(lambda: "too old" in str(talk.fake.toasts))
+
+
 async def test_a_picture_is_sent_anew(place: Place) -> None:
     place.answers["/chart btc"] = Answer((Line("BTC"), Picture({"picture": "market"}, "BTC")))
     message = place.fake.say(PRIVATE, ANN, "/chart btc")

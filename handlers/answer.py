@@ -27,7 +27,7 @@ from storage.engine.database import StoreError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Sequence
 
-    from handlers.command import Asking, Command, Deps, MissingValue
+    from handlers.command import Asking, Deps, MissingValue
     from handlers.reply import Block, Reply
     from storage.queries.glance import Glance, NoGlance
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _INLINE: Final = ("calculators", "market", "judgement")  # what may be asked in any chat: nothing is anybody's own
 BY_REPLY: Final = "Reply to this message with it."  # what people say to each other is not for us
-_BARE_NUMBER: Final = re.compile(r"\$?\d[\d.,'_]*k?")
+BARE_NUMBER: Final = re.compile(r"\$?\d[\d.,'_]*k?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,10 @@ class Unfinished:
     wanted: MissingValue
 
     def completed(self, text: str) -> str:
-        """Return the line with the value; it goes first, since a name may stand at the end."""
-        said = self.wanted.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
-        return " ".join(f"/{self.name} {said} {self.rest}".split())
+        """Return the line with the value; it goes first, unless it is to go behind: a name may stand at the end."""
+        said = self.wanted.shape.format(text) if BARE_NUMBER.fullmatch(text.strip()) else text
+        rest = f"{self.rest} {said}" if self.wanted.behind else f"{said} {self.rest}"
+        return " ".join(f"/{self.name} {rest}".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ async def answer(text: str, deps: Deps) -> Reply:
     database cannot be used.
     """
     meant = look_up(text, deps.assets)
-    _check_rights(meant.command, deps)
+    _check_rights(meant, deps)
     first = await _said(meant, deps)
     pending = await _begun(first, meant, deps)
     return _given(await pending.news() if isinstance(pending, _Pending) else pending)
@@ -102,7 +103,7 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     try:
         meant = look_up(text, deps.assets)
         name = meant.command.name
-        _check_rights(meant.command, deps)
+        _check_rights(meant, deps)
         first = await _said(meant, deps)
     except (Refused, StoreError) as error:
         if isinstance(error, NotUnderstood) and deps.asker.replies:
@@ -174,7 +175,7 @@ def may_change(text: str, assets: Collection[str] = ()) -> bool:
         meant = look_up(text, assets)
     except Refused:
         return False
-    return not meant.command.by_speech and bool(meant.rest or not meant.command.shows)
+    return not meant.command.by_speech and not meant.only_shows
 
 
 def brings_code(text: str) -> bool:
@@ -224,7 +225,7 @@ async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
     command = meant.command
     try:
         given = parse(command.arguments, meant.rest, command=command.name, assets=deps.assets)
-        return _pressable(_echoed(await command.run(deps, given), meant), deps)
+        return _pressable(_echoed(await command.run(deps, given), meant), meant, deps)
     except Refused as refused:
         if not refused.outdated and not refused.unfollowed:
             raise
@@ -241,10 +242,12 @@ def _echoed(reply: Reply, meant: Meant) -> Reply:
     return replace(reply, read_as=meant.line, echoed=True)
 
 
-def _pressable(reply: Reply, deps: Deps) -> Reply:
+def _pressable(reply: Reply, meant: Meant, deps: Deps) -> Reply:
     """Leave out the buttons that would be refused to whoever asks: those that change a chat are not everybody's."""
     if deps.asker.may_change:
         return reply
+    if meant.command.changes_chat:  # of which it only shows what is set
+        reply = replace(reply, blocks=(*reply.blocks, Line(f"Only {deps.asker.managers} can change that.", "caveat")))
     every = commands()
 
     def may_press(button: Button) -> bool:
@@ -258,9 +261,9 @@ def _pressable(reply: Reply, deps: Deps) -> Reply:
     return replace(reply, blocks=tuple(block for block in blocks if block != Buttons(())))
 
 
-def _check_rights(command: Command, deps: Deps) -> None:
+def _check_rights(meant: Meant, deps: Deps) -> None:
     """Refuse a command to whom it is not for, or not here, or not now."""
-    asker = deps.asker
+    asker, command = deps.asker, meant.command
     if command.owners_only and not asker.owner:
         raise Refused("Only an owner of this bot can do that." + deps.access.how_to_own())
     here = asker.address.kind == "private" or asker.owner or command.for_all or deps.access.in_groups(command.name)
@@ -268,7 +271,7 @@ def _check_rights(command: Command, deps: Deps) -> None:
         raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
     if asker.inline and (command.subject not in _INLINE or command.draws):
         raise Refused(f"/{command.name} is answered in a chat with me")
-    if command.changes_chat:
+    if command.changes_chat and not meant.only_shows:
         check_may_change(asker)
     if command.draws and not deps.may_draw(asker):
         raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
@@ -342,7 +345,7 @@ def _changes(said: Reply | _Refusal) -> bool:
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
     if not isinstance(first, _Refusal) and first.again:
-        return _pressable(_echoed(replace(first.again(_later(deps)), back=first.back), meant), deps)
+        return _pressable(_echoed(replace(first.again(_later(deps)), back=first.back), meant), meant, deps)
     return await _said(meant, _later(deps))
 
 

@@ -41,12 +41,16 @@ class MissingValue:
 
     question: asks for it, where the next message is read. offers: likely values, as labels and as they are typed.
     shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is. free: any words answer it.
+    several: more than this is missing, so that whatever is said of it is kept. behind: it is typed behind what was
+    said, of which nothing can stand at the end.
     """
 
     question: str
     offers: tuple[tuple[str, str], ...] = ()
     shape: str = "{}"
     free: bool = False
+    several: bool = False
+    behind: bool = False
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault
@@ -245,6 +249,11 @@ class Meant:
     rest: str
     spoken: bool = False
     when: str = ""
+
+    @property
+    def only_shows(self) -> bool:
+        """Tell whether it changes nothing, and says what is set in a chat."""
+        return self.command.shows and not self.rest
 
     @property
     def line(self) -> str:

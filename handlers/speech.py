@@ -120,6 +120,11 @@ def names_a_command(text: str) -> bool:
     return any(" ".join(lower[at : at + n]) in _phrases() for at, n in spans)
 
 
+def names_a_coin(word: str, assets: Collection[str]) -> bool:
+    """Tell whether a word names a coin, followed or listed somewhere, and is none that questions are made of."""
+    return not _asks(word, assets) and _coin(word, assets) is not None
+
+
 _TO_ME: Final = "me "
 
 
@@ -142,7 +147,9 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
         return _as_line(found[0], words, assets)
     if ahead and found[0].shows and not (shown := _as_line(found[0], words, assets)).rest:
         return shown
-    if named and all(one.command is named for one in found):
+    if named and name in _ASKING and not _plan(named).fields:
+        found = [one for one in found if one.command is not named]  # about 90k
+    elif named and all(one.command is named for one in found):
         return Meant(named, rest)  # which says what is wrong
     offered = [_as_line(one, words, assets).line for one in found[:2]] or _fallback(words, assets)
     raise NotUnderstood(offered, surely=bool(found) and found[0].score >= _CLEAR and not found[0].command.by_speech)

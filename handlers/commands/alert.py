@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.command import Deps, Refused, command
+from handlers.command import Deps, MissingValue, Refused, command
 from handlers.language.kinds import REST, argument
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, plain
 from signals.units import DAY
@@ -59,7 +59,8 @@ async def alert(deps: Deps, args: RuleText) -> Reply:
     if not args.rule.strip():
         return _how()
     if args.rule.strip().lower() in _SAVE:
-        raise Refused("Save which rule? Type it behind, like /alert save btc funding > 30% apr.")
+        text = "Save which rule? Type it behind, like /alert save btc funding > 30% apr."
+        raise Refused(text, wanted=MissingValue(text, free=True, behind=True))
     if args.rule.strip().lower() in _CANCEL:
         return Reply((Line("Nothing was saved."),), {"saved": False})
     saves = first.lower() in _SAVE and bool(rest.strip())

@@ -109,7 +109,7 @@ def _quiet_said(deps: Deps, hours: str | None, *, strict: bool) -> str:
     return f"Quiet from {begin} to {end} ({wording.place(deps.zone)}): {what}. The rest comes in one message at {end}."
 
 
-@command(subject="own", example="/only warnings", changes_chat=True)
+@command(subject="own", example="/only warnings", changes_chat=True, shows=True)
 async def only(deps: Deps, args: LeastRank) -> Reply:
     """Be told only warnings, or only what is critical.
 

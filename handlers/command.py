@@ -231,6 +231,7 @@ class Command:
     shows: bool = False  # without more words it changes nothing, and says what is set and how to set it
     whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
     ends: bool = False  # takes back what another one begins, so that "off" says nothing more to it
+    ended: tuple[str, ...] = ()  # what is on by it: "stop" beside one of these means "off" behind its name
 
     @property
     def by_speech(self) -> bool:
@@ -278,11 +279,13 @@ def command(
     shows: bool = False,
     whole: bool = False,
     ends: bool = False,
+    ended: str = "",
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type
     of its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
+    ended: likewise, for what is on by it.
     """
 
     def declare(run: Run) -> Command:
@@ -296,6 +299,7 @@ def command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
             for_all=for_all, shows=shows, whole=whole, ends=ends,
+            ended=tuple(filter(None, ended.split(", "))),
         )  # fmt: skip
 
     return declare

@@ -59,6 +59,7 @@ class ADay:
     "be silent, quiet from, no messages from, no messages between, no alerts at night, don't wake me, do not wake me, "
     "dont wake me, let me sleep, sleep, asleep, good night",
     shows=True,
+    ended="quiet, quiet hours, do not disturb",
 )
 async def quiet(deps: Deps, args: FromTo) -> Reply:
     """Have hours of quiet; only what is critical comes then.
@@ -147,6 +148,7 @@ def _other_rank(rank: str) -> tuple[Button, ...]:
     changes_chat=True,
     words="messages a day, messages per day, alerts a day, alerts per day, daily limit",
     shows=True,
+    ended="budget, daily limit",
 )
 async def budget(deps: Deps, args: ADay) -> Reply:
     """Bound how many new messages come in a day.

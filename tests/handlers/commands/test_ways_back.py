@@ -53,6 +53,13 @@ CASES: Final = {
         (["/sub oi funding btc"], "/unsub oi", 1),
         (["/sub oi btc", "/sub funding eth"], "/unsub", 2),
         (["/sub oi btc", "/sub fng"], "/unsub btc", 1),
+        (["/sub funding silent"], "/unsub funding", 1),
+        (["/sub funding silent"], "/unsub", 1),
+        (["/sub", "/sub funding silent"], "/unsub funding", 2),
+        (["/sub", "/sub funding loud", "/sub btc silent"], "/unsub", 3),
+        (["/sub btc silent", "/sub oi eth"], "/unsub btc", 1),
+        (["/sub", "/sub silent"], "/unsub", 1),
+        (["/sub sources", "/sub sources loud"], "/unsub sources", 1),
     ],
     "mute": [
         ([], "/mute 2h", 1),

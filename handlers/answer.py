@@ -76,8 +76,13 @@ class Answer:
         """Return it with how the value is said that it asks for, where that is not simply the next message."""
         if self.unfinished is None:
             return self
-        at = next((at for at, block in enumerate(self.blocks) if not isinstance(block, Line)), len(self.blocks))
-        return replace(self, blocks=(*self.blocks[:at], Line(how), *self.blocks[at:]))
+        news = self.news.by(how) if isinstance(self.news, _News) else self.news
+        return replace(self, blocks=_told_how(self.blocks, how), news=news)
+
+    @property
+    def has_changed(self) -> bool:
+        """Tell whether something that is stored was changed by it, or by what came of its news."""
+        return self.changed or (isinstance(self.news, _News) and self.news.became.changed)
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -121,10 +126,15 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     if not isinstance(pending, _Pending):
         return _as_it_stands(pending, first, meant)
 
+    became = _Became()
+
     async def news() -> tuple[Block, ...]:
         try:
-            return _blocks(await pending.news())
+            told = await pending.news()
+            became.asks, became.changed = _wanted(told) is not None, _changes(told)
+            return _blocks(told)
         except Refused as refused:
+            became.asks = refused.wanted is not None
             return _refusal(refused)
         except Exception as error:  # noqa: BLE001 - the answer that was given stands
             on_error(name, error)
@@ -132,17 +142,40 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
 
     meanwhile = _blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …"))
     unfinished = _unfinished(wanted, meant) if (wanted := _wanted(first)) else None
-    return Answer(meanwhile, _News(news), unfinished, changed=_changes(first))
+    return Answer(meanwhile, _News(news, became), unfinished, changed=_changes(first))
+
+
+@dataclass(slots=True)
+class _Became:
+    """What an answer is once its news came. asks: it is a question still. changed: as in Answer."""
+
+    asks: bool = False
+    changed: bool = False
 
 
 class _News:
-    """News that is made when it is awaited: a channel that cannot edit leaves nothing behind."""
+    """News that is made when it is awaited: a channel that cannot edit leaves nothing behind. became: known by then."""
 
-    def __init__(self, make: Callable[[], Coroutine[Any, Any, tuple[Block, ...]]]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, tuple[Block, ...]]], became: _Became) -> None:
+        self._make, self.became = make, became
 
     def __await__(self) -> Generator[Any, None, tuple[Block, ...]]:
         return self._make().__await__()
+
+    def by(self, how: str) -> _News:
+        """Return it with how its question is answered, where it is one."""
+
+        async def made() -> tuple[Block, ...]:
+            blocks = await self._make()
+            return _told_how(blocks, how) if self.became.asks else blocks
+
+        return _News(made, self.became)
+
+
+def _told_how(blocks: tuple[Block, ...], how: str) -> tuple[Block, ...]:
+    """Put how a question is answered below it."""
+    at = next((at for at, block in enumerate(blocks) if not isinstance(block, Line)), len(blocks))
+    return (*blocks[:at], Line(how), *blocks[at:])
 
 
 def look_up(text: str, assets: Collection[str] = ()) -> Meant:

@@ -82,7 +82,7 @@ class Conversations:
         if not answer.refused and answer.unfinished is None and (shows := _only_shown(text, deps)):
             messages = (deps.asker.message,) if deps.asker.message else ()
             self._keep(person, _Question(self._until(), shows, messages, soft=True))
-        return replace(answer, led_by=led_by) if answer.changed else answer
+        return replace(answer, led_by=led_by) if answer.changed or answer.news else answer
 
     def _taken(self, text: str, person: _Person, deps: Deps) -> _Question | None:
         """Return the open question that a message answers, which is open no more; a command drops it."""

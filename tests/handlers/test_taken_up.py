@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from handlers.answer import BY_REPLY, answer_blocks
+from handlers.command import Asking, Looking
+from handlers.reply import plain_text
 from storage.engine.database import Store
-from tests.handlers.commands.room import MEMBER, OTHER
+from storage.queries.glance import Glance
+from tests import loop
+from tests.handlers.commands.room import ME, MEMBER, OTHER
 from tests.handlers.talk import HERE, REPLY, Talk
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from handlers.answer import Answer
+    from handlers.reply import Block
 
 
 @pytest.fixture
@@ -130,3 +139,43 @@ def test_all_that_was_said_to_a_question_counts(talk: Talk, line: str, said: str
 def test_a_number_alone_is_no_question(talk: Talk, said: str) -> None:
     assert talk.say(said).startswith("I did not understand that.")
     assert "/about" not in str(talk.buttons)
+
+
+async def _figures(came: object) -> object:
+    return came
+
+
+def test_news_of_a_question_says_how_it_is_answered_as_the_question_did(talk: Talk) -> None:
+    talk.now += timedelta(days=2)  # the price is too old to be that of now
+    asked = replace(talk.deps(HERE), asking=lambda _: Asking(("binance",), _figures(False)))  # type: ignore[arg-type]
+    answer = loop.run(talk.conversations.answer("/liq btc 25x long", asked, on_error=_no)).by(BY_REPLY)
+    assert BY_REPLY in plain_text(answer.blocks)
+    assert answer.news is not None
+    assert BY_REPLY in plain_text(loop.run(_awaited(answer)))
+    talk.mark(95_131)
+    came = replace(asked, asking=lambda _: Asking(("binance",), _figures(True)))  # type: ignore[arg-type]
+    talk.now -= timedelta(days=2)
+    answer = loop.run(answer_blocks("/liq btc 25x long", came, on_error=_no)).by(BY_REPLY)
+    assert BY_REPLY not in plain_text(answer.blocks), "which is no question any more"
+
+
+async def _awaited(answer: Answer) -> tuple[Block, ...]:
+    assert answer.news is not None
+    return await answer.news or ()
+
+
+def test_what_is_changed_by_news_is_known_to_be(talk: Talk) -> None:
+    seen = Glance("DOGE", "binance", talk.now, 0.2)
+    deps = replace(talk.deps(ME), look=lambda _: Looking(("binance",), _figures(seen)))  # type: ignore[arg-type]
+    answer = loop.run(
+        talk.conversations.answer(
+            "/watch doge long now 5x", replace(deps, asker=replace(ME, message="7")), on_error=_no
+        )
+    )
+    assert not answer.has_changed
+    assert "Watching DOGE long" in plain_text(loop.run(_awaited(answer)))
+    assert answer.has_changed
+
+
+def _no(*_: object) -> str:
+    return "a defect"

@@ -60,7 +60,7 @@ class WrittenTalk:
 
     def led(self, answer: Answer) -> None:
         """Note of the messages that led to an answer that they changed something, as their answers asked for it."""
-        for number in map(int, answer.led_by):
+        for number in map(int, answer.led_by if answer.has_changed else ()):
             if told := self._told.get(number):
                 self._told[number] = replace(told, changed=True)
 
@@ -118,8 +118,12 @@ class WrittenTalk:
         told = await self._give(written, (*answer.blocks, *notes), before, changed=answer.changed)
 
         async def update(blocks: tuple[Block, ...]) -> None:
-            if self._told.get(written.number) != told:
+            known = self._told.get(written.number)
+            if known is None or known.line != told.line:
                 return  # it was edited meanwhile, and answered anew
+            if answer.has_changed:
+                self._told[written.number] = replace(known, changed=True)
+                self.led(answer)
             try:
                 await self._posting.edit(place.address, told.sent, Outgoing((*blocks, *notes)))
             except SendFailed as failed:  # the answer itself stands

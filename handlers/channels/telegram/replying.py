@@ -80,7 +80,7 @@ class Replies:
 
     def led(self, to: Address, answer: Answer) -> None:
         """Note of the messages that led to an answer that they changed something, as their answers asked for it."""
-        for number in map(int, answer.led_by):
+        for number in map(int, answer.led_by if answer.has_changed else ()):
             if given := self._answered.find(int(to.chat), number):
                 self._answered.keep(int(to.chat), number, replace(given, changed=True))
 
@@ -132,6 +132,9 @@ class Replies:
             known = self.given(about) if about else None
             if known and known.line != line:
                 return  # it was edited meanwhile, and answered anew
+            if known and about and answer.has_changed:
+                self._answered.keep(about.chat.id, about.message_id, replace(known, changed=True))
+            self.led(to, answer)
             await self._outside.pace()
             try:
                 await self._channel.edit(to, sent, Outgoing(blocks))

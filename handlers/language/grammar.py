@@ -84,6 +84,8 @@ def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str
             reader.values.by_field[plan.rest.name] = text.strip()
     else:
         check_dollars(text, assets)
+        for kind in plan.kinds:
+            text = kind.joins(text) if kind.joins else text
         said = chunks(days_joined(text) if EXPIRY in plan.kinds else text)
         if ZONE in plan.kinds and zone_among(said) == "_".join(said).lower():
             said = ["_".join(said)]  # new york

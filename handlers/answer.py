@@ -27,7 +27,7 @@ from storage.engine.database import StoreError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterable, Sequence
 
-    from handlers.command import Asking, Command, Deps, MissingValue
+    from handlers.command import Asking, Deps, MissingValue
     from handlers.reply import Block, Reply
     from storage.queries.glance import Glance, NoGlance
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _INLINE: Final = ("calculators", "market", "judgement")  # what may be asked in any chat: nothing is anybody's own
 BY_REPLY: Final = "Reply to this message with it."  # what people say to each other is not for us
-_BARE_NUMBER: Final = re.compile(r"\$?\d[\d.,'_]*k?")
+BARE_NUMBER: Final = re.compile(r"\$?\d[\d.,'_]*k?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,10 @@ class Unfinished:
     wanted: MissingValue
 
     def completed(self, text: str) -> str:
-        """Return the line with the value; it goes first, since a name may stand at the end."""
-        said = self.wanted.shape.format(text) if _BARE_NUMBER.fullmatch(text.strip()) else text
-        return " ".join(f"/{self.name} {said} {self.rest}".split())
+        """Return the line with the value; it goes first, unless it is to go behind: a name may stand at the end."""
+        said = self.wanted.shape.format(text) if BARE_NUMBER.fullmatch(text.strip()) else text
+        rest = f"{self.rest} {said}" if self.wanted.behind else f"{said} {self.rest}"
+        return " ".join(f"/{self.name} {rest}".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class Answer:
 
     blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
     message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
-    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. apart: it
-    is shown in a message of its own, and the answer to what was edited stays.
+    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. led_by:
+    numbers of the earlier messages that led to that, as one whose question was answered. apart: it is shown in a
+    message of its own, and the answer to what was edited stays.
     """
 
     blocks: tuple[Block, ...]
@@ -67,14 +69,20 @@ class Answer:
     unfinished: Unfinished | None = None
     refused: bool = False
     changed: bool = False
+    led_by: tuple[str, ...] = ()
     apart: bool = False
 
     def by(self, how: str) -> Answer:
         """Return it with how the value is said that it asks for, where that is not simply the next message."""
         if self.unfinished is None:
             return self
-        at = next((at for at, block in enumerate(self.blocks) if not isinstance(block, Line)), len(self.blocks))
-        return replace(self, blocks=(*self.blocks[:at], Line(how), *self.blocks[at:]))
+        news = self.news.by(how) if isinstance(self.news, _News) else self.news
+        return replace(self, blocks=_told_how(self.blocks, how), news=news)
+
+    @property
+    def has_changed(self) -> bool:
+        """Tell whether something that is stored was changed by it, or by what came of its news."""
+        return self.changed or (isinstance(self.news, _News) and self.news.became.changed)
 
 
 async def answer(text: str, deps: Deps) -> Reply:
@@ -84,7 +92,7 @@ async def answer(text: str, deps: Deps) -> Reply:
     database cannot be used.
     """
     meant = look_up(text, deps.assets)
-    _check_rights(meant.command, deps)
+    _check_rights(meant, deps)
     first = await _said(meant, deps)
     pending = await _begun(first, meant, deps)
     return _given(await pending.news() if isinstance(pending, _Pending) else pending)
@@ -100,7 +108,7 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     try:
         meant = look_up(text, deps.assets)
         name = meant.command.name
-        _check_rights(meant.command, deps)
+        _check_rights(meant, deps)
         first = await _said(meant, deps)
     except (Refused, StoreError) as error:
         if isinstance(error, NotUnderstood) and deps.asker.replies:
@@ -118,10 +126,15 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     if not isinstance(pending, _Pending):
         return _as_it_stands(pending, first, meant)
 
+    became = _Became()
+
     async def news() -> tuple[Block, ...]:
         try:
-            return _blocks(await pending.news())
+            told = await pending.news()
+            became.asks, became.changed = _wanted(told) is not None, _changes(told)
+            return _blocks(told)
         except Refused as refused:
+            became.asks = refused.wanted is not None
             return _refusal(refused)
         except Exception as error:  # noqa: BLE001 - the answer that was given stands
             on_error(name, error)
@@ -129,17 +142,40 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
 
     meanwhile = _blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …"))
     unfinished = _unfinished(wanted, meant) if (wanted := _wanted(first)) else None
-    return Answer(meanwhile, _News(news), unfinished, changed=_changes(first))
+    return Answer(meanwhile, _News(news, became), unfinished, changed=_changes(first))
+
+
+@dataclass(slots=True)
+class _Became:
+    """What an answer is once its news came. asks: it is a question still. changed: as in Answer."""
+
+    asks: bool = False
+    changed: bool = False
 
 
 class _News:
-    """News that is made when it is awaited: a channel that cannot edit leaves nothing behind."""
+    """News that is made when it is awaited: a channel that cannot edit leaves nothing behind. became: known by then."""
 
-    def __init__(self, make: Callable[[], Coroutine[Any, Any, tuple[Block, ...]]]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, tuple[Block, ...]]], became: _Became) -> None:
+        self._make, self.became = make, became
 
     def __await__(self) -> Generator[Any, None, tuple[Block, ...]]:
         return self._make().__await__()
+
+    def by(self, how: str) -> _News:
+        """Return it with how its question is answered, where it is one."""
+
+        async def made() -> tuple[Block, ...]:
+            blocks = await self._make()
+            return _told_how(blocks, how) if self.became.asks else blocks
+
+        return _News(made, self.became)
+
+
+def _told_how(blocks: tuple[Block, ...], how: str) -> tuple[Block, ...]:
+    """Put how a question is answered below it."""
+    at = next((at for at, block in enumerate(blocks) if not isinstance(block, Line)), len(blocks))
+    return (*blocks[:at], Line(how), *blocks[at:])
 
 
 def look_up(text: str, assets: Collection[str] = ()) -> Meant:
@@ -172,7 +208,7 @@ def may_change(text: str, assets: Collection[str] = ()) -> bool:
         meant = look_up(text, assets)
     except Refused:
         return False
-    return not meant.command.by_speech and bool(meant.rest or not meant.command.shows)
+    return not meant.command.by_speech and not meant.only_shows
 
 
 def brings_code(text: str) -> bool:
@@ -222,7 +258,7 @@ async def _said(meant: Meant, deps: Deps) -> Reply | _Refusal:
     command = meant.command
     try:
         given = parse(command.arguments, meant.rest, command=command.name, assets=deps.assets)
-        return _pressable(_echoed(await command.run(deps, given), meant), deps)
+        return _pressable(_echoed(await command.run(deps, given), meant), meant, deps)
     except Refused as refused:
         if not refused.outdated and not refused.unfollowed:
             raise
@@ -239,10 +275,12 @@ def _echoed(reply: Reply, meant: Meant) -> Reply:
     return replace(reply, read_as=meant.line, echoed=True)
 
 
-def _pressable(reply: Reply, deps: Deps) -> Reply:
+def _pressable(reply: Reply, meant: Meant, deps: Deps) -> Reply:
     """Leave out the buttons that would be refused to whoever asks: those that change a chat are not everybody's."""
     if deps.asker.may_change:
         return reply
+    if meant.command.changes_chat:  # of which it only shows what is set
+        reply = replace(reply, blocks=(*reply.blocks, Line(f"Only {deps.asker.managers} can change that.", "caveat")))
     every = commands()
 
     def may_press(button: Button) -> bool:
@@ -256,9 +294,9 @@ def _pressable(reply: Reply, deps: Deps) -> Reply:
     return replace(reply, blocks=tuple(block for block in blocks if block != Buttons(())))
 
 
-def _check_rights(command: Command, deps: Deps) -> None:
+def _check_rights(meant: Meant, deps: Deps) -> None:
     """Refuse a command to whom it is not for, or not here, or not now."""
-    asker = deps.asker
+    asker, command = deps.asker, meant.command
     if command.owners_only and not asker.owner:
         raise Refused("Only an owner of this bot can do that." + deps.access.how_to_own())
     here = asker.address.kind == "private" or asker.owner or command.for_all or deps.access.in_groups(command.name)
@@ -266,7 +304,7 @@ def _check_rights(command: Command, deps: Deps) -> None:
         raise Refused(f"In groups I do not answer /{command.name}. Open a chat with me and type it there.")
     if asker.inline and (command.subject not in _INLINE or command.draws):
         raise Refused(f"/{command.name} is answered in a chat with me")
-    if command.changes_chat:
+    if command.changes_chat and not meant.only_shows:
         check_may_change(asker)
     if command.draws and not deps.may_draw(asker):
         raise Refused("That is enough pictures for this minute. Ask again in a while; figures in words come at once.")
@@ -340,7 +378,7 @@ def _changes(said: Reply | _Refusal) -> bool:
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
     """Answer once more: by the command itself, or by what it left for this where it must not run twice."""
     if not isinstance(first, _Refusal) and first.again:
-        return _pressable(_echoed(replace(first.again(_later(deps)), back=first.back), meant), deps)
+        return _pressable(_echoed(replace(first.again(_later(deps)), back=first.back), meant), meant, deps)
     return await _said(meant, _later(deps))
 
 

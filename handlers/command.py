@@ -41,12 +41,16 @@ class MissingValue:
 
     question: asks for it, where the next message is read. offers: likely values, as labels and as they are typed.
     shape: how a bare number is typed, e.g. `{}x`; what is typed otherwise is taken as it is. free: any words answer it.
+    several: more than this is missing, so that whatever is said of it is kept. behind: it is typed behind what was
+    said, of which nothing can stand at the end.
     """
 
     question: str
     offers: tuple[tuple[str, str], ...] = ()
     shape: str = "{}"
     free: bool = False
+    several: bool = False
+    behind: bool = False
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer to the person, not a fault
@@ -112,7 +116,8 @@ class Asker:
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
     along. inline: they type in another chat, and send the answer there. edits: they edited a message that had changed
     something when it said this; "" where what it said is not known any more. link: of this bot on the platform, with a
-    place for the word that it hands on (`{}`); None where the platform has no such links.
+    place for the word that it hands on (`{}`); None where the platform has no such links. message: the number of what
+    says it, where that can be edited.
     """
 
     platform: str
@@ -128,6 +133,7 @@ class Asker:
     inline: bool = False
     link: str | None = None
     edits: str | None = None
+    message: str | None = None
 
 
 def check_may_change(asker: Asker) -> None:
@@ -225,6 +231,7 @@ class Command:
     shows: bool = False  # without more words it changes nothing, and says what is set and how to set it
     whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
     ends: bool = False  # takes back what another one begins, so that "off" says nothing more to it
+    ended: tuple[str, ...] = ()  # what is on by it: "stop" beside one of these means "off" behind its name
 
     @property
     def by_speech(self) -> bool:
@@ -243,6 +250,11 @@ class Meant:
     rest: str
     spoken: bool = False
     when: str = ""
+
+    @property
+    def only_shows(self) -> bool:
+        """Tell whether it changes nothing, and says what is set in a chat."""
+        return self.command.shows and not self.rest
 
     @property
     def line(self) -> str:
@@ -267,11 +279,13 @@ def command(
     shows: bool = False,
     whole: bool = False,
     ends: bool = False,
+    ended: str = "",
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type
     of its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
+    ended: likewise, for what is on by it.
     """
 
     def declare(run: Run) -> Command:
@@ -285,6 +299,7 @@ def command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
             for_all=for_all, shows=shows, whole=whole, ends=ends,
+            ended=tuple(filter(None, ended.split(", "))),
         )  # fmt: skip
 
     return declare

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
-from handlers.answer import Answer, answer_blocks, asked_again, look_up, may_change
-from handlers.command import Refused, commands
+from handlers.answer import BARE_NUMBER, Answer, Unfinished, answer_blocks, asked_again, look_up, may_change
+from handlers.command import MissingValue, Refused, commands
+from handlers.language.grammar import parse
 from handlers.language.kinds import FILLERS, NOW_WORDS, plan_of
 from handlers.language.position import LiqArgs
-from handlers.language.spelling import chunks, is_command, shown, symbol
+from handlers.language.spelling import check_dollars, chunks, is_command, shown
 from handlers.reply import Button, Buttons, Line
 from handlers.words import wording
 from signals.units import MINUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Collection, Hashable, Iterable
 
-    from handlers.answer import OnError, Unfinished
+    from handlers.answer import OnError
     from handlers.command import Asker, Deps
 
     _Person = tuple[str, str, str | None, str | None]
+    _Offered = tuple[str, str, str | None, str]  # a chat and a line, which anybody there may press
 
 _OPEN_SECONDS: Final = 10 * MINUTE.total_seconds()
-_MOST: Final = 1_000  # questions that are open at once, of everybody
+_MOST: Final = 1_000  # questions that are open at once, of everybody; and lines that were offered
 _NEVER_MIND: Final = frozenset(
     ("cancel", "stop", "no", "nothing", "never mind", "nevermind", "forget it", "abort", "quit", "exit", "back", "drop")
 )
@@ -36,7 +39,7 @@ _AROUND: Final = frozenset(
         "think", "guess", "about", "around", "roughly", "approximately", "approx", "ca", "circa", "near", "nearly",
         "almost", "exactly", "like", "say", "bought", "buy", "sold", "sell", "entered", "enter", "entry", "got",
         "went", "opened", "closed", "paid", "filled", "average", "avg", "price", "please",
-        "can", "could", "will", "would", "want", "lose", "lost", "most",
+        "with", "can", "could", "will", "would", "want", "lose", "lost", "most",
     )
 )  # fmt: skip
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
@@ -45,6 +48,7 @@ _OF_NOW: Final = frozenset(
     f"{at}{price}" for at in ("", "at ", "the ", "at the ")
     for price in ("price now", "current price", "market price", "mark price", "last price", "price of now")
 )  # fmt: skip
+_WHATEVER: Final = MissingValue("", behind=True)
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -54,7 +58,8 @@ class Conversations:
 
     def __init__(self, steady: Callable[[], float]) -> None:
         self._steady = steady
-        self._open: dict[_Person, tuple[float, Unfinished]] = {}
+        self._open: dict[_Person, _Question] = {}
+        self._led_by: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()
 
     async def answer(self, text: str, deps: Deps, *, on_error: OnError) -> Answer:
         """Answer a line for a channel, as `answer_blocks` does; never raises."""
@@ -63,53 +68,126 @@ class Conversations:
         if stands := _what_stands(text, deps):
             return stands
         person = _person(deps.asker)
-        asked = self._taken(text, person, deps.asker)
-        if asked and _leaves_it(text):
-            return Answer((Line(f"Left as it was; /{asked.name} begins anew."),))
-        if asked:
-            # Of what any words answer each one counts: price > 70k is no 70k.
-            whole = answer_blocks(asked.completed(text), deps, on_error=on_error) if asked.wanted.free else None
-            answer = await (whole or _completed(asked, text, deps, on_error))
-            self._keep_open(person, answer, asked)
-            return answer
-        if deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
+        question = self._taken(text, person, deps)
+        if question and _leaves_it(text):
+            return Answer((Line(f"Left as it was; /{question.unfinished.name} begins anew."),))
+        if question is None and deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
             return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
-        answer = await answer_blocks(text, deps, on_error=on_error)
-        self._keep_open(person, answer)
-        return answer
+        if question:
+            answer = await _following(question, text, deps, on_error)
+        else:
+            answer = await answer_blocks(text, deps, on_error=on_error)
+        led_by = question.messages if question else self._led_by.get(_offered(person, text), ())
+        self._keep_open(person, answer, question, led_by, deps.asker.message)
+        if not answer.refused and answer.unfinished is None and (shows := _only_shown(text, deps)):
+            messages = (deps.asker.message,) if deps.asker.message else ()
+            self._keep(person, _Question(self._until(), shows, messages, soft=True))
+        return replace(answer, led_by=led_by) if answer.changed or answer.news else answer
 
-    def _taken(self, text: str, person: _Person, asker: Asker) -> Unfinished | None:
+    def _taken(self, text: str, person: _Person, deps: Deps) -> _Question | None:
         """Return the open question that a message answers, which is open no more; a command drops it."""
+        asker = deps.asker
         if asker.address.kind != "private" and not (asker.replies or is_command(text)):
             return None  # in a group only an answer to the question answers it
-        until, unfinished = self._open.pop(person, (0.0, None))
-        if unfinished is None or self._steady() > until or is_command(text):
+        question = self._open.pop(person, None)
+        if question is None or self._steady() > question.until or is_command(text):
             return None
-        if _leaves_it(text):  # before "stop" is read as a command
-            return unfinished
-        from handlers import speech  # noqa: PLC0415 - for what is said without a slash
+        return question if _is_taken(question, text, deps) else None
 
-        spoken = _spoken(text)
-        if unfinished.wanted.free and (spoken.numbers or _COMPARED.search(text)):
-            return unfinished  # btc funding > 30% apr: a rule is made of the words of commands
-        if _words_of(text) in _OF_NOW:
-            return unfinished  # and not the question what it is
-        plan = plan_of(cast("Hashable", commands()[unfinished.name].arguments))
-        beside = [word for word in spoken.beside if word.lower() not in plan.markers]  # stop 93000, of a size
-        return None if speech.names_a_command(" ".join(beside) if spoken.numbers else text) else unfinished
+    def _keep_open(
+        self, person: _Person, answer: Answer, before: _Question | None, led_by: tuple[str, ...], message: str | None
+    ) -> None:
+        """Keep the question that an answer asks; else the one that was asked before, which no refusal ends.
 
-    def _keep_open(self, person: _Person, answer: Answer, asked: Unfinished | None = None) -> None:
-        """Keep the question that an answer asks; else the one that was asked before, which no refusal ends."""
-        unfinished = answer.unfinished or (asked if answer.refused else None)
+        With it, and with each line that is offered, go the messages that led there: led_by, and this one unless it was
+        no answer to what was asked.
+        """
+        if not answer.refused and answer.unfinished is None:
+            return
+        unfinished = answer.unfinished or (before.unfinished if before else None)
+        if message is not None and not (before and unfinished is before.unfinished):
+            led_by = (*led_by, message)
         if unfinished:
-            self._keep(person, unfinished)
+            soft = before is not None and before.soft and unfinished is before.unfinished
+            self._keep(person, _Question(self._until(), unfinished, led_by, soft=soft))
+        rows = (block for block in answer.blocks if isinstance(block, Buttons))
+        for line in (button.command for row in rows for button in row.buttons) if led_by else ():
+            self._led_by[_offered(person, line)] = led_by
+            if len(self._led_by) > _MOST:
+                self._led_by.popitem(last=False)
 
-    def _keep(self, person: _Person, unfinished: Unfinished) -> None:
+    def _until(self) -> float:
+        return self._steady() + _OPEN_SECONDS
+
+    def _keep(self, person: _Person, question: _Question) -> None:
         now = self._steady()
         if len(self._open) >= _MOST:
-            self._open = {other: kept for other, kept in self._open.items() if kept[0] > now}
+            self._open = {other: kept for other, kept in self._open.items() if kept.until > now}
         if len(self._open) < _MOST:
-            self._open[person] = (now + _OPEN_SECONDS, unfinished)
+            self._open[person] = question
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question that is open. until: by the steady clock. messages: the numbers of those that led to it.
+
+    soft: nothing was asked, but shown what is set; who says what it is to be means that, and nobody need say so.
+    """
+
+    until: float
+    unfinished: Unfinished
+    messages: tuple[str, ...]
+    soft: bool = False
+
+
+def _is_taken(question: _Question, text: str, deps: Deps) -> bool:
+    """Tell whether a message without a slash is said to the question that is open, and not for itself."""
+    unfinished = question.unfinished
+    if question.soft:
+        return not _leaves_it(text) and not _understood(text, deps)
+    if _leaves_it(text):  # before "stop" is read as a command
+        return True
+    from handlers import speech  # noqa: PLC0415 - for what is said without a slash
+
+    spoken = _spoken(text)
+    if unfinished.wanted.free and (spoken.numbers or _COMPARED.search(text)):
+        return True  # btc funding > 30% apr: a rule is made of the words of commands
+    if _words_of(text) in _OF_NOW:
+        return True  # and not the question what it is
+    plan = plan_of(cast("Hashable", commands()[unfinished.name].arguments))
+    beside = [word for word in spoken.beside if word.lower() not in plan.markers]  # stop 93000, of a size
+    return not speech.names_a_command(" ".join(beside) if spoken.numbers else text)
+
+
+async def _following(question: _Question, text: str, deps: Deps, on_error: OnError) -> Answer:
+    """Answer what is said to a question; what is no answer to one that was not asked is answered as ever."""
+    asked = question.unfinished
+    if not asked.wanted.free and not question.soft:
+        return await _completed(asked, text, deps, on_error)
+    # Of what any words answer each one counts: price > 70k is no 70k.
+    answer = await answer_blocks(asked.completed(text), deps, on_error=on_error)
+    if question.soft and answer.refused and answer.unfinished is None:
+        return await answer_blocks(text, deps, on_error=on_error)
+    return answer
+
+
+def _only_shown(text: str, deps: Deps) -> Unfinished | None:
+    """Return the command that only showed what is set, so that the next message may say what it is to be."""
+    try:
+        meant = look_up(text, deps.assets)
+    except Refused:
+        return None
+    return Unfinished(meant.command.name, "", _WHATEVER) if meant.only_shows else None
+
+
+def _understood(text: str, deps: Deps) -> bool:
+    """Tell whether a message means something by itself: oi btc, but not oi until 18:00."""
+    try:
+        meant = look_up(text, deps.assets)
+        parse(meant.command.arguments, meant.rest, command=meant.command.name, assets=deps.assets)
+    except Refused:
+        return False
+    return True
 
 
 async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError) -> Answer:
@@ -117,24 +195,30 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
 
     Words that nothing is known of may be coins, and about one that is not followed the venues would be asked: not here.
     """
+    from handlers import speech  # noqa: PLC0415 - for what is said without a slash
+
+    try:
+        check_dollars(text, deps.assets)
+    except Refused as refused:  # of 90k eur the 90k alone would be taken
+        return asked_again(asked, str(refused))
     text = "now" if _words_of(text) in _OF_NOW else text
     spoken = _spoken(text)
-    said = " ".join((*spoken.beside, *spoken.numbers)) if len(spoken.numbers) == 1 else text
-    known = not _unknown(spoken.beside)
+    apart = sum(BARE_NUMBER.fullmatch(number) is not None for number in spoken.numbers) <= 1  # not 90k or 91k
+    said = " ".join((*spoken.beside, *spoken.numbers)) if spoken.numbers and apart else text
+    of_coin = bool(spoken.numbers) and any(speech.names_a_coin(word, deps.assets) for word in spoken.beside)
+    known = of_coin or not _unknown(spoken.beside, deps.assets)
     answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
     if not answer.refused:
         return _read_as(answer, text, said)
-    several = len(spoken.numbers) > 1 and bool(spoken.around)
+    several = len(spoken.numbers) > 1 and bool(spoken.around) and not apart
     of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
     says = bool(spoken.numbers) or any(word.lower() not in FILLERS | _AROUND for word in spoken.beside)  # as what? not
-    if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked):
-        return answer
+    if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked) or of_coin:
+        return answer  # of which coin the number is says what was typed
     if not spoken.numbers:
         return asked_again(asked, f"“{shown(text)}” is no answer to that." if says else "")
     if len(spoken.numbers) > 1:
         return asked_again(asked, f"I read {wording.listing(spoken.numbers)} in that.")
-    if any((read := symbol(word, deps.assets)) and read.certain for word in spoken.beside):
-        return answer  # the number is that of another coin
     [number] = spoken.numbers
     taken = await answer_blocks(asked.completed(number), deps, on_error=on_error)
     return taken if taken.refused else _read_as(taken, text, number)
@@ -177,10 +261,10 @@ def _spoken(text: str) -> _Spoken:
     return _Spoken(numbers, [one for one in words if one not in numbers and one not in around], around)
 
 
-def _unknown(words: Iterable[str]) -> list[str]:
+def _unknown(words: Iterable[str], assets: Collection[str]) -> list[str]:
     """Return the words that are none of a position, so that they may be anything."""
     plan = plan_of(LiqArgs)
-    known = {*plan.words, *plan.markers, *plan.suffixes, *FILLERS, *NOW_WORDS}
+    known = {*plan.words, *plan.markers, *plan.suffixes, *FILLERS, *NOW_WORDS, *(asset.lower() for asset in assets)}
     return [word for word in words if word.lower() not in known and not any(map(str.isdigit, word))]
 
 
@@ -196,7 +280,7 @@ def _what_stands(text: str, deps: Deps) -> Answer | None:
     if before:
         said = (
             f"This message said “{shown(before)}” when you sent it, and that was done. It still holds, whatever you "
-            "make of the message now; its answer says how to change it back."
+            "make of the message now; the answer says how to change it back."
         )
     else:
         said = "I do not know any more what this message said before you edited it, and it may have been done."
@@ -223,6 +307,10 @@ def _leaves_it(text: str) -> bool:
 
 def _words_of(text: str) -> str:
     return " ".join(text.lower().split()).strip(".!")
+
+
+def _offered(person: _Person, line: str) -> _Offered:
+    return (*person[:3], line)
 
 
 def _person(asker: Asker) -> _Person:

@@ -61,6 +61,8 @@ _TELLING: Final = _words(
     "saturday sunday mondays tuesdays wednesdays thursdays fridays saturdays sundays weekday weekdays weekends daily "
     "weekly off everything all over strict loud silent sources data burst night hour hours day days week weeks"
 )
+# What ends what is on, beside the words of a command that "off" ends: stop the digest, no quiet hours.
+_ENDING: Final = _words("stop end cancel no off disable delete remove never without quit don't dont not")
 _COUNTED, _ONE = _words("hour day week"), _words("a an one half")
 _UNITS: Final = _COUNTED | _words("hours days weeks")
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
@@ -120,6 +122,11 @@ def names_a_command(text: str) -> bool:
     return any(" ".join(lower[at : at + n]) in _phrases() for at, n in spans)
 
 
+def names_a_coin(word: str, assets: Collection[str]) -> bool:
+    """Tell whether a word names a coin, followed or listed somewhere, and is none that questions are made of."""
+    return not _asks(word, assets) and _coin(word, assets) is not None
+
+
 _TO_ME: Final = "me "
 
 
@@ -136,16 +143,32 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
     if named and not _is_text(named) and not goes_on and _readable(named, rest, assets):
         return Meant(named, " ".join(chunks(rest)))
     words = chunks(days_joined(text))
-    found = _ranked(words)
+    found = _ended(_ranked(words), words)
     ahead = found and (len(found) == 1 or found[0].score - found[1].score >= _AHEAD)
     if ahead and found[0].sure and len(_unknown(found[0], words, assets)) <= _STRANGE * len(words):
         return _as_line(found[0], words, assets)
     if ahead and found[0].shows and not (shown := _as_line(found[0], words, assets)).rest:
         return shown
-    if named and all(one.command is named for one in found):
+    if named and name in _ASKING and not _plan(named).fields:
+        found = [one for one in found if one.command is not named]  # about 90k
+    elif named and all(one.command is named for one in found):
         return Meant(named, rest)  # which says what is wrong
     offered = [_as_line(one, words, assets).line for one in found[:2]] or _fallback(words, assets)
     raise NotUnderstood(offered, surely=bool(found) and found[0].score >= _CLEAR and not found[0].command.by_speech)
+
+
+def _ended(found: list[_Candidate], words: Sequence[str]) -> list[_Candidate]:
+    """Return what else is meant than an end of what is named: of stop the digest, "stop" is not /unsub."""
+    ended = [one for one in found if _is_ended(one, words)]
+    ending = {at for at, word in enumerate(words) if word.lower() in _ENDING | {"turn", "sending"}}
+    return [one for one in found if one in ended or one.places - ending] if ended else found
+
+
+def _is_ended(one: _Candidate, words: Sequence[str]) -> bool:
+    """Tell whether a line ends what a command began, by words that are none of its own: not no alerts at night."""
+    lower = [word.lower() for word in words]
+    ends = any(word in _ENDING and at not in one.places for at, word in enumerate(lower))
+    return ends and any(f" {phrase} " in f" {' '.join(lower)} " for phrase in one.command.ended)
 
 
 def _whole(text: str) -> Meant | None:
@@ -296,6 +319,8 @@ def _belongs(phrase: str, plan: Plan) -> bool:
 def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> Meant:
     """Return a candidate with as much of the line as its own grammar can use."""
     command, plan = one.command, _plan(one.command)
+    if _is_ended(one, words):
+        return Meant(command, "off")
     if _is_text(command):
         left = [
             _counted(words, at)
@@ -317,11 +342,12 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
     certain = [word for word in left if _coin(word, assets) == "certain"]
     if certain:
         left = [word for word in left if word in certain or _coin(word, assets) is None or _belongs(word.lower(), plan)]
-    plainly = [word for word in left if not any(letter.isdigit() for letter in word)]
-    # A number that a calculator cannot read is refused: without it the answer would be one to another question.
-    tried = (left,) if LEVERAGE in plan.kinds else (left, plainly)
-    rest = next((line for line in tried if _readable(command, " ".join(line), assets)), left)
-    return Meant(command, " ".join(rest))
+    if LEVERAGE not in plan.kinds and not _readable(command, " ".join(left), assets):
+        # A number that a calculator cannot read is refused: without it the answer would be one to another question.
+        plainly = " ".join(word for word in left if not any(letter.isdigit() for letter in word))
+        if _readable(command, plainly, assets):
+            return Meant(command, plainly)
+    return Meant(command, " ".join(left))
 
 
 def _counted(words: Sequence[str], at: int) -> str:

@@ -25,6 +25,14 @@ def instant(day: date, clock: time, zone: tzinfo) -> datetime:
     return datetime.combine(day, clock.replace(fold=0), tzinfo=zone).astimezone(UTC)
 
 
+def shown_again(at: datetime, zone: tzinfo) -> datetime:
+    """Return when the clock there shows once more what it shows at `at`, as it goes back; else `at` itself, in UTC."""
+    local = at.astimezone(zone)
+    again = local.replace(fold=1).astimezone(UTC)
+    same = again.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
+    return max(again, at.astimezone(UTC)) if same else at.astimezone(UTC)
+
+
 def shown_next(at: datetime, clock: time, zone: tzinfo) -> datetime:
     """Return when the clock there shows a time next, after `at`."""
     day = at.astimezone(zone).date()

@@ -25,7 +25,7 @@ from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.join import join, setups_around
 from bot.delivery.stages.merge import merge
-from bot.delivery.stages.mute import mute
+from bot.delivery.stages.mute import joins_muted, mute
 from bot.delivery.stages.only import only
 from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
 from bot.delivery.stages.quiet import quiet
@@ -402,6 +402,8 @@ def _staged(work: Work, claim: Claim, now: datetime) -> Claim:
     """Take the rows of a claim through the stages before they are put into words; return it with those that pass."""
     recipient = Recipient(claim.zone, claim.switches)
     claim = claim.only([row for row in claim.rows if not digests.taken_back(work, claim.destination, row, now)])
+    for joined in filter(None, (joins_muted(row, recipient, now) for row in claim.rows)):
+        switches.switch_on(work, claim.destination, joined)
     left = [row for row in claim.rows if _passes(work, row, judged(row, recipient, now), now)]
     if around := {episode for row in left for episode in setups_around(row)}:
         told = gathering.told_there(work, claim.destination, around)
@@ -439,7 +441,7 @@ def _passes(work: Work, row: OutboxRow, outcome: Outcome, now: datetime) -> bool
 
 def judged(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:
     """Return what the stages make of a row: the first of them that does not let it pass decides."""
-    for outcome in (mute(row.notice, recipient, now), only(row, recipient), merge(row), quiet(row, recipient, now)):
+    for outcome in (mute(row, recipient, now), only(row, recipient), merge(row), quiet(row, recipient, now)):
         if outcome != PASS:
             return outcome
     return PASS

@@ -68,7 +68,7 @@ def _tell(work: Work, place: HeldThere, chosen: tuple[Switch, ...], now: datetim
 
 def _dropped(work: Work, one: HeldRow, recipient: Recipient, now: datetime) -> bool:
     """Settle what the destination has muted since it is held."""
-    for outcome in (mute(one.row.notice, recipient, now), only(one.row, recipient)):
+    for outcome in (mute(one.row, recipient, now), only(one.row, recipient)):
         if isinstance(outcome, Drop):
             outbox.end(work, one.row, outcome.state, outcome.reason, now=now)
             return True

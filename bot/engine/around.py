@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Key, RuleState
 
 SAME_FALL: Final = timedelta(days=3)  # as long as what restarts is the same episode; an older message is far up by then
+LONGEST_FALL: Final = timedelta(
+    days=7
+)  # from the first sign on: each within three days of another, they would never end
 
 
 def first_setups(key: Key) -> bool:
@@ -78,7 +81,8 @@ class OpenSetups:
     def inside(self, event: Event) -> tuple[int, ...]:
         """Return the open episodes in whose message goes on what begins, the newest last; none of what goes on.
 
-        Of a setup those of the alarms that it tells, of a sign of a fall those of as urgent signs that are not old.
+        Of a setup those of the alarms that it tells, of a sign of a fall those of as urgent signs that are not old, nor
+        in the message of a fall that began a week ago.
         """
         if event.kind != "fired":
             return ()
@@ -86,15 +90,28 @@ class OpenSetups:
             contained = setups()[event.rule].alarms
             found = (one for (alarm, of), one in self.alarms.items() if of == event.asset and alarm in contained)
         elif event.rule in rules() and rules()[event.rule].signs_a_fall(event.values):
+            begun = self._falls_begun(event.asset)
             found = (
                 one
                 for (alarm, of), (one, rank, since) in self.falls.items()
                 if of == event.asset and alarm != event.rule and event.at - since <= SAME_FALL
-                if RANKS.index(rank) >= RANKS.index(event.rank)
+                if RANKS.index(rank) >= RANKS.index(event.rank) and event.at - begun[one] <= LONGEST_FALL
             )
         else:
             return ()
         return tuple(sorted(found))
+
+    def _falls_begun(self, asset: str) -> dict[int, datetime]:
+        """Return since when the fall is that each open sign of an asset is one of, by its episode."""
+        signs = sorted((since, episode) for (_, of), (episode, _, since) in self.falls.items() if of == asset)
+        begun: dict[int, datetime] = {}
+        for since, episode in signs:
+            earlier = (
+                begun[other] for at, other in signs
+                if other in begun and since - at <= SAME_FALL and since - begun[other] <= LONGEST_FALL
+            )  # fmt: skip
+            begun[episode] = min(earlier, default=since)
+        return begun
 
     def told_alone(self, legs: Collection[Key]) -> OpenSetups:
         """Return the alarms that have a message of their own. legs: those that a setup tells."""

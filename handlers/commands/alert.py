@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from handlers.command import Deps, Refused, command
+from handlers.command import Deps, MissingValue, Refused, command
 from handlers.language.kinds import REST, argument
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply, plain
 from signals.units import DAY
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # What brings lark, numpy or the database along is imported when a command runs.
 
 _SAVE: Final = ("save", "keep", "add")
+_PAUSED: Final = "paused "  # the rule is kept, and is off
 _CANCEL: Final = frozenset(("cancel", "no", "nothing", "drop it"))
 _EXAMPLES: Final = (
     "btc funding > 30% apr for 2h",
@@ -59,14 +60,16 @@ async def alert(deps: Deps, args: RuleText) -> Reply:
     if not args.rule.strip():
         return _how()
     if args.rule.strip().lower() in _SAVE:
-        raise Refused("Save which rule? Type it behind, like /alert save btc funding > 30% apr.")
+        text = "Save which rule? Type it behind, like /alert save btc funding > 30% apr."
+        raise Refused(text, wanted=MissingValue(text, free=True, behind=True))
     if args.rule.strip().lower() in _CANCEL:
         return Reply((Line("Nothing was saved."),), {"saved": False})
     saves = first.lower() in _SAVE and bool(rest.strip())
-    line = own_line(rest if saves else args.rule, deps)
+    silently = saves and rest.lower().startswith(_PAUSED)
+    line = own_line(rest[len(_PAUSED) :] if silently else rest if saves else args.rule, deps)
     if line.scope.position:
         return await _of_position(deps, line, saves=saves)
-    return await _saved(deps, line) if saves else await _previewed(deps, line)
+    return await _saved(deps, line, paused=silently) if saves else await _previewed(deps, line)
 
 
 def _how() -> Reply:
@@ -155,7 +158,7 @@ def affordable(deps: Deps, line: OwnLine) -> tuple[str, ...]:
     return assets
 
 
-async def _saved(deps: Deps, line: OwnLine) -> Reply:
+async def _saved(deps: Deps, line: OwnLine, *, paused: bool) -> Reply:
     await asyncio.to_thread(affordable, deps, line)
     worded = worded_of(line)
     check_room(deps)
@@ -167,13 +170,21 @@ async def _saved(deps: Deps, line: OwnLine) -> Reply:
         same = next((rule for rule in kept.of(deps.store, here.id) if rule.worded == worded), None)
         if same is not None:
             raise Refused(f"That is rule {same.number} of this chat already. /alerts {same.number} shows it.")
-        return kept.add(deps.store, here.id, worded, person=deps.asker.user, now=deps.now)
+        with deps.store.write() as work:
+            number = kept.add(deps.store, here.id, worded, person=deps.asker.user, now=deps.now)
+            if paused:
+                kept.pause(work, here.id, number, "person", deps.now)
+        return number
 
     number = await asyncio.to_thread(keep)
     return Reply(
         (
-            Line(f"Saved as rule {number}. {line.said}", "headline"),
-            Line("It is told from now on; what holds already is no news."),
+            Line(f"Saved as rule {number}{', paused' if paused else ''}. {line.said}", "headline"),
+            Line(
+                f"It says nothing until it is on: /alerts resume {number}"
+                if paused
+                else "It is told from now on; what holds already is no news."
+            ),
             Buttons((Button("My rules", "/alerts"),)),
         ),
         {"saved": True, "number": number, "rule": line.rule.id, "line": line.line},

@@ -207,16 +207,14 @@ def _deleted(deps: Deps, rule: OwnRule) -> Reply:
     from storage.people import rules as kept  # noqa: PLC0415 - see above
 
     kept.drop(deps.store, rule.destination, rule.number)
-    number = kept.next_number(deps.store, rule.destination)
-    again = (f"/alerts pause {number}",) if rule.paused else ()
-    undo = () if again else (Button("Undo", pressed(deps, "/alert save", rule.worded.line)),)
+    again = "/alert save paused" if rule.paused else "/alert save"
     return Reply(
         (
             Line(f"Rule {rule.number} is deleted: {rule.worded.line}", "headline"),
-            Buttons((*undo, _MY_RULES)),
+            Buttons((Button("Undo", pressed(deps, again, rule.worded.line)), _MY_RULES)),
         ),
         {"number": rule.number, "deleted": True},
-        back=(f"/alert save {rule.worded.line}", *again),
+        back=(f"{again} {rule.worded.line}",),
     )
 
 

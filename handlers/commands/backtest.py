@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from handlers.command import Deps, Refused, command
+from handlers.command import Deps, MissingValue, Refused, command
 from handlers.commands.alert import RuleText, affordable
 from handlers.commands.evidence import evidence_of
 from handlers.language.telling.own_rules import number_said, numbered, own_line, pressed
@@ -51,7 +51,8 @@ async def backtest(deps: Deps, args: RuleText) -> Reply:
 
 def _line(deps: Deps, text: str) -> OwnLine:
     if not text.strip():
-        raise Refused("Which rule? Type it like /backtest btc funding > 30% apr, or its number, like /backtest 3.")
+        text = "Which rule? Type it like /backtest btc funding > 30% apr, or its number, like /backtest 3."
+        raise Refused(text, wanted=MissingValue(text, free=True))
     if number_said(text) is not None:
         text = numbered(text, deps, "backtest").worded.line
     line = own_line(text, deps, "/backtest")

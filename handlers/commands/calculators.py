@@ -157,7 +157,8 @@ def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, floa
     """
     example, mark = "/pnl {now} {above} 25x long", mark_of(deps, named)
     if is_now(args.entry) and is_now(args.exit):
-        raise Refused(f"The entry price is missing. Type it like {example_with(example, named, mark)}.")
+        text = f"The entry price is missing. Type it like {example_with(example, named, mark)}."
+        raise Refused(text, wanted=MissingValue(text, several=True))
     _ask_about_entry(args, mark, named)
     wanted = args.exit == NOW or (args.exit is None and args.fee is None)
     if not wanted and not is_now(args.entry):

@@ -75,9 +75,9 @@ class _Wish:
     example="/digest 9:00",
     changes_chat=True,
     words="daily digest, daily summary, daily report, morning report, weekly report, every morning, every day, weekly, "
-    "did i miss, recap, news, turn off digest, turn off the digest, turn digest off, stop digest, stop the digest, "
-    "no digest, no more digests",
+    "did i miss, recap, news, digests",
     shows=True,
+    ended="digest, digests",
 )
 async def digest(deps: Deps, args: When) -> Reply:
     """Get the day in ten lines, at a time of your own.

@@ -27,7 +27,7 @@ class Whom:
     off: bool | None = argument(_OFF, default=None)
 
 
-@command(subject="own", example="/mention 123456789012345678 warning", changes_chat=True, roles=True)
+@command(subject="own", example="/mention 123456789012345678 warning", changes_chat=True, roles=True, shows=True)
 async def mention(deps: Deps, args: Whom) -> Reply:
     """Have one role of this server called when it is urgent.
 

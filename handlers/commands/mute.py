@@ -197,8 +197,9 @@ def _is_meant(one: Switch, deps: Deps, asked: ToMute, told: Sequence[Episode], *
         return one.what == ANY or not everything
     if told and asked.scope == "alarm":
         return one.what in {episode.rule for episode in told}
-    if told:
-        return one.what in {f"{EPISODE}{episode.id}" for episode in told}
+    if told:  # with what would have joined its message meanwhile
+        these = {f"{EPISODE}{episode.id}" for episode in told}
+        return one.what in these or (one.what.startswith(EPISODE) and one.value in these)
     if not asked.what:
         return True
     whats = _whats(wanted(asked.what, deps, "/unmute oi btc"))
@@ -242,6 +243,9 @@ def _muted(deps: Deps, asked: ToMute, chosen: Sequence[Switch], told: Sequence[E
     )
     end = words.ends_at(chosen[0], deps.now, deps.zone)
     lines = [Line(f"Muted {end}: {words.few(names, 4)}.", "headline")]
+    if asked.end and asked.end.first:
+        first = f"{asked.end.first:%Y-%m-%d %H:%M} UTC"
+        lines.append(Line(f"The clock shows that time twice then, and the second is meant; the first is {first}."))
     if chosen[0].what == ANY:
         lines.append(Line("What is critical is muted too, and so are positions watched here."))
     elif not asked.scope and not words.is_alarm(chosen[0].what):

@@ -92,7 +92,7 @@ async def unsub(deps: Deps, args: Less) -> Reply:
     /unsub alone turns everything off. It takes the same words as /sub: /unsub funding, /unsub eth, /unsub oi btc.
     """
     from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
-    from storage.people import destinations, subscriptions  # noqa: PLC0415 - see above
+    from storage.people import destinations, subscriptions, switches  # noqa: PLC0415 - see above
 
     what = " ".join(word for word in args.what.split() if word.lower() not in _TURNED_OFF)  # /unsub off
     less = wanted(what, deps, "/unsub oi btc")
@@ -100,9 +100,19 @@ async def unsub(deps: Deps, args: Less) -> Reply:
     before = destinations.subscriptions(deps.store, here.id) if here else []
     if here is None or not subscriptions.remove(deps.store, here.id, less, deps.assets):
         return _what_is_on(deps, here.id if here else None, "That was not on. " if what else "")
+    sounded, rows = _sounds_of(deps, here.id), destinations.subscriptions(deps.store, here.id)
+    silent = [part for part in sounded if _is_part(part) and not subscriptions.is_on(rows, part)]
+    switches.sound(deps.store, here.id, silent, None)  # who turns it on again hears it as ever
     left = _what_is_on(deps, here.id, _OFF)
-    back = _ways_back(deps, here.id, before, _sounds_of(deps, here.id))
+    back = _ways_back(deps, here.id, before, sounded)
     return replace(left, blocks=(*left.blocks[:-1], Buttons((Button("Settings", "/settings"),))), back=back)
+
+
+def _is_part(what: str) -> bool:
+    """Tell whether a sound is that of an alarm or of an asset: not of all, nor of a rule of somebody's own."""
+    from storage.people.subscriptions import of_the_house  # noqa: PLC0415 - brings numpy along
+
+    return what.isupper() or of_the_house(what)
 
 
 def _sounds_of(deps: Deps, destination: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handlers.command import Refused, command
+from handlers.command import MissingValue, Refused, command
 from handlers.language.kinds import ASSET, REST, argument
 from handlers.language.spelling import shown, symbol
 from handlers.language.watch import EXAMPLE, added, line_of, said_of
@@ -123,7 +123,8 @@ async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     person = person_of(deps)
     chunks = args.which.replace(",", " ").lower().split()
     if not chunks:
-        raise Refused("Which one? Type its number from /positions, like /unwatch 2, or /unwatch btc, or /unwatch all.")
+        text = "Which one? Type its number from /positions, like /unwatch 2, or /unwatch btc, or /unwatch all."
+        raise Refused(text, wanted=MissingValue(text))
     every = kept.of(deps.store, *person) if deps.store.exists else []
     addresses = kept.followed_by(deps.store, *person) if deps.store.exists else []
     gone, gone_addresses = _chosen(chunks, deps, every, addresses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
 
-    from storage.queries.setups import LegNow, SetupNow
+    from signals.alerts.condition import Groups
+    from storage.queries.setups import AlarmNow, LegNow, SetupNow
 
 # As in market.py: whatever brings numpy along is imported when a command runs.
 
@@ -40,6 +42,25 @@ def _named() -> Mapping[str, str]:
         found |= dict.fromkeys((name, name.replace("_", ""), name.replace("_", "-")), name)
         found.setdefault(_telling(name), name)
     return found
+
+
+def _alarms() -> Mapping[str, str]:
+    """Return the words by which an alarm is named that is no setup: its id, in one word or not."""
+    from signals.alerts.burst import BURST  # noqa: PLC0415 - see above
+    from signals.alerts.rule import rules  # noqa: PLC0415 - see above
+
+    names = (*(name for name, rule in rules().items() if rule.setup is None), BURST)
+    return {word: name for name in names for word in (name, name.replace("_", ""), name.replace("_", "-"))}
+
+
+def _with_ids(text: str) -> str:
+    """Return a text with the id in the place of what an alarm is called in messages: Longs pay much."""
+    from signals.alerts.rule import rules  # noqa: PLC0415 - see above
+
+    for name, rule in rules().items():
+        for called in (rule.title, name.replace("_", " ")):
+            text = re.sub(rf"(?<!\w){re.escape(called)}(?!\w)", name, text, flags=re.IGNORECASE)
+    return text
 
 
 def _beside() -> Mapping[str, str]:
@@ -65,6 +86,7 @@ _THOUGHT: Final = choice(
 )  # pump and dump: neither is held against the figures
 _SETUP: Final = choice("setup", _named)
 _PART: Final = choice("setup", _beside)
+_ALARM: Final = choice("alarm", _alarms, joins=_with_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +104,12 @@ class SetupWhat:
 
 @dataclass(frozen=True, slots=True)
 class WhyWhat(SetupWhat):
-    """Which setup of which asset, or which asset over how long.
+    """Which setup or alarm of which asset, or which asset over how long.
 
     thought: which way price is thought to have gone; nothing follows from it, but the answer says where it did not.
     """
 
+    alarm: str | None = argument(_ALARM, default=None)
     span: timedelta | None = argument(DURATION, default=None, label="24h")
     thought: Way | None = argument(_THOUGHT, default=None, label="pump")
 
@@ -143,13 +166,19 @@ async def setup(deps: Deps, args: SetupWhat) -> Reply:
     "rally, going up, going down",
 )
 async def why(deps: Deps, args: WhyWhat) -> Reply:
-    """Tell what moved an asset, or why a story is told.
+    """Tell what moved an asset, or why something is told.
 
     /why btc takes the last 24 hours apart (4h, 7d and others work as well): price, positions, takers, liquidations,
     funding and the book. Unusual is a move as seldom as on one day in fifty, as in digests. /why btc pump says first
     where price went the other way. /why selling_wave btc shows what the story is made of, with today's values and
-    their lines.
+    their lines; /why taker_zscore btc the same of a single alarm, which may be called as messages and /sub call it.
     """
+    from signals.alerts.burst import BURST  # noqa: PLC0415 - see above
+
+    if args.alarm == BURST:  # whose own message asks what moved it
+        return await _of_asset(deps, args.asset, args.span or 4 * HOUR, args.thought)
+    if args.alarm is not None:
+        return await _of_alarm(deps, args.alarm, args.asset)
     if args.setup is not None:
         return await _of_setup(deps, args.setup, args)
     return await _of_asset(deps, args.asset, args.span or DAY, args.thought)
@@ -177,6 +206,39 @@ async def _of_setup(deps: Deps, typed: str, args: SetupWhat) -> Reply:
     values = {"setup": name, "level": one.rank, "since": one.since, "legs": legs}
     used = words.stamps(found.readings)
     return answered(deps, meant, lines, values, used, outdated=found.readings.outdated)
+
+
+async def _of_alarm(deps: Deps, name: str, asset: str | None) -> Reply:
+    from storage.queries import setups as queries  # noqa: PLC0415 - see above
+
+    meant = meant_asset(deps, asset, f"/why {name} btc")
+    one = await asyncio.to_thread(queries.read_alarm, deps.store, name, meant, deps.now)
+    if one.readings.nothing:
+        raise await nothing_stored(deps, one.readings.asset, tuple(one.readings.found))
+    whose = "The market" if one.asset == MARKET else one.asset
+    state = f"is on{_since(one, deps.now)}" if one.rank else "is not on"
+    lines: list[Block] = [Line(f"{whose}: “{wording.small(one.rule.title)}” {state}.", "headline")]
+    for leg, level in zip(one.levels, one.rule.levels, strict=True):
+        lines.append(Line(f"{_leg(leg, named=True)}{_held(level.hold)}"))
+    lowest = one.rule.levels[0]
+    lines.append(Line(f"It ends when {_left(lowest.leave, one.values)}{_held(lowest.hold_leave)}."))
+    numbers = {full.partition(".")[2]: value for full, value in one.values.items()}
+    lines.append(Line(wording.template(one.rule.counter, numbers), "caveat"))
+    coin = meant.lower()
+    lines.append(Buttons((Button("Before", f"/base {name} {coin}"), Button("What moved it", f"/why {coin}"))))
+    levels = {leg.leg.id: {"holds": leg.holds, **_numbers(leg)} for leg in one.levels}
+    values = {"alarm": name, "level": one.rank, "since": one.since, "levels": levels}
+    return answered(deps, meant, lines, values, words.stamps(one.readings), outdated=one.readings.outdated)
+
+
+def _left(leave: Groups, values: Mapping[str, float]) -> str:
+    from handlers.words.stories import conditions  # noqa: PLC0415 - see above
+
+    return "; or ".join(wording.listing(conditions.all_of(group, values)) for group in leave)
+
+
+def _held(hold: timedelta) -> str:
+    return f", for {wording.duration(hold)}" if hold else ""
 
 
 async def _of_asset(deps: Deps, asset: str | None, span: timedelta, thought: Way | None) -> Reply:
@@ -226,7 +288,7 @@ def _span(span: timedelta) -> str:
     return f"{span // DAY}d" if span > DAY and not span % DAY else f"{span // HOUR}h"
 
 
-def _since(one: SetupNow, now: datetime) -> str:
+def _since(one: SetupNow | AlarmNow, now: datetime) -> str:
     if one.since is None:
         return ""
     if now - one.since < 2 * DAY:
@@ -248,7 +310,8 @@ def _missing(one: SetupNow) -> str:
     return said + (f"; not known: {wording.listing(unknown)}" if unknown else "")
 
 
-def _leg(leg: LegNow) -> str:
+def _leg(leg: LegNow, *, named: bool = False) -> str:
+    """Say how a leg stands. named: its title does not tell what is compared, so a single figure is named as well."""
     from handlers.words.stories import conditions  # noqa: PLC0415 - see above
 
     mark = "?" if leg.holds is None else "▲" if leg.holds else "·"
@@ -256,7 +319,9 @@ def _leg(leg: LegNow) -> str:
     must = " (must hold)" if leg.leg.must else ""
     if leg.lacking is not None:
         return f"{mark} {title}{must}: {words.why_not(leg.lacking)}"
-    return f"{mark} {title}{must}: {conditions.against(leg.closest)}"
+    figures = {condition.name for condition, _, _ in leg.closest}
+    what = f"{conditions.title_of(*figures)} is " if named and len(figures) == 1 else ""
+    return f"{mark} {title}{must}: {what}{conditions.against(leg.closest).removeprefix('z ' if what else '')}"
 
 
 def _takes(one: SetupNow) -> str:

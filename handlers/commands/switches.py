@@ -59,6 +59,7 @@ class ADay:
     "be silent, quiet from, no messages from, no messages between, no alerts at night, don't wake me, do not wake me, "
     "dont wake me, let me sleep, sleep, asleep, good night",
     shows=True,
+    ended="quiet, quiet hours, do not disturb",
 )
 async def quiet(deps: Deps, args: FromTo) -> Reply:
     """Have hours of quiet; only what is critical comes then.
@@ -109,7 +110,7 @@ def _quiet_said(deps: Deps, hours: str | None, *, strict: bool) -> str:
     return f"Quiet from {begin} to {end} ({wording.place(deps.zone)}): {what}. The rest comes in one message at {end}."
 
 
-@command(subject="own", example="/only warnings", changes_chat=True)
+@command(subject="own", example="/only warnings", changes_chat=True, shows=True)
 async def only(deps: Deps, args: LeastRank) -> Reply:
     """Be told only warnings, or only what is critical.
 
@@ -147,6 +148,7 @@ def _other_rank(rank: str) -> tuple[Button, ...]:
     changes_chat=True,
     words="messages a day, messages per day, alerts a day, alerts per day, daily limit",
     shows=True,
+    ended="budget, daily limit",
 )
 async def budget(deps: Deps, args: ADay) -> Reply:
     """Bound how many new messages come in a day.

@@ -29,6 +29,7 @@ class VenueArgs:
     example="/venue bybit",
     changes_chat=True,
     words="default exchange, my exchange, set exchange, use exchange",
+    shows=True,
 )
 async def venue(deps: Deps, args: VenueArgs) -> Reply:
     """Set the exchange that calculators take if none is named.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused, command
+from handlers.command import MissingValue, Refused, command
 from handlers.commands.positions import owner_of, person_of, values_of
 from handlers.language.grammar import parse
 from handlers.language.kinds import ASSET, CASH, REST, SIZE, Cash, Size, argument
@@ -225,7 +225,8 @@ def _change(deps: Deps, request: WatchRequest) -> Reply:
     meant = _meant(request, every, addresses)
     if not request.changes:
         how = _HOW.format(meant.number)
-        raise Refused(f"What is to be changed? Type it {how}. To end it: /unwatch {meant.number}.")
+        text = f"What is to be changed? Type it {how}. To end it: /unwatch {meant.number}."
+        raise Refused(text, wanted=MissingValue(text, several=True, behind=True))
     if isinstance(meant, kept.FollowedAddress):
         return _change_followed(deps, meant, request, [held for held in every if held.followed == meant.id])
     holding = replace(meant.holding, added=_added(meant, request.margin)) if request.margin else meant.holding

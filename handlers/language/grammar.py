@@ -37,7 +37,18 @@ from handlers.language.kinds import (
     plan_of,
     zone_among,
 )
-from handlers.language.spelling import LONGEST, chunks, is_slip, number, numbered_symbol, shown, suggest, symbol
+from handlers.language.spelling import (
+    LONGEST,
+    OTHER_MONEY,
+    check_dollars,
+    chunks,
+    is_slip,
+    number,
+    numbered_symbol,
+    shown,
+    suggest,
+    symbol,
+)
 from handlers.language.values import Values
 from signals.assets import PACKED
 from signals.liquidation import listed_names
@@ -52,19 +63,10 @@ T = TypeVar("T")
 
 _CONTRACTS = frozenset({"contracts", "conts", "lots", "lot"})
 _MILLION = 1e6
-_OTHER_MONEY = "€£¥₩₹₽₺"
 _NUMBER = re.compile(
-    rf"([@${_OTHER_MONEY}+-]{{0,3}})" + r"(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE
+    rf"([@${OTHER_MONEY}+-]{{0,3}})" + r"(\d[\d.,_']*|\.\d+)(e[+-]?\d{1,2}(?![a-z\d]))?(.*)", re.ASCII | re.IGNORECASE
 )
 _GLUED = re.compile(r"([a-z]+)([\d@$].*)", re.ASCII | re.IGNORECASE)
-
-
-def _check_dollars(chunk: str) -> None:
-    """Refuse an amount of other money: read as dollars, it would be wrong by the rate between the two."""
-    if not {*_OTHER_MONEY}.isdisjoint(chunk):
-        raise Refused(
-            f"“{shown(chunk)}” is another currency, and all is counted in dollars here. Type what it is in dollars."
-        )
 
 
 def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str] = ()) -> T:
@@ -81,6 +83,9 @@ def parse(arguments: type[T], text: str, *, command: str, assets: Collection[str
         if text.strip():
             reader.values.by_field[plan.rest.name] = text.strip()
     else:
+        check_dollars(text, assets)
+        for kind in plan.kinds:
+            text = kind.joins(text) if kind.joins else text
         said = chunks(days_joined(text) if EXPIRY in plan.kinds else text)
         if ZONE in plan.kinds and zone_among(said) == "_".join(said).lower():
             said = ["_".join(said)]  # new york
@@ -190,7 +195,6 @@ class _Reader:
         match = _NUMBER.fullmatch(chunk)
         if match is None:
             return False
-        _check_dollars(chunk)
         prefix, digits, power, rest = match.groups()
         lower = rest.lower()
         value = number(digits)

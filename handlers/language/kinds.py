@@ -42,13 +42,15 @@ class Cash:
 class Kind:
     """What a field takes. name: as said in an error. words: spellings of fixed values. read: one word to a value.
 
-    both: the value that two of them are together; without it two contradict each other.
+    both: the value that two of them are together; without it two contradict each other. joins: makes one word of each
+    value in a text that is several.
     """
 
     name: str
     words: Words | Callable[[], Words] = field(default_factory=dict)
     read: Callable[[str], Any] | None = None
     both: Callable[[Any, Any], Any] | None = None
+    joins: Callable[[str], str] | None = None
 
 
 def _words(text: str) -> frozenset[str]:
@@ -251,12 +253,17 @@ def not_covered(exchange: str) -> Refused:
     return Refused(f"{why} Type one of these exchanges: {', '.join(dict.fromkeys(SPELLINGS.values()))}.")
 
 
-def choice(name: str, words: Words | Callable[[], Words], both: Callable[[Any, Any], Any] | None = None) -> Kind:
+def choice(
+    name: str,
+    words: Words | Callable[[], Words],
+    both: Callable[[Any, Any], Any] | None = None,
+    joins: Callable[[str], str] | None = None,
+) -> Kind:
     """Return a kind that takes one of `words`; a callable is asked once, at the first use of the command.
 
-    both: what two of its values are together.
+    both: what two of its values are together. joins: as in Kind.
     """
-    return Kind(name, words, both=both)
+    return Kind(name, words, both=both, joins=joins)
 
 
 def argument(

@@ -27,6 +27,12 @@ _SIGNS = str.maketrans(
         "٬": ",",
     }
 )
+OTHER_MONEY = "€£¥₩₹₽₺"
+_OTHER_AMOUNT = re.compile(
+    rf"[{OTHER_MONEY}]\s*\d[\d.,'_]*[kmb]?|\d[\d.,'_]*\s?[kmb]?\s?(?:[{OTHER_MONEY}]"
+    r"|(eur|euros?|gbp|pounds?|sterling|jpy|yen|krw|inr|rupees?|cny|rmb|yuan|brl|chf|francs?)\b)",
+    re.ASCII | re.IGNORECASE,
+)
 _SEEN = UNSEEN | dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}")
 _COMMA = re.compile(r",(?!\d)|(?<!\d),|(?<=\d{4}),(?=\d+x)", re.IGNORECASE)  # 95000,25x is two words, 95,000 is one
 _BEGUN = re.compile(r"(?:^|\s),(\d\S*)")  # `,5btc`: half a coin to some, and a loose comma before five to others
@@ -119,6 +125,16 @@ def _plain(character: str) -> str:
     if category in ("Cf", "Mn"):  # zero-width spaces, direction marks, variation selectors come along with copied text
         return ""
     return " " if category in ("So", "Sk", "Co", "Cn", "Cs") else character  # an emoji says nothing about a position
+
+
+def check_dollars(text: str, assets: Collection[str] = ()) -> None:
+    """Refuse an amount of other money: read as dollars, it would be wrong by the rate between the two."""
+    for found in _OTHER_AMOUNT.finditer(text):
+        if (found[1] or "").upper() not in assets:  # else it is the coin of that name
+            raise Refused(
+                f"“{shown(found[0])}” is another currency, and all is counted in dollars here. "
+                "Type what it is in dollars."
+            )
 
 
 def number(text: str) -> float:

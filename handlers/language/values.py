@@ -95,10 +95,14 @@ class Values:
             return
         first = missing[0]
         shape = f"{first.words[0]} {{}}" if first.words else "{}x" if first.kind is LEVERAGE else "{}"
-        wanted = (
-            MissingValue(f"What is the {first.label}?", shape=shape) if len(missing) == 1 and self.by_field else None
+        text = f"The {first.label} is missing. Type it {self.example()}."
+        whole = len(missing) == 1 and bool(self.by_field)
+        raise Refused(
+            text,
+            wanted=MissingValue(f"What is the {first.label}?", shape=shape)
+            if whole
+            else MissingValue(text, several=True),
         )
-        raise Refused(f"The {first.label} is missing. Type it {self.example()}.", wanted=wanted)
 
 
 def _both(first: Instrument, second: Instrument) -> Instrument | None:

@@ -106,7 +106,8 @@ def _whole(request: WatchRequest, rest: list[str], assets: Collection[str]) -> W
     if request.address and rest:
         raise Refused(f"I do not know what “{shown(rest[0])}” is for. With an address type lines and a name only.")
     if not request.address and not rest:
-        raise Refused(f"What is to be watched? Type a position like {EXAMPLE}, or a {of_accounts().title} address.")
+        text = f"What is to be watched? Type a position like {EXAMPLE}, or a {of_accounts().title} address."
+        raise Refused(text, wanted=MissingValue(text, several=True))
     if len(rest) == 1:
         if number := _NUMBER.match(rest[0]):
             request = replace(request, number=int(number[1]))

@@ -323,8 +323,8 @@ def listing(words: Sequence[str], last: str = "and") -> str:
 
 
 def small(text: str) -> str:
-    """Return a title as it stands within a sentence."""
-    return f"{text[:1].lower()}{text[1:]}"
+    """Return a title as it stands within a sentence; the index of that name keeps its own."""
+    return text if text.startswith("Fear & Greed") else f"{text[:1].lower()}{text[1:]}"
 
 
 # --- templates --------------------------------------------------------------------------------------------------------

@@ -106,12 +106,6 @@ def add(store: Store, destination: int, worded: Worded, *, person: str | None, n
         return number
 
 
-def next_number(store: Store, destination: int) -> int:
-    """Return the number that the next rule of a chat is called by."""
-    row = store.read_one(SQL.last_rule_number, destination=destination)
-    return 1 if row is None else int(row["rules_made"]) + 1
-
-
 def change(store: Store, destination: int, number: int, worded: Worded) -> bool:
     """Let a rule say something else, and switch it on; False if there is none of that number."""
     with store.write() as work:

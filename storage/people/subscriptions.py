@@ -84,6 +84,13 @@ def _left(row: RuleOfAsset, less: Wanted, followed: Sequence[str]) -> list[RuleO
     return [row] if left == [(name, asset) for name in names] else left  # untouched, it keeps alarms yet to be made
 
 
+def is_on(rows: Iterable[RuleOfAsset], part: str) -> bool:
+    """Tell whether any of an alarm of the house or of an asset is on."""
+    if not of_the_house(part):
+        return any(asset in (ANY, part) and not of_the_market(alarm) for alarm, asset in rows)
+    return any(alarm == part or (alarm == ANY and not _only_asked(part)) for alarm, _ in rows)
+
+
 def _only_asked(name: str) -> bool:
     """Tell whether "everything" leaves this out: who wants it asks for it by name."""
     return name == SOURCES or (name in rules() and rules()[name].only_asked)

@@ -77,14 +77,19 @@ class Switch:
 def switch(store: Store, destination: int, chosen: Switch) -> None:
     """Keep a switch; what was switched of the same kind and thing before gives way."""
     with store.write() as work:
-        work.run(
-            SQL.switch,
-            destination=destination,
-            kind=chosen.kind,
-            what=chosen.what,
-            until=None if chosen.until is None else to_ms(chosen.until),
-            value=chosen.value,
-        )
+        switch_on(work, destination, chosen)
+
+
+def switch_on(work: Work, destination: int, chosen: Switch) -> None:
+    """Keep a switch, as `switch` does."""
+    work.run(
+        SQL.switch,
+        destination=destination,
+        kind=chosen.kind,
+        what=chosen.what,
+        until=None if chosen.until is None else to_ms(chosen.until),
+        value=chosen.value,
+    )
 
 
 def switch_back(store: Store, destination: int, kind: str, what: str = ANY) -> bool:

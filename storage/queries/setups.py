@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from signals.alerts.condition import RANKS, held
 from signals.alerts.rule import named, rules
-from signals.alerts.setup import setups
+from signals.alerts.setup import Leg, setups
 from storage.alerts import episodes
 from storage.queries.market import readings
 from storage.queries.market.readings import Reading
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from signals.alerts.condition import Condition, Rank
-    from signals.alerts.setup import Leg, Setup
+    from signals.alerts.rule import AlertRule
+    from signals.alerts.setup import Setup
     from storage.engine.database import Store
     from storage.queries.market.readings import NotKnown, Readings
 
@@ -73,10 +74,7 @@ def read(store: Store, asset: str, now: datetime, ids: Collection[str] | None = 
     wanted = [setups()[name] for name in ids] if ids is not None else list(setups().values())
     needed = dict.fromkeys(metric for setup in wanted for metric in rules()[setup.id].metrics)
     found = readings.of(store, asset, list(needed), now)
-    values: dict[str, float] = {}
-    for reading in found.known:
-        numbers = {name: value for name, value in reading.values.items() if isinstance(value, float)}
-        values |= named(reading.metric, numbers)
+    values = _values(found)
     standing = episodes.rule_states(store) if store.exists else {}
     running = {(one.rule, one.asset): one for one in episodes.running(store)} if store.exists else {}
     every = []
@@ -96,6 +94,47 @@ def read(store: Store, asset: str, now: datetime, ids: Collection[str] | None = 
         )
     every.sort(key=lambda one: (-RANKS.index(one.rank) - 1 if one.rank else 0, _far(one)))
     return Setups(asset, tuple(every), found)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmNow:
+    """How a single alarm stands, as SetupNow; its levels are told as legs are, each by what it is entered by."""
+
+    rule: AlertRule
+    asset: str
+    levels: tuple[LegNow, ...]
+    rank: Rank | None
+    since: datetime | None
+    values: Mapping[str, float]
+    readings: Readings
+
+
+def read_alarm(store: Store, name: str, asset: str, now: datetime) -> AlarmNow:
+    """Read an alarm that is no setup, by its id. KeyError for an id that is none."""
+    rule = rules()[name]
+    found = readings.of(store, asset, list(rule.metrics), now)
+    values = _values(found)
+    key = (name, rule.asset_of(asset))
+    standing = episodes.rule_states(store) if store.exists else {}
+    rank = standing[key].state.rank if key in standing else 0
+    running = (one.since for one in episodes.running(store) if (one.rule, one.asset) == key) if rank else ()
+    return AlarmNow(
+        rule,
+        key[1],
+        tuple(_leg(Leg(id=one.rank, title=one.rank, holds=one.enter, says=""), values, found) for one in rule.levels),
+        RANKS[rank - 1] if rank else None,
+        next(iter(running), None),
+        values,
+        found,
+    )
+
+
+def _values(found: Readings) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for reading in found.known:
+        numbers = {name: value for name, value in reading.values.items() if isinstance(value, float)}
+        values |= named(reading.metric, numbers)
+    return values
 
 
 def _far(one: SetupNow) -> int:

@@ -11,41 +11,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from handlers.channels.channel import Address
-from handlers.conversation import Conversations
-from handlers.reply import Buttons, Line
 from storage.engine.database import Store
 from storage.people import positions
-from tests import loop
 from tests.examples import examples
-from tests.handlers.commands.room import GROUP, ME, OTHER, Room
+from tests.handlers.commands.room import ME, OTHER
+from tests.handlers.talk import HERE, REPLY, Talk
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from handlers.command import Asker, Deps
-
-HERE = replace(ME, address=GROUP)
-REPLY = replace(HERE, replies=True)
-
-
-class Talk(Room):
-    """A room in which the next message may complete the last one; its time is moved by hand."""
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.seconds = 0.0
-        self.conversations = Conversations(lambda: self.seconds)
-        self.buttons: list[tuple[str, str]] = []
-        self.looked: list[str] = []
-
-    def deps(self, asker: Asker) -> Deps:
-        return replace(super().deps(asker), look=self.looked.append)
-
-    def say(self, line: str, asker: Asker = ME) -> str:
-        answer = loop.run(self.conversations.answer(line, self.deps(asker), on_error=lambda *_: "a defect"))
-        rows = [block for block in answer.blocks if isinstance(block, Buttons)]
-        self.buttons = [(button.label, button.command) for row in rows for button in row.buttons]
-        return "\n".join(block.text for block in answer.blocks if isinstance(block, Line))
+    from handlers.command import Asker
 
 
 @pytest.fixture

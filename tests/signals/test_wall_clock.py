@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signals.wall_clock import hours_of, midnight, quiet_until, shown_next
+from signals.wall_clock import hours_of, midnight, quiet_until, shown_again, shown_next
 
 ZONES = ("UTC", "America/New_York", "Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe", "America/Santiago")
 # Days around each of which a clock of one of them goes forward or back.
@@ -112,3 +112,11 @@ def test_quiet_hours_hold_exactly_what_the_clock_shows_within_them(
     assert (until is not None) is within
     if until is not None:
         assert now < until <= now + 25 * HOUR
+
+
+@given(moments, zones)
+def test_what_is_shown_again_is_the_same_time_later_or_nothing(at: datetime, zone: ZoneInfo) -> None:
+    again = shown_again(at, zone)
+    assert at <= again <= at + HOUR
+    assert again.astimezone(zone).replace(tzinfo=None) == at.astimezone(zone).replace(tzinfo=None)
+    assert shown_again(again, zone) == again, "a time comes twice at most"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.delivery.stages.outcome import PASS, Hold, no_alarm
+from handlers.words.wording import place
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,4 +22,4 @@ def quiet(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:
     end = recipient.quiet_until(now)
     if end is None:
         return PASS
-    return Hold(end, f"quiet hours, {switch.hours} {recipient.zone}", None if no_alarm(row.notice) else "quiet")
+    return Hold(end, f"quiet hours, {switch.hours} {place(recipient.zone)}", None if no_alarm(row.notice) else "quiet")

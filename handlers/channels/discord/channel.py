@@ -38,6 +38,7 @@ from storage.engine.database import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from handlers.answer import Answer
     from handlers.channels.channel import Answerer
     from handlers.channels.discord.config import DiscordConfig
     from handlers.command import Command
@@ -127,7 +128,13 @@ class Discord:
 
     def listen(self, answer: Answerer) -> None:
         """Answer from now on what comes by the gateway."""
-        self._interactions.answer = self._talk.answer = answer
+
+        async def answered(line: str, asker: Asker) -> Answer:
+            given = await answer(line, asker)
+            self._talk.led(given)  # a question that was written may be answered by a button
+            return given
+
+        self._interactions.answer = self._talk.answer = answered
 
     async def stop(self) -> None:
         """Take no more commands and close the connections. Takes a few seconds at most."""

@@ -16,11 +16,13 @@ from discord import HTTPException, Interaction, InteractionType
 from discord.app_commands import Choice
 
 from handlers.answer import BY_REPLY
+from handlers.channels.buttons import pressed_line
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.discord.errors import RAISED, TOO_LATE, failure
 from handlers.channels.discord.options import CHOICE, CHOICES, given_of, line_of
 from handlers.channels.discord.places import EVERYBODY, Place, calls_everybody, notes_on, place_of
-from handlers.channels.discord.posting import BUTTON_VERSION, appearance
+from handlers.channels.discord.posting import appearance
+from handlers.channels.discord.render import said_in
 from handlers.channels.failure import ChatGone, MarkupRefused, PerhapsSent, SendFailed, Unreached
 from handlers.channels.news import PendingNews, drop
 from handlers.channels.pictures import drawn
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 OFFER_SECONDS: Final = 2.0  # Discord waits three
-_OLD_BUTTON: Final = "This button is from another version of perpulse. Type /help to see the commands."
+_OLD_BUTTON: Final = (
+    "This button is too old, or from another version of perpulse. Type its line; /help shows all commands."
+)
 _BY_LETTER: Final = "Write it to me in a direct message, or type the line again with it."
 _BY_LINE: Final = "Type the line again with it."  # nobody can reply to what they alone are shown
 _NO_DIRECT: Final = "I cannot write to you directly. Allow direct messages, or add me to this server, and ask again."
@@ -106,8 +110,8 @@ class Interactions:
 
     async def _on_press(self, interaction: Interaction) -> None:
         data: Mapping[str, Any] = interaction.data or {}
-        version, _, line = str(data.get("custom_id", "")).partition("|")
-        if version != BUTTON_VERSION or not line:
+        line = pressed_line(str(data.get("custom_id", "")), said_in(interaction.message))
+        if line is None:
             if await self._deferred(interaction, hidden=True):
                 await self._show(interaction, (Line(_OLD_BUTTON),))
             return

@@ -20,6 +20,7 @@ from discord import AllowedMentions, ButtonStyle, Embed, File, Message, MessageR
 from discord.ui import Button as PressButton
 from discord.ui import View
 
+from handlers.channels.buttons import carried, texts_of
 from handlers.channels.channel import Limits
 from handlers.channels.discord import render
 from handlers.channels.discord.errors import RAISED, failure
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 NOT_YET: Final = "Discord was not reached yet"
-BUTTON_VERSION: Final = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 NONCE_HOLDS: Final = timedelta(seconds=110)  # Discord drops a repeat "in the past few minutes"
 PUBLISHED_PER_HOUR: Final = 10
 LONGEST_TYPING: Final = 1.0  # seconds that a sign of life may take
@@ -233,14 +233,15 @@ def appearance(message: Outgoing, pictures: list[tuple[bytes, str]], *, embedded
 def buttons(blocks: tuple[Block, ...]) -> View | None:
     """Return the buttons of a message; each carries its command line, so that it needs no memory of ours."""
     view, row, seen = View(timeout=None), 0, set[str]()
+    shown = texts_of(blocks)
     for block in blocks:
         if not isinstance(block, Buttons) or row >= _ROWS:
             continue
         count = 0
         for button in block.buttons:
-            data = f"{BUTTON_VERSION}|{button.command}"
+            data = carried(button.command, shown, _CUSTOM_ID)
             label = clean(clip(button.label, _LABEL)).strip()
-            if len(data) > _CUSTOM_ID or not label or data in seen or count >= _ROW:
+            if data is None or not label or data in seen or count >= _ROW:
                 name, _ = split_command(button.command)  # and no more of it: a position, or what somebody called it
                 log.warning("a button is left out", command=name)
                 continue

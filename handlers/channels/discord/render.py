@@ -18,6 +18,8 @@ from handlers.reply import Line
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from discord import Message
+
     from handlers.channels.channel import Outgoing
     from handlers.reply import Role
     from signals.alerts.condition import Rank
@@ -35,6 +37,7 @@ CHART: Final = "chart.png"
 _MARKS: Final[dict[Role, tuple[str, str]]] = {"headline": ("**", "**"), "caveat": ("*", "*"), "stamp": ("-# ", "")}
 _SPECIAL: Final = re.compile(r"([\\*_~`|\[\]<>])")
 _BEGINNING: Final = re.compile(r"^(\s*)(#{1,3}|-#?|\+|\d+[.)])(?=\s)")
+_ESCAPED: Final = re.compile(r"\\(.)")
 _FENCE: Final = "```"
 
 
@@ -42,6 +45,14 @@ def escape(text: str) -> str:
     """Return one line of text that Discord shows as it is: no markup, no mention, no link behind other words."""
     marked = _SPECIAL.sub(r"\\\1", text)
     return _BEGINNING.sub(lambda found: f"{found[1]}{found[2][:-1]}\\{found[2][-1]}", marked)
+
+
+def said_in(message: Message | None) -> str:
+    """Return what a message of the bot says, without the markup that it was escaped from."""
+    if message is None:
+        return ""
+    texts = (message.content, *(one.description for one in message.embeds))
+    return _ESCAPED.sub(r"\1", "\n".join(filter(None, texts)))
 
 
 def embed(message: Outgoing, *, empty: str = "…", picture: bool = False) -> Embed:

@@ -38,7 +38,7 @@ _REMEMBERED: Final = 2_000  # answers, of everybody
 
 @dataclass(frozen=True, slots=True)
 class _AnswerTo:
-    """What a message said, the answer to it, and whether that changed something."""
+    """What a message said, the answer to it, and whether that changed something, or led to that."""
 
     line: str
     sent: str
@@ -57,6 +57,12 @@ class WrittenTalk:
     async def stop(self) -> None:
         """Wait for no more news."""
         await self._news.stop()
+
+    def led(self, answer: Answer) -> None:
+        """Note of the messages that led to an answer that they changed something, as their answers asked for it."""
+        for number in map(int, answer.led_by if answer.has_changed else ()):
+            if told := self._told.get(number):
+                self._told[number] = replace(told, changed=True)
 
     async def take(self, written: Written) -> None:
         """Answer a message, or the change of one; whatever goes wrong, the next one is answered."""
@@ -91,6 +97,7 @@ class WrittenTalk:
             manages=place.manages,
             replies=written.replies,
             edits=_edits(written, before),
+            message=str(written.number),
         )
         assert self.answer  # noqa: S101 - nothing is heard before the start
         calls = bool(command and command.roles and calls_everybody(line, written.server))
@@ -111,8 +118,12 @@ class WrittenTalk:
         told = await self._give(written, (*answer.blocks, *notes), before, changed=answer.changed)
 
         async def update(blocks: tuple[Block, ...]) -> None:
-            if self._told.get(written.number) != told:
+            known = self._told.get(written.number)
+            if known is None or known.line != told.line:
                 return  # it was edited meanwhile, and answered anew
+            if answer.has_changed:
+                self._told[written.number] = replace(known, changed=True)
+                self.led(answer)
             try:
                 await self._posting.edit(place.address, told.sent, Outgoing((*blocks, *notes)))
             except SendFailed as failed:  # the answer itself stands

@@ -36,6 +36,7 @@ from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, TypeHandler
 
 from handlers.answer import BY_REPLY, Answer
+from handlers.channels.buttons import pressed_line
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.hearing import SaidToUs, heard
@@ -44,7 +45,7 @@ from handlers.channels.telegram.missed import Missed
 from handlers.channels.telegram.reading import PollRequest
 from handlers.channels.telegram.replying import Given, Replies
 from handlers.channels.telegram.rights import Rights, one_person, person
-from handlers.channels.telegram.sending import BUTTON_VERSION, LIMITS, Sending
+from handlers.channels.telegram.sending import LIMITS, Sending
 from handlers.channels.telegram.wire import Wire
 from handlers.channels.text import clean, clip
 from handlers.command import Asker, commands
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_OLD_BUTTON = "This button is from another version of perpulse. Type /help to see the commands."
+_OLD_BUTTON = "This button is too old, or from another version of perpulse. Type its line; /help shows all commands."
 _READERS_BUTTON = "Here only admins of this channel may press buttons. Open a chat with me and type: {}"
 _WANTED = (
     "message", "channel_post", "edited_message", "edited_channel_post", "callback_query", "inline_query",
@@ -362,7 +363,7 @@ class Telegram:
             self._missed.note(_address(message.chat, message), said.line)
             return
         asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
-        asker = replace(asker, replies=said.replies, edits=edits)
+        asker = replace(asker, replies=said.replies, edits=edits, message=str(message.message_id))
         answer = _asked(await self._ask(said.line, asker), asker.address)
         await self._replies.give_to(message, said.line, asker.address, answer, given)
 
@@ -373,9 +374,10 @@ class Telegram:
         return self._outside.now() - (message.edit_date or message.date) > _LATE
 
     async def _on_press(self, query: CallbackQuery) -> None:
-        version, _, line = (query.data or "").partition("|")
         message = query.message
-        if version != BUTTON_VERSION or not line or message is None:
+        said = (message.text or message.caption or "") if isinstance(message, Message) else ""
+        line = pressed_line(query.data or "", said)
+        if line is None or message is None:
             await self._toast(query, _OLD_BUTTON)
             return
         may_change = await self._rights.is_admin(message.chat, query.from_user.id)
@@ -412,7 +414,9 @@ class Telegram:
 
     async def _ask(self, line: str, asker: Asker) -> Answer:
         assert self._answer  # noqa: S101 - nothing is heard before the start
-        return await self._answer(line, asker)
+        answer = await self._answer(line, asker)
+        self._replies.led(asker.address, answer)
+        return answer
 
     def _asker(self, chat: Chat, message: Message | None, *, may_change: bool) -> Asker:
         return Asker(

@@ -33,7 +33,7 @@ _CHATS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """An answer to a line: where it went, as which message, and whether it changed something."""
+    """An answer to a line: where it went, as which message, and whether it changed something, or led to that."""
 
     line: str
     to: Address
@@ -77,6 +77,12 @@ class Replies:
     def given(self, message: Message) -> Given | None:
         """Return what a message was answered with; None where it was not, or long ago."""
         return self._answered.find(message.chat.id, message.message_id)
+
+    def led(self, to: Address, answer: Answer) -> None:
+        """Note of the messages that led to an answer that they changed something, as their answers asked for it."""
+        for number in map(int, answer.led_by if answer.has_changed else ()):
+            if given := self._answered.find(int(to.chat), number):
+                self._answered.keep(int(to.chat), number, replace(given, changed=True))
 
     async def give_to(self, message: Message, line: str, to: Address, answer: Answer, before: Given | None) -> None:
         """Answer a message. before: the answer to what it said before it was edited, which is edited too.
@@ -126,6 +132,9 @@ class Replies:
             known = self.given(about) if about else None
             if known and known.line != line:
                 return  # it was edited meanwhile, and answered anew
+            if known and about and answer.has_changed:
+                self._answered.keep(about.chat.id, about.message_id, replace(known, changed=True))
+            self.led(to, answer)
             await self._outside.pace()
             try:
                 await self._channel.edit(to, sent, Outgoing(blocks))

@@ -13,6 +13,7 @@ import structlog
 from telegram.constants import ChatAction, FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
 from telegram.error import TelegramError
 
+from handlers.channels.buttons import carried, texts_of
 from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.channels.failure import MessageRefused, PerhapsSent, RightsMissing, SendFailed, Throttled
 from handlers.channels.pictures import draw_each, in_words, with_words
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-BUTTON_VERSION = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 LONGEST_WAIT = 10.0  # seconds an answer or a second picture waits for a 429; a notice waits in the outbox instead
 _TOPIC_CLOSED = (
     "The topic that this was asked for is closed or gone, so its messages come here. "
@@ -252,21 +252,22 @@ def has_attachment(blocks: tuple[Block, ...]) -> bool:
 def _looks(message: Outgoing) -> dict[str, str]:
     """Return how a message is to be read, and its buttons, as fields of a call."""
     looks = {} if message.plain else {"parse_mode": ParseMode.HTML.value}
-    if keyboard := _keyboard(tuple(block for block in message.blocks if isinstance(block, Buttons))):
+    buttons = tuple(block for block in message.blocks if isinstance(block, Buttons))
+    if buttons and (keyboard := _keyboard(buttons, texts_of(message.blocks))):
         looks["reply_markup"] = keyboard
     return looks
 
 
 @lru_cache(maxsize=64)
-def _keyboard(buttons: tuple[Buttons, ...]) -> str:
-    """Return the buttons as a call takes them; nothing where there are none."""
+def _keyboard(buttons: tuple[Buttons, ...], shown: tuple[str, ...]) -> str:
+    """Return the buttons as a call takes them; nothing where there are none. shown: the lines of the message."""
     rows: list[list[dict[str, str]]] = []
     for block in buttons:
         row: list[dict[str, str]] = []
         for button in block.buttons:
-            data = f"{BUTTON_VERSION}|{button.command}"
+            data = carried(button.command, shown, InlineKeyboardButtonLimit.MAX_CALLBACK_DATA)
             label = clean(clip(button.label, 64)).strip()
-            if len(data.encode("utf-8", "replace")) > InlineKeyboardButtonLimit.MAX_CALLBACK_DATA or not label:
+            if data is None or not label:
                 name, _ = split_command(button.command)  # and no more of it: a position, or what somebody called it
                 log.warning("a button is left out: Telegram allows 64 bytes", command=name)
                 continue

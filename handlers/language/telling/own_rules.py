@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from handlers.command import MissingValue, Refused
+from handlers.language.spelling import check_dollars
 from signals.units import DAY
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def own_line(text: str, deps: Deps, command: str = "/alert") -> OwnLine:
     from signals.rules.reading import read  # noqa: PLC0415 - see above
 
     text = _behind(text.strip(), deps)
+    check_dollars(text, deps.assets)
     try:
         return read(text, assets=deps.assets, usual=deps.assets[0])
     except RuleError as error:
@@ -38,7 +40,15 @@ def own_line(text: str, deps: Deps, command: str = "/alert") -> OwnLine:
         offers = tuple((label, pressed(deps, command, line)) for label, line in error.offers)
         likely = priced[0].line if priced is not None else error.offers[0][1] if error.level else ""
         said = f"{error} Type it like {command} {likely}." if likely else str(error)
-        raise Refused(said, offers=offers) from None
+        raise Refused(said, offers=offers, wanted=_line_wanted(text, said, error)) from None
+
+
+def _line_wanted(text: str, said: str, error: RuleError) -> MissingValue | None:
+    """Return the question for the line that a rule lacks which only names something, as btc; None where one stands."""
+    missing = [label for label, line in error.offers if line == f"{text} {label}"]
+    if not missing:
+        return None
+    return MissingValue(said, tuple((label, label) for label in missing), free=True, behind=True)
 
 
 def _beside_price(error: RuleError, deps: Deps) -> tuple[OwnLine, bool] | None:

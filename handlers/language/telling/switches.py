@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from handlers.language.kinds import FILLERS, TIME, month_named
 from handlers.language.spelling import chunks, shown
 from signals.language.spelling import HOURS
 from signals.units import DAY, HOUR, MINUTE
-from signals.wall_clock import instant, shown_next
+from signals.wall_clock import instant, shown_again, shown_next
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,10 +54,14 @@ _BETWEEN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """When something ends: at a time, when an episode is over, or never (neither)."""
+    """When something ends: at a time, when an episode is over, or never (neither).
+
+    first: when the clock there shows that time before, which it does twice where it goes back; None where it does not.
+    """
 
     at: datetime | None = None
     over: bool = False
+    first: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ def typed_end(until: datetime | None, zone: str) -> str:
     if until is None:
         return "for good"
     whole = until if until.second == until.microsecond == 0 else until + MINUTE  # as it was kept by older versions
+    if shown_again(whole, ZoneInfo(zone)) > whole:  # the clock there would be read as the second of the two
+        return f"until {whole.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return f"until {whole.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
@@ -206,6 +212,9 @@ class _EndReader:
         day = self._day(shortest=3 if said else len("sunday"))
         self._idle()
         clock = self.clock(bare=said)
+        if clock is not None and self.word() == "utc":
+            self.skip(1)
+            self.zone = ZoneInfo("UTC")
         if day is None and clock is not None:  # 6pm tomorrow
             read = self.place
             self._idle()
@@ -217,13 +226,20 @@ class _EndReader:
             self.place = begun
             return None
         if day is None:
-            return self._future(shown_next(self.now, clock or time(), self.zone))
+            return self._shown(shown_next(self.now, clock or time(), self.zone))
         today = self.now.astimezone(self.zone).date()
         if isinstance(day, int):  # a weekday: today only where its hour is still to come
             ahead = (day - today.weekday()) % 7
             at = instant(today + ahead * DAY, clock or time(), self.zone)
-            return self._future(at if at > self.now else instant(today + (ahead + 7) * DAY, clock or time(), self.zone))
-        return self._future(instant(day, clock or time(), self.zone))
+            at = at if at > self.now else instant(today + (ahead + 7) * DAY, clock or time(), self.zone)
+        else:
+            at = instant(day, clock or time(), self.zone)
+        return self._future(at) if clock is None else self._shown(at)
+
+    def _shown(self, at: datetime) -> End:
+        """Return the end at what a clock shows; of a time that comes twice the second, so nothing is told too early."""
+        again = shown_again(at, self.zone)
+        return replace(self._future(again), first=at if self.now < at < again else None)
 
     def _future(self, at: datetime) -> End:
         if at <= self.now:

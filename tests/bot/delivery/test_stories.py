@@ -293,6 +293,36 @@ def test_a_further_sign_of_a_fall_goes_on_in_the_message_of_the_first(desk: Desk
     ), "what is over is one line by now"
 
 
+def test_who_muted_the_message_of_a_fall_hears_of_no_further_sign(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.switch(Switch("mute", f"episode {desk.running[CLOSING]}", value=f"episode {desk.running[CLOSING]}"))
+    for rule in (FALL, SHORTS):
+        desk.clock.forward(days(1))
+        tell(desk, (rule, "fired"), rank="notice")
+        assert len(said(desk)) == 1, rule
+        assert desk.rows()[-1] == ("muted", "this chat has muted the message that it goes on in")
+    desk.clock.forward(3600)
+    tell(desk, (FALL, "escalated"), rank="warning")
+    assert len(said(desk)) == 1, "what joined it is muted with it"
+    desk.clock.forward(3600)
+    tell(desk, (CLOSING, "resolved"))
+    tell(desk, (FALL, "escalated"), rank="critical")
+    assert len(said(desk)) == 2, "until that is over"
+
+
+def test_a_fall_ends_a_week_after_its_first_sign(desk: Desk) -> None:
+    for rule in (CLOSING, FALL, SHORTS, AVERAGE):
+        tell(desk, (rule, "fired"), rank="notice")
+        said(desk)
+        desk.clock.forward(days(2.6))
+    began = [one for one in desk.channel.said if one.edited is None and one.message.reply_to is None]
+    assert [one.message.blocks[0].text for one in began] == [  # type: ignore[union-attr]
+        "BTC: positions are being closed faster than usual.",
+        "BTC: open interest has fallen below its 180-day average, in dollars and in coins.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("first", "later", "values"),
     [

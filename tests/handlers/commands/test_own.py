@@ -9,7 +9,7 @@ from bot.engine.evaluate import judge
 from handlers.command import Refused
 from signals.alerts.burst import BURST
 from signals.alerts.rule import rules
-from storage.people import destinations
+from storage.people import destinations, switches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -152,6 +152,26 @@ def test_a_word_of_sound_alone_asks_for_nothing_more(empty: Any) -> None:
     said = empty.text("/sub loud")
     assert "BTC: Price well below its recent high." in said
     assert "With sound: everything." in said
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        pytest.param(["/sub", "/sub oi silent", "/unsub oi"], set(), id="an alarm"),
+        pytest.param(["/sub", "/sub oi silent", "/unsub"], set(), id="everything"),
+        pytest.param(["/sub", "/sub oi silent", "/unsub funding"], {"oi"}, id="another alarm"),
+        pytest.param(["/sub oi btc eth", "/sub btc loud", "/unsub btc"], set(), id="an asset"),
+        pytest.param(["/sub oi btc eth", "/sub btc loud", "/unsub eth"], {"BTC"}, id="another asset"),
+        pytest.param(["/sub", "/sub silent", "/unsub"], {"*"}, id="how the chat is told whatever it is"),
+    ],
+)
+def test_what_is_turned_off_has_no_sound_of_its_own(empty: Any, lines: list[str], kept: set[str]) -> None:
+    for line in lines:
+        empty.ask(line)
+    here = destinations.find(empty.store, "terminal", "me")
+    assert here is not None
+    sounded = {one.what for one in switches.of_one(empty.store, here.id)}
+    assert {"oi" if what in OI else what for what in sounded} == kept
 
 
 def test_sub_refuses_what_it_does_not_know(empty: Any) -> None:

@@ -427,3 +427,16 @@ def test_a_position_is_told_at_one_more_line(winter: Desk) -> None:
     assert 0.05 in looked.values["lines"]
     saved = mine.ask(buttons(looked)["Save"])
     assert any("5 %" in line for line in lines(saved))
+
+
+def test_a_deleted_rule_that_was_paused_comes_back_paused_whoever_saved_one_meanwhile(winter: Desk) -> None:
+    for line in ("/alert save btc price < 75k", "/alerts pause 1"):
+        winter.ask(line)
+    [undo] = winter.ask("/alerts delete 1").back or ()
+    assert undo == "/alert save paused btc price < 75k"
+    winter.ask("/alert save eth price < 2k")
+    assert winter.ask(undo).back == ("/alerts delete 3",)
+    here = winter.deps.here()
+    assert here is not None
+    found = [(rule.number, rule.paused is not None) for rule in kept.of(winter.store, here.id)]
+    assert found == [(2, False), (3, True)], "that of somebody else is on"

@@ -10,6 +10,7 @@ import pytest
 
 from handlers.channels.channel import Address
 from handlers.command import Asker, Refused, commands
+from handlers.reply import Buttons, plain_text
 from storage.engine.database import Store
 from tests.handlers.commands.room import Room
 
@@ -22,6 +23,11 @@ OWNERS: Final = {"owners", "allow", "deny", "announce"}
 ADMINS: Final = {
     "sub", "unsub", "tz", "venue", "digest", "mute", "unmute", "quiet", "only", "budget", "mention", "alert",
     "export", "share", "forgetme",
+}  # fmt: skip
+# What only shows when nothing more is said, and that is for everybody; and a line that changes.
+CHANGING: Final = {
+    "tz": "Berlin", "venue": "bybit", "digest": "off", "mute": "1h", "quiet": "23-7", "only": "warnings",
+    "budget": "5", "mention": "off", "alert": "save btc > 90k",
 }  # fmt: skip
 IN_PRIVATE: Final = {"watch", "unwatch", "positions", "owner"}
 EVERYBODY: Final = {"settings", "alerts", "privacy", "status", "sources", "start", "help", "about"}
@@ -82,10 +88,22 @@ def test_who_may_do_what_where(room: Room, role: str, chat: str) -> None:
     asker = ROLES[role]
     asker = replace(asker, address=CHATS[chat] or asker.address, may_change=asker.may_change or chat == "private")
     for name in commands():
-        line = f"/{name} off" if name in ("mention", "digest") else f"/{name}"
+        line = f"/{name} {CHANGING.get(name, '')}".strip()
         try:
             room.ask(line, asker)
             said = ""
         except Refused as refused:
             said = str(refused)
         assert any(right in said for right in RIGHTS) != allowed(name, role, chat), (line, said)
+
+
+@pytest.mark.parametrize("name", CHANGING)
+def test_what_is_set_is_shown_to_everybody(room: Room, name: str) -> None:
+    member = replace(ROLES["member"], address=CHATS["group"] or ROLES["member"].address, server="77")
+    assert commands()[name].shows, "and by its words, too"
+    reply = room.ask(f"/{name}", member)
+    assert reply.back is None, "nothing was changed"
+    assert "Only admins of this chat can change that." in plain_text(reply.all_blocks())
+    pressed = [button.command for block in reply.blocks if isinstance(block, Buttons) for button in block.buttons]
+    assert not any(commands()[line.split()[0].removeprefix("/")].changes_chat for line in pressed)
+    assert "Only" not in plain_text(room.ask(f"/{name}", replace(member, may_change=True)).all_blocks()[-1:])

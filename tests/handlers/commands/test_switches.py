@@ -143,6 +143,18 @@ def test_mute_off_ends_it(room: Room, line: str, left: set[str]) -> None:
     assert room.text("/mute off fng").startswith("That was not muted.")
 
 
+def test_a_mute_until_a_time_that_comes_twice_says_which_is_meant(room: Room) -> None:
+    room.ask("/tz Berlin")
+    room.now = NOW.replace(month=10, day=24)
+    assert room.text("/mute fng 2:30").splitlines()[:2] == [
+        "Muted until Sunday 25 October 02:30 CET: Extreme fear.",
+        "The clock shows that time twice then, and the second is meant; the first is 2026-10-25 00:30 UTC.",
+    ]
+    assert "twice" not in room.text("/mute fng until 3:30")
+    assert room.ask("/mute fng until 2026-10-25 00:30 UTC").back == ("/mute fear until 2026-10-25 03:30",)
+    assert room.ask("/mute fng 1h").back == ("/mute fear until 2026-10-25 00:30 UTC",)
+
+
 def test_mute_alone_says_what_is_muted(room: Room) -> None:
     assert room.text("/mute").startswith("Nothing is muted in this chat.")
     room.ask("/mute btc 1h")

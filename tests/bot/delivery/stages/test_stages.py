@@ -35,6 +35,9 @@ def row(kind: str = "fired", *, number: int = 1, **more: Any) -> OutboxRow:
     return OutboxRow(number, notice(kind, **more), **about)
 
 
+JOINS: dict[str, Any] = {"goes_on": "m1", "payload": {"event": "alert", "takes_in": [7, 8]}}
+
+
 @pytest.mark.parametrize(
     ("switch", "of", "passes"),
     [
@@ -63,10 +66,14 @@ def row(kind: str = "fired", *, number: int = 1, **more: Any) -> OutboxRow:
             Switch("mute", "BTC"), {"payload": {"event": "position"}}, True, id="a position of one's own in the asset"
         ),
         pytest.param(Switch("mute"), {"payload": {"event": "position"}}, False, id="everything, positions too"),
+        pytest.param(Switch("mute", "episode 8"), JOINS, False, id="the message that it goes on in"),
+        pytest.param(Switch("mute", "episode 8", until=NOW), JOINS, True, id="which was muted until now"),
+        pytest.param(Switch("mute", "episode 7"), JOINS, True, id="an older one, that this is not told in"),
+        pytest.param(Switch("mute", "episode 8"), JOINS | {"goes_on": None}, True, id="it has a message of its own"),
     ],
 )
 def test_mute(switch: Switch, of: dict[str, Any], passes: bool) -> None:
-    outcome = mute(notice(**of), Recipient(switches=(switch,)), NOW)
+    outcome = mute(row(**of), Recipient(switches=(switch,)), NOW)
     assert outcome == PASS if passes else isinstance(outcome, Drop) and outcome.state == "muted"
 
 

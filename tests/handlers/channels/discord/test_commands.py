@@ -229,6 +229,18 @@ async def test_rights_are_judged_anew_when_a_button_is_pressed(tmp_path: Path) -
         assert [asker.may_change for _, asker in talk.asked] == [True, False]
 
 
+async def test_what_is_too_long_for_a_button_leads_back_by_one_all_the_same(tmp_path: Path) -> None:
+    line = "/watch eth short 3000.125 10x 2.12345678eth hyperliquid lines 15.25 8.75 4.5 name _half_ a [hedge] of me"
+    async with talking(tmp_path) as (talk, made, env):
+        channel = env.create_guild().create_text_channel("alerts")
+        ann = channel.guild.add_member(env.create_user("ann"))
+        said = (Line("No longer watched.", "headline"), Line(f"To change it back: {line}"))
+        await made.send(Address(str(channel.id), kind="group"), Outgoing((*said, Buttons((Button("Undo", line),)))))
+        await ann.click(channel.last_message, label="Undo")
+        await env.settle()
+        assert [asked for asked, _ in talk.asked] == [line]
+
+
 @pytest.mark.parametrize(
     ("denied", "said"),
     [

@@ -169,6 +169,19 @@ async def test_the_edit_of_what_was_done_is_answered_apart(tmp_path: Path) -> No
         assert talk.asked[-1][1].edits is None, "an answer that changed nothing is edited"
 
 
+@pytest.mark.slow
+async def test_the_edit_of_a_question_that_was_answered_is_an_edit_of_what_was_done(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (talk, _, env):
+        ann = env.create_user("ann")
+        question: Any = await ann.send_dm("/watch btc long 25x")
+        talk.answers["90k"] = Answer((Line("Watching."),), changed=True, led_by=(str(question.id),))
+        await ann.send_dm("90k")
+        talk.answers["/watch btc long 90k 25x"] = Answer((Line("It stays."),), apart=True)
+        await ann.edit(question, "/watch btc long 90k 25x")
+        assert talk.asked[0][1].message == str(question.id)
+        assert talk.asked[-1][1].edits == "/watch btc long 25x"
+
+
 async def test_what_is_pinned_is_not_answered_once_more(tmp_path: Path) -> None:
     async with talking(tmp_path) as (talk, made, env):
         guild = env.create_guild()

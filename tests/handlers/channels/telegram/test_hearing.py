@@ -143,7 +143,7 @@ async def test_a_command_that_becomes_talk_keeps_its_answer(place: Place) -> Non
 SHORT: str = "/watch eth short 10x 2eth 3000"
 STANDS: str = (
     "This message said “{}” when you sent it, and that was done. It still holds, whatever you make of the message now; "
-    "its answer says how to change it back."
+    "the answer says how to change it back."
 )
 ANEW: str = "For the new one, send it as a message of its own."
 
@@ -198,6 +198,54 @@ async def test_the_edit_of_what_was_done_changes_nothing(
     assert kept in talk.fake.texts(PRIVATE)[-1]
 
 
+WHOLE: str = "/watch eth long 2eth 3000 25x"
+
+
+@pytest.mark.parametrize(
+    ("lines", "press", "edit"),
+    [
+        pytest.param(("/watch eth long 2eth 25x", "3000"), None, 0, id="a question, and its answer"),
+        pytest.param(("/watch eth 2eth 3000 25x",), "Long", 0, id="a question, and a button of it"),
+        pytest.param(("/watch eth 2eth 25x", "3000"), "Long", 0, id="two questions, the first one edited"),
+        pytest.param(("/watch eth 2eth 25x", "3000"), "Long", 1, id="two questions, the second one edited"),
+        pytest.param(
+            ("/wach eth long 2eth 3000 25x",), "/watch eth long 2eth 3000 25x", 0, id="a line that was offered"
+        ),
+        pytest.param(("/watch eth 2eth 3000 25x", "/price eth"), "Long", 0, id="something else between"),
+    ],
+)
+async def test_the_edit_of_what_led_to_a_change_changes_nothing(
+    talk: Place, lines: tuple[str, ...], press: str | None, edit: int
+) -> None:
+    said = []
+    for line in lines:
+        said.append(talk.fake.say(PRIVATE, ANN, line))
+        await talk.fake.until(lambda: len(talk.fake.accepted) == len(said))
+    asked = next((one for one in talk.fake.accepted if press and press in labels(one)), None)
+    if asked:
+        data = pressed(asked)[labels(asked).index(str(press))]
+        talk.fake.press(asked, data, ANN)
+        await talk.fake.until(lambda: len(talk.fake.accepted) == len(lines) + 1)
+    before = len(talk.fake.accepted)
+    assert "Watching ETH long (1)." in talk.fake.texts(PRIVATE)[2 if "/price eth" in lines else -1]
+    talk.fake.edit(said[edit], WHOLE)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == before + 1)
+    assert talk.fake.texts(PRIVATE)[-1] == f"{STANDS.format(lines[edit])}\n{ANEW}"
+    assert not any(one.edits for one in talk.fake.accepted), "the answers stay"
+
+
+async def test_a_question_that_led_to_nothing_may_be_edited(talk: Place) -> None:
+    message = talk.fake.say(PRIVATE, ANN, "/watch eth long 2eth 25x")
+    await talk.fake.until(lambda: talk.fake.accepted)
+    banana = talk.fake.say(PRIVATE, ANN, "banana")
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 2)
+    talk.fake.edit(banana, "3000")
+    await talk.fake.until(lambda: "Watching ETH long (1)." in talk.fake.texts(PRIVATE)[1])
+    talk.fake.edit(message, WHOLE)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 3)
+    assert talk.fake.texts(PRIVATE)[2].startswith(STANDS.format("/watch eth long 2eth 25x"))
+
+
 async def test_what_was_refused_may_be_mended_by_an_edit(talk: Place) -> None:
     message = talk.fake.say(PRIVATE, ANN, "/tz Berlni")
     await talk.fake.until(lambda: talk.fake.accepted)
@@ -211,7 +259,7 @@ async def test_what_was_refused_may_be_mended_by_an_edit(talk: Place) -> None:
 async def test_an_edit_of_what_is_not_known_any_more_is_not_done_twice(talk: Place) -> None:
     """As after a restart: what was answered is remembered in memory alone."""
     message = talk.fake.say(PRIVATE, ANN, SHORT)
-    await talk.fake.until(lambda: talk.fake.accepted)
+    await talk.fake.until(lambda: talk.telegram._replies._answered._chats)  # which comes after the answer
     talk.telegram._replies._answered._chats.clear()
     for edited in (SHORT.replace("10x", "20x"), SHORT.replace("10x", "25x")):
         talk.fake.edit(message, edited)
@@ -221,6 +269,22 @@ async def test_an_edit_of_what_is_not_known_any_more_is_not_done_twice(talk: Pla
     talk.fake.edit(message, "/tz")
     await talk.fake.until(lambda: len(talk.fake.accepted) == 4)
     assert talk.fake.texts(PRIVATE)[3].startswith("Times are shown in UTC."), "what changes nothing is answered"
+
+
+async def test_what_is_too_long_for_a_button_leads_back_by_one_all_the_same(talk: Place) -> None:
+    line = "/watch eth short 3000 10x 2eth binance lines 15 8 4 name ann@home, half"
+    talk.fake.say(PRIVATE, ANN, line)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 1)
+    talk.fake.say(PRIVATE, ANN, "/unwatch 1")
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 2)
+    answer = talk.fake.accepted[-1]
+    assert labels(answer) == ["Undo"]
+    talk.fake.press(answer, *pressed(answer), ANN)
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 3)
+    assert talk.asked[-1][0] == line
+    assert "Watching ETH short" in talk.fake.texts(PRIVATE)[-1]
+    talk.fake.press(answer, "1|=0123456789abcdef", ANN)
+    await talk.fake.until(lambda: "too old" in str(talk.fake.toasts))
 
 
 async def test_a_picture_is_sent_anew(place: Place) -> None:
@@ -279,6 +343,10 @@ async def test_old_commands_are_told_in_one_line_a_chat(fake: BotApi) -> None:
         "I was away: 1 command was not answered, it was /oi btc. Ask again for what you still want to know."
     )
     assert pressed(told) == ["1|/oi btc"]
+
+
+def labels(sent: Sent) -> list[str]:
+    return [button["text"] for row in sent.keyboard for button in row]
 
 
 def pressed(sent: Sent) -> list[str]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.command import Refused
-from handlers.language.telling.switches import LONGEST, End, QuietHours, ToMute, quiet_hours, to_mute
+from handlers.language.telling.switches import LONGEST, End, QuietHours, ToMute, quiet_hours, to_mute, typed_end
 
 NOW = datetime(2026, 11, 25, 17, 20, tzinfo=UTC)  # a Wednesday, 18:20 in Berlin
 BERLIN = "Europe/Berlin"
@@ -20,6 +20,39 @@ BERLIN = "Europe/Berlin"
 def at(text: str) -> End:
     """Return an end at a time in UTC."""
     return End(datetime.fromisoformat(text).replace(tzinfo=UTC))
+
+
+BACK = datetime(2026, 10, 24, 20, 0, tzinfo=UTC)  # 22:00 in Berlin; at three the clock goes back to two
+
+
+@pytest.mark.parametrize(
+    ("text", "now", "end"),
+    [
+        pytest.param("2:30", BACK, "2026-10-25 01:30", id="without until"),
+        pytest.param("until 2:30", BACK, "2026-10-25 01:30", id="with it"),
+        pytest.param("until tomorrow 2:30", BACK, "2026-10-25 01:30", id="on a day"),
+        pytest.param("until sunday 2:30", BACK, "2026-10-25 01:30", id="on a weekday"),
+        pytest.param("until 2026-10-25 02:30", BACK, "2026-10-25 01:30", id="on a date"),
+        pytest.param("until 2026-10-25 00:30 UTC", BACK, "2026-10-25 00:30", id="the first by name"),
+        pytest.param("until 3:30", BACK, "2026-10-25 02:30", id="an hour that comes once"),
+        pytest.param("until 2:30", BACK + timedelta(hours=4.75), "2026-10-25 01:30", id="between the two"),
+        pytest.param("until 2:30", BACK + timedelta(hours=6), "2026-10-26 01:30", id="after both"),
+    ],
+)
+def test_of_a_time_that_comes_twice_the_second_is_meant(text: str, now: datetime, end: str) -> None:
+    found = to_mute(text, now, BERLIN).end
+    assert found is not None
+    assert found.at == at(end).at
+    twice = found.at == at("2026-10-25 01:30").at and now == BACK
+    assert found.first == (at("2026-10-25 00:30").at if twice else None)
+
+
+@pytest.mark.parametrize("until", ["2026-10-25 00:30", "2026-10-25 01:30", "2026-10-25 02:30", "2026-10-24 23:30"])
+def test_an_end_is_typed_so_that_it_is_read_back(until: str) -> None:
+    end = at(until).at
+    read = to_mute(typed_end(end, BERLIN), BACK, BERLIN).end
+    assert read is not None
+    assert read.at == end
 
 
 @pytest.mark.parametrize(

@@ -436,7 +436,10 @@ SELECT venue FROM liquidation_hours WHERE asset = :asset AND at >= :start AND at
 -- name: liquidated_in_slots
 -- What was liquidated at a venue, by slot: its bars of hours, what a stream heard of other hours, and its bars of days
 -- of which no hour is known. heard is in ms, and counted is the part of it in a stretch.
-WITH hours AS MATERIALIZED (
+SELECT at / :slot AS number, sum(longs) AS longs, sum(shorts) AS shorts,
+    CAST(coalesce(sum(heard) FILTER (WHERE at >= :since AND at < :until), 0) AS BIGINT) AS counted,
+    count(*) FILTER (WHERE heard < :day) AS hours, min(at) AS first, max(at + heard) AS last
+FROM (
     SELECT at, liquidated_longs_usd AS longs, liquidated_shorts_usd AS shorts, :hour AS heard FROM bars
     WHERE asset = :asset AND venue = :venue AND step = 3600 AND at >= :start AND at < :hours_end
         AND liquidated_longs_usd IS NOT NULL AND liquidated_shorts_usd IS NOT NULL
@@ -448,17 +451,19 @@ WITH hours AS MATERIALIZED (
             WHERE b.asset = h.asset AND b.venue = h.venue AND b.step = 3600 AND b.at = h.at AND b.at < :hours_end
                 AND b.liquidated_longs_usd IS NOT NULL AND b.liquidated_shorts_usd IS NOT NULL
         )
-)
-SELECT at / :slot AS number, sum(longs) AS longs, sum(shorts) AS shorts,
-    CAST(coalesce(sum(heard) FILTER (WHERE at >= :since AND at < :until), 0) AS BIGINT) AS counted,
-    count(*) FILTER (WHERE heard < :day) AS hours, min(at) AS first, max(at + heard) AS last
-FROM (
-    SELECT at, longs, shorts, heard FROM hours
     UNION ALL
-    SELECT at, liquidated_longs_usd, liquidated_shorts_usd, :day FROM bars
+    SELECT at, liquidated_longs_usd, liquidated_shorts_usd, :day FROM bars d
     WHERE asset = :asset AND venue = :venue AND step = 86400 AND at >= :first_day AND at < :days_end
-        AND liquidated_longs_usd IS NOT NULL AND liquidated_shorts_usd IS NOT NULL
-        AND at / :day NOT IN (SELECT at / :day FROM hours)
+        AND liquidated_longs_usd IS NOT NULL AND liquidated_shorts_usd IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM bars b
+            WHERE b.asset = d.asset AND b.venue = d.venue AND b.step = 3600 AND b.at >= {greatest}(d.at, :start)
+                AND b.at < d.at + :day AND b.at < :hours_end
+                AND b.liquidated_longs_usd IS NOT NULL AND b.liquidated_shorts_usd IS NOT NULL
+        ) AND NOT EXISTS (
+            SELECT 1 FROM liquidation_hours h
+            WHERE h.asset = d.asset AND h.venue = d.venue AND h.at >= {greatest}(d.at, :start) AND h.at < d.at + :day
+                AND h.at <= :end AND (h.covered <> 0 OR h.longs_usd <> 0 OR h.shorts_usd <> 0)
+        )
 ) AS every
 GROUP BY at / :slot ORDER BY at / :slot;
 

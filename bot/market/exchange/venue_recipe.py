@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.units import MINUTE
-from signals.venues import VENUES, venue_title
+from signals.venues import VENUES, exchange_of, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,8 +71,7 @@ class VenueRecipe:
     @property
     def attribution(self) -> str:
         """Return how its figures are credited: by the exchange, whichever of its venues they are of."""
-        exchange = next((venue.id for venue in VENUES.values() if venue.inverse == self.venue), self.venue)
-        return f"{venue_title(exchange)} public market data"
+        return f"{venue_title(exchange_of(self.venue))} public market data"
 
     @property
     def margins(self) -> tuple[str, ...]:

@@ -12,7 +12,9 @@ from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stam
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 from signals.units import HOUR, SECOND_MS, from_ms
+from signals.venues import venue_credit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,7 +43,7 @@ class AlternativeMe:
         wrap: Wrap | None = None,
     ) -> None:
         self.name = _WHO
-        self.attribution = "Fear & Greed index by alternative.me"
+        self.attribution = sentence_case(venue_credit(_WHO))
         self.offers: dict[Topic, timedelta] = {"fear_greed": HOUR}
         self.words: dict[datetime, str] = {}
         self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy

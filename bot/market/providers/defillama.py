@@ -13,7 +13,9 @@ from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stam
 from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
 from bot.market.source import Ask, NotOffered, Topic
 from signals.inputs import MARKET
+from signals.language.spelling import sentence_case
 from signals.units import HOUR, SECOND_MS, to_ms
+from signals.venues import venue_credit, venue_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from bot.tape import Wrap
     from storage.market.points import Points
 
-_WHO: Final = "DefiLlama"
 _NAME: Final = "defillama"
+_WHO: Final = venue_title(_NAME)
 _URL: Final = "https://stablecoins.llama.fi"
 _PEG: Final = "peggedUSD"
 _CONTRACT: Final = Contract(_NAME, MARKET, MARKET, MARKET)
@@ -41,7 +43,7 @@ class DefiLlama:
         wrap: Wrap | None = None,
     ) -> None:
         self.name = _NAME
-        self.attribution = "Stablecoin supply by DefiLlama"
+        self.attribution = sentence_case(venue_credit(_NAME))
         self.offers: dict[Topic, timedelta] = {"stablecoins": HOUR}
         self.caveats: Mapping[Topic, str] = {"stablecoins": "a revised series: yesterday's figure may change"}
         self.left_out: Mapping[str, str] = {}

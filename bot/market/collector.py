@@ -286,6 +286,8 @@ class Collector:
     async def _within(self, asset: str, tasks: Sequence[asyncio.Task[bool]], within: timedelta) -> bool:
         try:
             done, _ = await asyncio.wait(tasks, timeout=within.total_seconds())
+            if failed := [error for task in done if (error := task.exception())]:  # all are looked at, or asyncio logs
+                raise failed[0]
             return sum(task.result() for task in done) > 0
         finally:
             del self._asked[asset]

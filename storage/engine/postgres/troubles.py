@@ -63,7 +63,7 @@ _TEXTS: Final[Mapping[str, Trouble]] = {
     r"pg_hba\.conf.*no encryption": "only encrypted",
     r"pg_hba\.conf": "not let in",
     "is not permitted to log in": "not let in",
-    "too many clients|remaining connection slots|too many connections": "many",
+    "too many clients|remaining connection slots|too many connections|query_wait_timeout|no more connections": "many",
     "permission denied for database": "rights",
     "No space left": "full",
     "the database system is": "starting",
@@ -105,7 +105,8 @@ _SAID: Final[Mapping[Trouble, str]] = {
     "full": "the disk of {server} is full. Make room; nothing stored was lost.",
     "busy": "{server} is in use by another program that does not let go. Stop it and try again.",
     "read-only": "{server} takes no changes: it is a copy of another server. Name the other one.",
-    "many": "{server} has no free connection. Raise its max_connections, or stop what does not need it.",
+    "many": "{server} has no free connection. Raise its max_connections (default_pool_size of PgBouncer, ten for each "
+    "process), or stop what does not need it.",
 }
 
 

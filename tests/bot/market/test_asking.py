@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -104,6 +105,26 @@ def in_virtual_time(tmp_path: Path) -> Callable[[Callable[[Rig], Awaitable[Found
             return runner.run(all_of_it())
 
     return run
+
+
+def test_a_database_that_is_away_is_said_once_and_not_by_asyncio(in_virtual_time: Any) -> None:
+    """Of three venues each fails, and one of them is told: what nobody looks at, asyncio logs with its traceback."""
+    logged: list[str] = []
+
+    async def story(rig: Rig) -> None:
+        def recall() -> None:
+            raise StoreError("the server is away")
+
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context["message"]))
+        rig.collector._recall = recall  # type: ignore[assignment]
+        _, stored = rig.collector.ask("BTC") or ((), None)
+        assert stored
+        with pytest.raises(StoreError, match="the server is away"):
+            await stored
+
+    in_virtual_time(story)
+    gc.collect()
+    assert logged == []
 
 
 def test_a_venue_that_hangs_delays_nobody(in_virtual_time: Any) -> None:

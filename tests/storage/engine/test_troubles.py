@@ -46,6 +46,8 @@ from storage.engine.postgres import troubles
         pytest.param(None, 'invalid integer value "PW" for connection option "port"', "setting", id="no number"),
         pytest.param(None, 'invalid URI query parameter: "PW"', "setting", id="a name"),
         pytest.param(None, 'to server at "certificate.example", port 1 failed: x', "unreachable", id="a telling host"),
+        pytest.param("08P01", "query_wait_timeout", "many", id="a pool that is too small"),
+        pytest.param(None, "FATAL:  no more connections allowed (max_client_conn)", "many", id="a pool that is full"),
         pytest.param("22003", "out of range", None, id="a mistake of ours"),
     ],
 )

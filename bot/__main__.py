@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEFAULT_CONFIG = Path("config.toml")
 
@@ -18,7 +22,10 @@ app = typer.Typer(
     no_args_is_help=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
+
+_WrongLine: type[Exception] = typer.BadParameter.__mro__[2]  # what is wrong with a line, be it the library's own
 
 tiers_app = typer.Typer(no_args_is_help=True, help="Leverage tiers: renew them from the venues, or show one table.")
 app.add_typer(tiers_app, name="tiers")
@@ -315,6 +322,34 @@ def status(config: ConfigFile = None, db: Db = None, as_json: Json = False) -> N
     sys.exit(status.status(config, db, as_json=as_json))
 
 
+def _understood(words: list[str]) -> str:
+    """Return the program with the command that a line names, of an error that does not say so."""
+    known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    named = next((word for word in words if word in known), "")
+    return f"perpulse {named}".rstrip()
+
+
+@cache
+def _command() -> Callable[..., Any]:
+    """Return the command line, made once: typer looks at each parameter of each command anew, for 25 ms."""
+    return typer.main.get_command(app)
+
+
+def typed(words: list[str]) -> NoReturn:
+    """Run what was typed behind the program's name, and exit; what is wrong with it is told in one line."""
+    try:
+        sys.exit(_command()(words, prog_name="perpulse", standalone_mode=False) or 0)
+    except _WrongLine as error:
+        from bot.cli.common import usage_said
+
+        context = getattr(error, "ctx", None)
+        named = context.command_path if context else _understood(words)
+        sys.stderr.write(f"{usage_said(error, named)}\n")
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
+
+
 def main() -> None:
     """Run the command line: `perpulse`, or `python -m bot`."""
     for stream in (sys.stdout, sys.stderr):
@@ -322,7 +357,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a screen that knows no minus sign shall not cost the answer
     try:
         try:
-            app(prog_name="perpulse")
+            typed(sys.argv[1:])
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

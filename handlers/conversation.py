@@ -34,15 +34,17 @@ _NEVER_MIND: Final = frozenset(
 # What is said around a number and says nothing more of it: I bought it at about 90k. Some are names of commands.
 _AROUND: Final = frozenset(
     (
-        "i", "i'm", "im", "i've", "ive", "we", "my", "it", "its", "it's", "that", "this", "was", "is", "were", "be",
-        "a", "an", "the", "of", "on", "in", "to", "by", "at", "for", "from", "and", "so", "then", "just", "maybe",
+        "i", "i'm", "im", "am", "i've", "ive", "we", "my", "it", "its", "it's", "that", "this", "was", "is", "were",
+        "be", "a", "an", "the", "of", "on", "in", "to", "by", "at", "for", "from", "and", "so", "then", "just", "maybe",
         "think", "guess", "about", "around", "roughly", "approximately", "approx", "ca", "circa", "near", "nearly",
         "almost", "exactly", "like", "say", "bought", "buy", "sold", "sell", "entered", "enter", "entry", "got",
         "went", "opened", "closed", "paid", "filled", "average", "avg", "price", "please",
-        "with", "can", "could", "will", "would", "want", "lose", "lost", "most",
+        "with", "leverage", "lev", "size", "amount", "can", "could", "will", "would", "want", "lose", "lost", "most",
     )
 )  # fmt: skip
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
+_NONE: Final = "“{}” is no answer to that."
+_TIMES: Final = re.compile(r"\d{1,3}([.,]\d+)?")
 _COMPARED: Final = re.compile(r"[<>≤≥=]|\b(crosses|flips)\b", re.IGNORECASE)
 _OF_NOW: Final = frozenset(
     f"{at}{price}" for at in ("", "at ", "the ", "at the ")
@@ -166,9 +168,9 @@ async def _following(question: _Question, text: str, deps: Deps, on_error: OnErr
         return await _completed(asked, text, deps, on_error)
     # Of what any words answer each one counts: price > 70k is no 70k.
     answer = await answer_blocks(asked.completed(text), deps, on_error=on_error)
-    if question.soft and answer.refused and answer.unfinished is None:
+    if question.soft and answer.refused and answer.unfinished is None and not any(map(str.isdigit, text)):
         return await answer_blocks(text, deps, on_error=on_error)
-    return answer
+    return answer  # of what has a number in it, what is wrong with that: UTC+5:30
 
 
 def _only_shown(text: str, deps: Deps) -> Unfinished | None:
@@ -197,16 +199,17 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     """
     from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
-    try:
-        check_dollars(text, deps.assets)
-    except Refused as refused:  # of 90k eur the 90k alone would be taken
-        return asked_again(asked, str(refused))
     text = "now" if _words_of(text) in _OF_NOW else text
     spoken = _spoken(text)
-    apart = sum(BARE_NUMBER.fullmatch(number) is not None for number in spoken.numbers) <= 1  # not 90k or 91k
-    said = " ".join((*spoken.beside, *spoken.numbers)) if spoken.numbers and apart else text
+    bare = sum(BARE_NUMBER.fullmatch(number) is not None for number in spoken.numbers)
+    apart = bare <= 1 or asked.wanted.several  # not 90k or 91k
+    said = spoken.told if spoken.numbers and apart else spoken.sides or text
+    if why := _no_answer(asked, said, text, deps):
+        return asked_again(asked, why)
     of_coin = bool(spoken.numbers) and any(speech.names_a_coin(word, deps.assets) for word in spoken.beside)
     known = of_coin or not _unknown(spoken.beside, deps.assets)
+    if asked.wanted.several and spoken.numbers:
+        known |= _understood(asked.completed(said), deps)
     answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
     if not answer.refused:
         return _read_as(answer, text, said)
@@ -215,13 +218,22 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     says = bool(spoken.numbers) or any(word.lower() not in FILLERS | _AROUND for word in spoken.beside)  # as what? not
     if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked) or of_coin:
         return answer  # of which coin the number is says what was typed
-    if not spoken.numbers:
-        return asked_again(asked, f"“{shown(text)}” is no answer to that." if says else "")
-    if len(spoken.numbers) > 1:
-        return asked_again(asked, f"I read {wording.listing(spoken.numbers)} in that.")
+    if len(spoken.numbers) != 1:
+        read = f"I read {wording.listing(spoken.numbers)} in that." if spoken.numbers else _NONE.format(shown(text))
+        return asked_again(asked, read if says else "")
     [number] = spoken.numbers
     taken = await answer_blocks(asked.completed(number), deps, on_error=on_error)
     return taken if taken.refused else _read_as(taken, text, number)
+
+
+def _no_answer(asked: Unfinished, said: str, text: str, deps: Deps) -> str:
+    """Say why something can be no answer: of 90k eur the 90k alone would be taken, and 95k is no leverage."""
+    try:
+        check_dollars(text, deps.assets)
+    except Refused as refused:
+        return str(refused)
+    wrong = asked.wanted.shape.endswith("x") and BARE_NUMBER.fullmatch(said) and not _TIMES.fullmatch(said)
+    return _NONE.format(shown(text)) if wrong else ""
 
 
 def _asks_the_same(answer: Answer, asked: Unfinished) -> bool:
@@ -243,12 +255,15 @@ def _read_as(answer: Answer, text: str, taken: str) -> Answer:
 class _Spoken:
     """What somebody said: its numbers, the words that tell something beside them, and those that only stand around.
 
-    Of about 90k nothing stands beside the number, and one word around it.
+    Of about 90k nothing stands beside the number, and one word around it. told: the first two, as they were said.
+    sides: the words of a position, where there are no others but those around: it's a long.
     """
 
     numbers: list[str]
     beside: list[str]
     around: list[str]
+    told: str
+    sides: str
 
 
 def _spoken(text: str) -> _Spoken:
@@ -258,7 +273,11 @@ def _spoken(text: str) -> _Spoken:
         words = text.split()
     numbers = [word for word in words if _NUMBER.fullmatch(word.lower())]
     around = [one for one in words if numbers and one.lower() in _AROUND]
-    return _Spoken(numbers, [one for one in words if one not in numbers and one not in around], around)
+    told = [one for one in words if one not in around]
+    sides = [one for one in words if not numbers and one.lower() in plan_of(LiqArgs).words]
+    alone = all(one in sides or one.lower() in _AROUND | FILLERS for one in words)
+    beside = [one for one in told if one not in numbers]
+    return _Spoken(numbers, beside, around, " ".join(told), " ".join(sides) if alone else "")
 
 
 def _unknown(words: Iterable[str], assets: Collection[str]) -> list[str]:

@@ -30,7 +30,7 @@ from handlers.language.kinds import (
     zone_among,
 )
 from handlers.language.metrics import said_of
-from handlers.language.spelling import chunks, is_slip, split_command, suggest, symbol
+from handlers.language.spelling import check_dollars, chunks, is_slip, split_command, suggest, symbol
 from signals.liquidation import listed_names
 
 if TYPE_CHECKING:
@@ -142,6 +142,7 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
     goes_on = " ".join([name, *(word.lower() for word in rest.split()[:1])]) in _phrases()  # funding rates
     if named and not _is_text(named) and not goes_on and _readable(named, rest, assets):
         return Meant(named, " ".join(chunks(rest)))
+    check_dollars(text, assets)  # else a number alone would be left of it
     words = chunks(days_joined(text))
     found = _ended(_ranked(words), words)
     ahead = found and (len(found) == 1 or found[0].score - found[1].score >= _AHEAD)

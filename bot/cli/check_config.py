@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 def check_config(config: Path | None, db: Path | None) -> None:
     """Say what the configuration amounts to."""
+    from bot.cli.examining.machine import proxy  # noqa: PLC0415 - knows how pictures are drawn
+
     with plain_errors():
         settings = settings_of(config, db)
         speaking = settings.speaking()
@@ -26,4 +28,6 @@ def check_config(config: Path | None, db: Path | None) -> None:
             out(f"{channel.called}: a {channel.needs} is set")
         elif channel.needs:
             out(f"{channel.called}: no {channel.needs}{instead}")
+    for found in proxy(settings):
+        out(f"{found}. {found.todo}")
     out("The configuration is in order.")

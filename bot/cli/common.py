@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -58,3 +59,66 @@ def day(text: str, *, last: bool = False) -> datetime:
         return at + DAY if last and len(text.strip()) <= len("2025-10-01") else at
     except (ValueError, OverflowError):
         raise Refused(f"{text[:40]!r} is no date. Write it like 2025-10-01.") from None
+
+
+# --- what was typed wrongly -------------------------------------------------------------------------------------------
+
+# How a command is typed that needs something behind it.
+_EXAMPLES: Final = {
+    "say": 'say "/liq 95000 25x long"',
+    "import": "import history.csv",
+    "backtest": 'backtest "btc funding > 30% apr for 2h"',
+    "show": 'tiers show "BTC bybit"',
+    "move": "move data/perpulse.db",
+    "restore": "restore backups/perpulse.db.gz",
+}
+
+
+def usage_said(error: Any, named: str) -> str:
+    """Return what is wrong with a command line, and what to type, in our words.
+
+    error: the library's. named: the program with the command, as far as they were understood: perpulse say.
+    """
+    kind, message = type(error).__name__, str(error)
+    if kind == "NoArgsIsHelpError":
+        return message
+    if name := re.match(r"No such command '(.*?)'", message):
+        return _no_command(name[1], message, named)
+    option, param = getattr(error, "option_name", None), getattr(error, "param", None)
+    if option:
+        return _no_option(error, option, named)
+    if extra := re.search(r"unexpected extra arguments?(?:\(s\))? \((.*)\)", message):
+        quotes = " Put what belongs together into quotes." if named.rsplit(maxsplit=1)[-1] in _EXAMPLES else ""
+        return f"“{extra[1]}” is too much.{quotes} Type it like {_example(named)}."
+    if kind == "MissingParameter":
+        return f"Behind {named} something is missing. Type it like {_example(named)}."
+    number = "valid integer" in message and getattr(param, "name", None)
+    what = f"Behind --{number} stands a whole number, like 30." if number else f"{message}."
+    return f"{what} {named} --help says more."
+
+
+def _no_option(error: Any, option: str, named: str) -> str:
+    if type(error).__name__ == "NoSuchOption":
+        near = " or ".join(error.possibilities or ())
+        return f"{named} has no {option}.{f' Did you mean {near}?' if near else ''} {named} --help shows what it takes."
+    if "requires an argument" in str(error):
+        return f"Behind {option} its value is missing. {named} --help says what it may be."
+    return f"{option} takes no value. {named} --help says more."
+
+
+def _no_command(name: str, message: str, named: str) -> str:
+    from handlers.answer import look_up  # noqa: PLC0415 - for what is wrong only
+
+    near = re.search(r"Did you mean (.*?)\?", message)
+    if near:
+        return f"There is no command “{name}”. Did you mean {named} {near[1].strip(chr(39))}?"
+    try:
+        look_up(f"/{name}")
+    except Refused:
+        return f"There is no command “{name}”. {named} --help shows all that there are."
+    return f'“{name}” is asked as in a chat: {named} say "/{name}". {named} --help shows the commands of the program.'
+
+
+def _example(named: str) -> str:
+    command = named.rsplit(maxsplit=1)[-1]
+    return f"perpulse {_EXAMPLES[command]}" if command in _EXAMPLES else named

@@ -58,6 +58,7 @@ async def examine(settings: Config) -> list[Examined]:
     store = Store(settings.database)
     found = [
         *machine.programs(settings),
+        *machine.proxy(settings),
         machine.room(settings),
         machine.listener(settings),
         *stored.database(store, settings),

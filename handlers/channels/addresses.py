@@ -9,7 +9,8 @@ import re
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from pydantic import AfterValidator, BaseModel, PlainSerializer, PlainValidator
 
@@ -21,6 +22,9 @@ _SIGNS: Final = "in a password @ is written %40, / %2F, ? %3F, # %23 and % %25"
 _PROXY: Final = f"write it with http:// or https://, as http://host:port or http://user:password@host:port; {_SIGNS}"
 _SERVER: Final = f"write it with http:// or https://, as http://host:port; {_SIGNS}"
 _STREAM: Final = f"write it with http://, https://, ws:// or wss://, as ws://host:port; {_SIGNS}"
+_NO_PROXY: Final = (
+    "what the environment names in HTTPS_PROXY or ALL_PROXY is no proxy like http://host:port (socks is none)"
+)
 _HIDDEN: Final = "***"
 
 
@@ -84,6 +88,19 @@ def proxy_of(given: Any) -> WebAddress | None:
     socks is none: it needs a library that is not installed.
     """
     return _read(given, ("http", "https"), _PROXY, bare=True)
+
+
+def proxy_around(url: str) -> str:
+    """Return the proxy that the environment names for an address, "" where it names none.
+
+    ValueError, in words without it, for what can be none.
+    """
+    parts = urlsplit(url)
+    known = {} if proxy_bypass(parts.netloc) else getproxies()
+    try:
+        return proxy_of(known.get(parts.scheme) or known.get("all")) or ""
+    except ValueError:
+        raise ValueError(_NO_PROXY) from None
 
 
 def server_of(given: Any) -> WebAddress | None:

@@ -84,6 +84,11 @@ class ChannelConfig(BaseModel, ABC):
         return bot_called(self.title, self._name)
 
     @property
+    def by_environment(self) -> str | None:
+        """Return the address that it asks by the proxy which the environment names; None where it does not so."""
+        return None
+
+    @property
     def among(self) -> dict[str, str]:
         """Return what a line of the log says of a further bot; of the first one nothing."""
         return {"bot": self.word} if self._name else {}

@@ -174,6 +174,8 @@ def _chosen(
 ) -> tuple[list[WatchedPosition], list[FollowedAddress]]:
     """Find what is meant by numbers, assets, addresses or `all`; a position of an address goes with the address."""
     typed = [watched for watched in every if watched.followed is None]
+    if called := [watched for watched in typed if watched.name and watched.name.lower() == " ".join(chunks)]:
+        return called, []  # a name of several words
     gone: dict[int, WatchedPosition] = {}
     gone_addresses: dict[int, FollowedAddress] = {}
     for chunk in chunks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handlers.command import Refused
+from handlers.command import MissingValue, Refused
 from handlers.language.assets import meant_asset
 from handlers.language.telling.subscriptions import wanted
 from signals.alerts.rule import rules
@@ -22,7 +22,8 @@ def one_rule(text: str, deps: Deps, command: str) -> tuple[str, str]:
     found = meant_rules(text, deps, command)
     first = f"/{command} price_drawdown {deps.assets[0].lower()}"
     if not found.alarms:
-        raise Refused(f"Of which alarm? Name one, like {first}. There are: {_ids()}.")
+        text = f"Of which alarm? Name one, like {first}. There are: {_ids()}."
+        raise Refused(text, wanted=MissingValue(text, free=True))
     known = [name for name in found.alarms if name in rules()]
     if not known:
         raise Refused(f"There is no history of that to look at. Name an alarm, like {first}.")

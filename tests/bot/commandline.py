@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import typer
 
-from bot.__main__ import app
+from bot.__main__ import typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +27,6 @@ PROGRAM = (sys.executable, "-m", "bot")
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recordings are not beside the checkout: {DATA}")
 NOTICE_KEYS = ["at", "kind", "id", "asset", "level", "value", "text"]
 HEADER = "at,venue,asset,input,value\n"
-_COMMAND = typer.main.get_command(app)  # made once: typer looks at each parameter of each command anew, for 25 ms
 GOOD = "2026-01-01,binance,BTC,close,90000\n2026-01-02,binance,BTC,close,91000\n"
 
 
@@ -91,7 +89,7 @@ def here(capsys: pytest.CaptureFixture[str], *args: str) -> Ended:
     """Run perpulse in this process, in the present folder."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
-        _COMMAND(list(args))
+        typed(list(args))
     written = capsys.readouterr()
     code: Any = ended.value.code
     return Ended(int(code or 0), written.out, written.err)

@@ -342,3 +342,9 @@ ODD = ("é", "🐋", "0x1", "-5", "'", "//", "1e9")
 def test_whatever_is_said_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(Refused):
         assert look_up(text, ASSETS).command.name in commands()
+
+
+@pytest.mark.parametrize("said", ["liq 500 francs 25x", "what is 500 eur in btc", "price of 90k€"])
+def test_other_money_is_not_read_as_a_number_alone(said: str) -> None:
+    with pytest.raises(Refused, match="is another currency"):
+        look_up(said, ASSETS)

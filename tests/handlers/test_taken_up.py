@@ -40,6 +40,18 @@ def talk(tmp_path: Path) -> Talk:
         pytest.param(["/size", "stop 93000 risk 500"], "stop 93,000 · risk $500", id="what a size needs"),
         pytest.param(["/size", "95000", "93000", "500"], "entry 95,000 · stop 93,000 · risk $500", id="each by itself"),
         pytest.param(["/margin", "25x long 0.5btc 95000", "90000"], "liq 90,000", id="a margin"),
+        pytest.param(
+            ["/pnl long 25x", "i bought at 90k and sold at 95k"], "entry 90,000 · exit 95,000", id="in a sentence"
+        ),
+        pytest.param(["/size", "risk 500 and stop at 93k please"], "stop 93,000 · risk $500", id="in its own order"),
+        pytest.param(["/cost", "1000 usd for 3 days"], "No funding rate of BTC is stored yet.", id="with its units"),
+        pytest.param(["/watch btc 90k 10x", "it's a long"], "Watching BTC long (1).", id="a side in a sentence"),
+        pytest.param(
+            ["/watch btc long", "entered at 90k, leverage 10x, size 0.5btc"], "10x · 0.5 BTC", id="each named"
+        ),
+        pytest.param(["/base", "taker_zscore"], "“Unusually one-sided selling” could never be judged", id="an alarm"),
+        pytest.param(["/tz", "UTC+5:30"], "UTC+5:30 has no zone of its own.", id="what a value is wrong with"),
+        pytest.param(["/mute", "90", "2h"], "Muted until 14:00 UTC: everything.", id="after one that was wrong"),
         pytest.param(["/watch", "btc long 25x", "90k"], "Watching BTC long (1).", id="a position"),
         pytest.param(["/watch btc long 90k 25x", "/watch 1", "lines 15 8 3"], "lines at 15, 8 and 3 %", id="a change"),
         pytest.param(["/watch btc long 90k 25x", "/watch 1", "name my hedge"], "called “my hedge”", id="a name"),
@@ -125,6 +137,7 @@ def test_in_a_group_a_reply_says_it_and_only_who_may_changes(talk: Talk) -> None
         pytest.param("/watch btc long", "I sold at 100k with 20x", "it cannot be open. Check side", id="a wrong side"),
         pytest.param("/watch btc long 25x", "doge 90k", "I read both doge and btc", id="the price of another coin"),
         pytest.param("/watch btc long", "doge at 0.2 with 5x", "I read both doge and btc", id="of another, geared"),
+        pytest.param("/watch btc long 90k", "95k", "“95k” is no answer to that. With which", id="no leverage"),
         pytest.param("/watch btc long 25x", "90k eur", "“90k eur” is another currency", id="other money"),
         pytest.param("/watch btc long 25x", "about €90k", "“€90k” is another currency", id="by its sign"),
         pytest.param("/alert btc", "€90k", "“€90k” is another currency", id="in a rule"),

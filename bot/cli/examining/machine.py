@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
 from bot.watch.config import place_of
+from handlers.channels.addresses import proxy_around
 from handlers.charts import content
 from handlers.charts.process import ChartRenderer
 from signals.metric import metrics
@@ -58,6 +59,23 @@ def configuration(path: Path | None, settings: Config) -> Examined:
     if secret and os.name == "posix" and path.stat().st_mode & _OTHERS:
         return Examined("config", "mend", f"{path} holds a secret and others may read it", f"chmod 600 {path}")
     return Examined("config", "good", f"{path} is read" + (", and by nobody else" if secret else ""))
+
+
+def proxy(settings: Config) -> Iterator[Examined]:
+    """Look at the proxy of the environment, where it names one that can be none; exchanges have one of their own."""
+    todo = "Name one like http://host:port, or unset HTTPS_PROXY and ALL_PROXY"
+    by_it = [channel for channel in settings.speaking() if channel.by_environment]
+    for channel in by_it:
+        try:
+            proxy_around(channel.by_environment or "")
+        except ValueError as error:
+            said = f"{channel.called} cannot be reached: {error}"
+            yield Examined("proxy", "mend", said, f"{todo}, or set {channel.place}.proxy.")
+    if not by_it:
+        try:
+            proxy_around("https://")
+        except ValueError as error:
+            yield Examined("proxy", "open", f"{error}; nothing here goes by it", f"{todo}.")
 
 
 def room(settings: Config) -> Examined:

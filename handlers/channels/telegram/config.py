@@ -47,6 +47,11 @@ class TelegramConfig(ChannelConfig):
             raise ValueError("write it with http:// or https:// and with /bot at its end, as http://localhost:8081/bot")
         return value
 
+    @property
+    def by_environment(self) -> str | None:
+        """Go by the environment where no proxy is set."""
+        return (self.base_url or "https://api.telegram.org/bot") if self.proxy is None else None
+
     def runs(self, *, alone: bool) -> bool:  # noqa: ARG002 - beside any other
         """Run where there is a token."""
         return bool(self.secret("token"))

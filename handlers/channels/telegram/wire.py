@@ -11,8 +11,7 @@ import logging
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
-from urllib.parse import quote_plus, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote_plus
 
 import aiohttp
 import httpx
@@ -20,7 +19,7 @@ import structlog
 from telegram.error import NetworkError, TelegramError, TimedOut
 from telegram.request import BaseRequest
 
-from handlers.channels.addresses import proxy_of
+from handlers.channels.addresses import proxy_around
 
 if TYPE_CHECKING:
     import ssl
@@ -37,7 +36,6 @@ NOT_SENT: Final = (
     aiohttp.ConnectionTimeoutError,
     aiohttp.InvalidURL,
 )
-_NO_PROXY: Final = "what the environment names in HTTPS_PROXY or ALL_PROXY is no proxy like http://host:port"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": BaseRequest.USER_AGENT}
 _quoted = lru_cache(maxsize=256)(quote_plus)  # a broadcast says the same to thousands
 _BARE: Final = {"User-Agent": BaseRequest.USER_AGENT}
@@ -165,12 +163,10 @@ class Wire(BaseRequest):
     def _way(self, url: str) -> str | None:
         """Return the proxy to go by. The environment is read once: aiohttp would read it with each request."""
         if self._proxy is None:
-            parts = urlsplit(url)
-            known = {} if proxy_bypass(parts.netloc) else getproxies()
             try:
-                self._proxy = proxy_of(known.get(parts.scheme) or known.get("all")) or ""
-            except ValueError:
-                raise NetworkError(_NO_PROXY) from aiohttp.InvalidURL(url="")
+                self._proxy = proxy_around(url)
+            except ValueError as error:
+                raise NetworkError(str(error)) from aiohttp.InvalidURL(url="")
         return self._proxy or None
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.bot.commandline import Perpulse
 
 MARKED = "100000001:MARKER-no-real-token-0123456789abcdef"
+BOT = f"[telegram]\ntoken = '{MARKED}'\n"
 BOTS = f"[telegram.bots.{{}}]\ntoken = '{MARKED}'\n"
 
 
@@ -244,3 +245,29 @@ def test_webhooks_are_told_by_one_bot_alone(tmp_path: Path) -> None:
     first, alpha = load(file).discord.every()  # type: ignore[attr-defined]
     assert (list(first.webhooks), list(alpha.webhooks)) == (["a"], [])
     assert alpha.publish
+
+
+NOBODY = "; nothing here goes by it. Name one like http://host:port, or unset"
+
+
+@pytest.mark.parametrize(
+    ("written", "env", "said"),
+    [
+        pytest.param("", {"ALL_PROXY": "socks5://me:MARKER@h:1"}, NOBODY, id="by nobody"),
+        pytest.param(BOT, {"ALL_PROXY": "socks5://me:MARKER@h:1"}, "Telegram cannot be reached: what", id="socks"),
+        pytest.param(BOT, {"https_proxy": "socks5h://h:1"}, "or set telegram.proxy.", id="for https alone"),
+        pytest.param(BOT, {"HTTPS_PROXY": "http://h:1"}, "", id="one that can be"),
+        pytest.param(BOT, {"ALL_PROXY": "socks5://h:1", "no_proxy": "telegram.org"}, "", id="not for Telegram"),
+        pytest.param(f"{BOT}proxy = 'http://h:2'\n", {"ALL_PROXY": "socks5://h:1"}, NOBODY, id="one is set"),
+    ],
+)
+def test_a_proxy_of_the_environment_that_can_be_none_is_named(
+    perpulse: Perpulse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, env: dict[str, str], said: str
+) -> None:
+    for name, value in ({"NO_PROXY": "", "no_proxy": "", "HTTPS_PROXY": "", "https_proxy": ""} | env).items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "config.toml").write_text(f"assets = ['BTC']\n{written}", encoding="utf-8")
+    ended = perpulse("check-config")
+    assert (ended.code, "MARKER" in ended.out) == (0, False)
+    assert ("proxy" in ended.out.lower()) == bool(said)
+    assert said in ended.out

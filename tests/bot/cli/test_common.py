@@ -6,10 +6,13 @@ import shlex
 import sqlite3
 import subprocess
 from contextlib import closing
+from inspect import signature
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot import __main__ as main
+from bot.cli.common import _EXAMPLES
 from tests.bot.commandline import GOOD, HEADER, PROGRAM, ROOT, environment, written
 
 if TYPE_CHECKING:
@@ -127,3 +130,43 @@ def test_what_the_readme_shows_is_what_is_printed(perpulse: Perpulse, command: s
     assert len(QUOTED) == 2
     for line in block.splitlines():
         assert line == "[...]" or line in printed, f"not printed, or not in this order: {line}"
+
+
+SAY = 'Type it like perpulse say "/liq 95000 25x long".'
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("frobnicate", "There is no command “frobnicate”. perpulse --help shows all that there are."),
+        ("stauts", "There is no command “stauts”. Did you mean perpulse status?"),
+        ("fng", '“fng” is asked as in a chat: perpulse say "/fng". perpulse --help shows the commands of the program.'),
+        ("say", f"Behind perpulse say something is missing. {SAY}"),
+        ("say liq btc", f"“btc” is too much. Put what belongs together into quotes. {SAY}"),
+        ("doctor now", "“now” is too much. Type it like perpulse doctor."),
+        ("say --frob x", "perpulse say has no --frob. Did you mean --db? perpulse say --help shows what it takes."),
+        ("--bogus", "perpulse has no --bogus. perpulse --help shows what it takes."),
+        ("replay --from", "Behind --from its value is missing. perpulse replay --help says what it may be."),
+        ("say --json=3 /fng", "--json takes no value. perpulse say --help says more."),
+        ("backfill --days x", "Behind --days stands a whole number, like 30. perpulse backfill --help says more."),
+        ("tiers frob", "There is no command “frob”. perpulse tiers --help shows all that there are."),
+        (
+            "tiers show",
+            'Behind perpulse tiers show something is missing. Type it like perpulse tiers show "BTC bybit".',
+        ),
+    ],
+)
+def test_a_line_that_is_wrong_is_told_what_to_type(perpulse: Perpulse, line: str, said: str) -> None:
+    assert perpulse(*line.split()).refusal == said
+
+
+def test_each_command_that_needs_something_has_an_example() -> None:
+    needs = {
+        (command.name or command.callback.__name__).strip("_")
+        for group in (main.app, main.tiers_app)
+        for command in group.registered_commands
+        if command.callback
+        for parameter in signature(command.callback).parameters.values()
+        if parameter.default is parameter.empty
+    }
+    assert needs == set(_EXAMPLES)

@@ -73,3 +73,9 @@ def test_unwatch(room: Room, line: str, left: list[int]) -> None:
     text = room.text(line)  # Telegram may deliver a command twice
     assert text.startswith("You watch no")
     assert [position.number for position in positions.of(room.store, "telegram", "5550123456")] == left
+
+
+def test_a_name_of_several_words_ends_what_it_names(room: Room) -> None:
+    for line in ("/watch btc long 80k 25x name my first one", "/watch eth long 3000 5x name one"):
+        room.ask(line)
+    assert room.ask("/unwatch my first one").values == {"removed": [1]}

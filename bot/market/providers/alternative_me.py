@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
-
-import aiohttp
 
 from bot.market.exchange.contracts import Contract
 from bot.market.exchange.recipe import Unreadable, number, points, rows_of, stamp
-from bot.market.exchange.strict import HttpAnswer, HttpRefusal, is_refusal, lowered, note_asked, translated
-from bot.market.source import Ask, NotOffered, Topic
+from bot.market.exchange.strict import translated
+from bot.market.providers.daily import DailyFigure
+from bot.market.source import NotOffered
 from signals.inputs import MARKET
-from signals.language.spelling import sentence_case
-from signals.units import HOUR, SECOND_MS, from_ms
-from signals.venues import venue_credit
+from signals.units import SECOND_MS, from_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from collections.abc import Callable
+    from datetime import datetime
 
+    from bot.market.source import Ask
     from bot.tape import Wrap
     from storage.market.points import Points
 
@@ -30,7 +27,7 @@ _USUAL_DAYS: Final = 10
 _CONTRACT: Final = Contract(_WHO, MARKET, MARKET, MARKET)
 
 
-class AlternativeMe:
+class AlternativeMe(DailyFigure):
     """alternative.me as a Source. words: the class given with each day's figure, as far as it was asked."""
 
     def __init__(
@@ -42,15 +39,8 @@ class AlternativeMe:
         base_url: str = _URL,
         wrap: Wrap | None = None,
     ) -> None:
-        self.name = _WHO
-        self.attribution = sentence_case(venue_credit(_WHO))
-        self.offers: dict[Topic, timedelta] = {"fear_greed": HOUR}
+        super().__init__(_WHO, "fear_greed", base_url, clock=clock, timeout_s=timeout_s, proxy=proxy, wrap=wrap)
         self.words: dict[datetime, str] = {}
-        self._clock, self._timeout_s, self._proxy = clock, timeout_s, proxy
-        self._base_url, self._wrap = base_url.rstrip("/"), wrap
-        self.caveats: Mapping[Topic, str] = {}
-        self.left_out: Mapping[str, str] = {}
-        self._session: Any = None
 
     async def fetch(self, ask: Ask) -> list[Points]:
         """Answer with the days from `since` on, stamped with the start of their day, when the figure is published."""
@@ -58,35 +48,12 @@ class AlternativeMe:
             raise NotOffered(f"{_WHO} offers the Fear & Greed index of the whole market and nothing else.")
         days = _USUAL_DAYS if ask.since is None else max((ask.now - ask.since).days + 2, 2)
         with translated(_WHO, self._clock):
-            rows = _rows(await self._get(days))
+            rows = _rows(await self._get("/fng/", {"limit": str(days)}))
             times = [stamp(_updated(row)) for row in rows]
             words = {from_ms(at): _word(row) for at, row in zip(times, rows, strict=True)}
             found = points(_CONTRACT, times, {"fear_greed": [number(row["value"]) for row in rows]})
         self.words |= words
         return [found]
-
-    async def close(self) -> None:
-        """Close the connections; safe to call twice."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    def _connect(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._timeout_s))
-
-    async def _get(self, days: int) -> Any:
-        if self._session is None:
-            self._session = self._wrap(self._connect) if self._wrap else self._connect()
-        url, query = f"{self._base_url}/fng/", {"limit": str(days)}
-        note_asked(_WHO, str(url))
-        async with self._session.get(url, params=query, proxy=self._proxy) as response:
-            text = await response.text(errors="replace")
-        if is_refusal(response.status) or response.status >= 400:
-            raise HttpRefusal(HttpAnswer(response.status, lowered(response.headers), text))
-        try:
-            return json.loads(text)
-        except ValueError:
-            raise Unreadable("it is not JSON, perhaps a maintenance page") from None
 
 
 def _rows(answer: Any) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,10 +144,14 @@ def test_a_series_that_goes_on_while_all_before_is_dropped_is_known(
     }
 
 
-def collect(store: Store, number: int) -> int:
-    """Tell of one stretch of the assets after another, at times of its own, and of some of them alone; drop a few."""
+def collect(store: Store, number: int, minutes: Barrier) -> int:
+    """Tell of one stretch of the assets after another, at times of its own, and of some of them alone; drop a few.
+
+    Nobody is a minute ahead: what is dropped is older than whatever is being written, as in a running bot by days.
+    """
     draw, count = random.Random(number), 0
     for minute in range(30):
+        minutes.wait(60)
         late = draw.choice([0, 0, 0, 3])
         begin, end = draw.choice([(0, 4), (4, 8), (0, 8), (0, 3), (2, 6)])
         snapshots, alone = [], []
@@ -158,14 +163,15 @@ def collect(store: Store, number: int) -> int:
                 alone += [answer.of(place) for place in draw.sample(range(end - begin), 2)]
         count += points.write(store, alone, snapshots)
         if draw.random() < 0.2:
-            before = to_ms(START) + (minute - draw.choice([-5, 2])) * MINUTE_MS
+            before = to_ms(START) + (minute - draw.choice([4, 8])) * MINUTE_MS
             retention._drop_oldest(store, "levels", draw.choice(MANY), draw.choice(["okx", "bybit"]), 0, before)
     return count
 
 
 def test_all_ends_are_those_of_the_rows_whoever_collects_what(url: str, pool: ThreadPoolExecutor) -> None:
     with closing(Store(url)) as one, closing(Store(url)) as two, closing(Store(url)) as three:
-        working = [pool.submit(collect, store, number) for number, store in enumerate((one, two, three))]
+        minutes = Barrier(3)
+        working = [pool.submit(collect, store, number, minutes) for number, store in enumerate((one, two, three))]
         assert all(future.result(60) for future in working)
         assert wrong_ends(one) == {}
         lost = "SELECT 1 FROM series WHERE snapshot IS NOT NULL AND snapshot NOT IN (SELECT id FROM snapshots)"

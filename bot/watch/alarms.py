@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from bot.watch.vitals import NO_DATA
+from bot.watch.vitals import NO_DATA, NOBODY
 from handlers.words import machine as words
 from signals.alerts.event import SELF
 from signals.units import DAY
@@ -96,6 +96,7 @@ class OwnAlarms:
             OwnFinding("disk", _below(look.free, self._free), now, {"free": look.free}),
             self._clock_of(now),
             OwnFinding("backup", self._backups.failing, since, {"reason": reason}),
+            _roles(look),
         ]
 
     def _clock_of(self, now: datetime) -> OwnFinding:
@@ -153,6 +154,14 @@ def _outbox(look: Look) -> bool | None:
     if look.stuck:
         return True
     return None if any(state != "working" for state in look.channels.values()) else False
+
+
+def _roles(look: Look) -> OwnFinding:
+    """Find the roles that nobody takes: each process by itself may be well, and no alarm come from any."""
+    lacking = {role: span for role, span in look.lacking.items() if span >= NOBODY}
+    return OwnFinding(
+        "roles", bool(lacking), look.now - max(lacking.values(), default=timedelta(0)), {"roles": [*lacking]}
+    )
 
 
 def _below(free: int | None, least: int) -> bool | None:

@@ -112,6 +112,7 @@ def own_alarm(event: Mapping[str, Any], zone: str) -> str:
         free=f"{(facts.get('free') or 0) / 1e6:.0f} MB",
         by=f"{wording.duration(abs(ahead))} {'ahead of' if ahead > timedelta(0) else 'behind'}",
         reason=facts.get("reason", ""),
+        roles=wording.listing([nobody(role) for role in facts.get("roles", ())]),
     )
 
 
@@ -126,6 +127,7 @@ _IN_SHORT: Mapping[str, str] = {
     "disk": "The disk of the database is nearly full",
     "clock": "The clock of this machine is wrong",
     "backup": "No backup can be made",
+    "roles": "A part of the work is nobody's",
 }
 _BEGUN: Mapping[str, str] = {
     "no data": (
@@ -144,6 +146,7 @@ _BEGUN: Mapping[str, str] = {
         "true): ages are wrong, and digests come at a wrong time."
     ),
     "backup": "No backup could be made since {since}. {reason}",
+    "roles": "A part of the work has been nobody's since {since}: {roles}.",
 }
 _OVER: Mapping[str, str] = {
     "no data": "Figures come in again, after {after} without.",
@@ -151,6 +154,7 @@ _OVER: Mapping[str, str] = {
     "disk": "The disk of the database has room again, {free}.",
     "clock": "The clock of this machine is right again, by what exchanges say.",
     "backup": "Backups are made again, after {after} without.",
+    "roles": "All parts of the work are done again, after {after}.",
 }
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bot.delivery.owners import Owners
 from bot.doubting import DoubtingClock
+from bot.processes.roles import ROLES
 from bot.watch import vitals as vitals_module
 from bot.watch.alarms import OwnAlarms
 from bot.watch.backups import Backups
@@ -19,7 +20,7 @@ from storage.alerts import itself, outbox
 from storage.people import access, destinations, switches
 from storage.people.switches import Switch
 from tests.bot.delivery.desk import NOW
-from tests.bot.watch.house import Watched, watched_at
+from tests.bot.watch.house import Watched, begun, watched_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,7 @@ class Station:
         """Begin anew, as another process would."""
         desk = self.watched.desk
         desk.restart()
+        begun(desk, *ROLES)
         owners = Owners(desk.store, desk.clock, [], [desk.channel])
         self.backups = Backups(desk.store, BackupSection(folder=self.folder / "there"), desk.clock)
         self.alarms = OwnAlarms(
@@ -133,6 +135,19 @@ async def test_the_outbox_is_stuck_where_nothing_goes_out_though_the_channel_wor
     texts = [text for chat, text in station.said() if chat == OWNER]
     assert texts[-1].startswith("Messages go out again")
     assert itself.told(station.watched.desk.store) == ()
+
+
+@pytest.mark.slow
+async def test_a_role_that_nobody_takes_is_told_with_what_to_start(station: Station) -> None:
+    begun(station.watched.desk, "collect", "send", "answer")
+    await station.lives(2 * MINUTE)
+    assert station.said() == [], "another process may be about to start"
+    await station.lives(5 * MINUTE)
+    said = "A part of the work has been nobody's since 15 January 13:00 UTC: "
+    assert station.said() == [(OWNER, f"{said}nobody judges: start a process with --role judge.")]
+    begun(station.watched.desk, *ROLES)
+    await station.lives(3 * MINUTE)
+    assert [text for _, text in station.said()][1:] == ["All parts of the work are done again, after 8 min."]
 
 
 @pytest.mark.slow

@@ -104,7 +104,8 @@ class Conversations:
         With it, and with each line that is offered, go the messages that led there: led_by, and this one unless it was
         no answer to what was asked.
         """
-        if not answer.refused and answer.unfinished is None:
+        said_nothing = not answer.blocks  # people talk below the messages of a bot, too
+        if not (answer.refused or said_nothing) and answer.unfinished is None:
             return
         unfinished = answer.unfinished or (before.unfinished if before else None)
         if message is not None and not (before and unfinished is before.unfinished):

@@ -66,6 +66,7 @@ _ENDING: Final = _words("stop end cancel no off disable delete remove never with
 _COUNTED, _ONE = _words("hour day week"), _words("a an one half")
 _UNITS: Final = _COUNTED | _words("hours days weeks")
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
+_AMOUNT: Final = re.compile(r"\$\d[\d.,]*[kmb]?", re.IGNORECASE)  # and not the coin 5K
 _ANOTHER_TIME: Final = re.compile(
     r"\b(the day before yesterday|yesterday|tomorrow|tonight|(last|next|this) (night|week|month|year)"
     r"|(\d+|a|an|one|two|three|some|few) (minute|hour|day|week|month|year)s? ago)\b",
@@ -421,6 +422,6 @@ def _readable(command: Command, rest: str, assets: Collection[str]) -> bool:
 
 def _fallback(words: Sequence[str], assets: Collection[str]) -> list[str]:
     """Return what to offer where nothing speaks for any command: the coin that was named, or how to begin."""
-    coins = [word for word in words if not _asks(word, assets) and _coin(word, assets)]
+    coins = [word for word in words if not _asks(word, assets) and _coin(word, assets) and not _AMOUNT.fullmatch(word)]
     named = [name for name, command in commands().items() if COIN in command.words]
     return [f"/{name} {coins[0].lower()}" for name in named[:2]] if coins else [f"/{name}" for name in _START]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SETTINGS: Final = Button("Settings", "/settings")
 _ONLY: Final = ("only", "just")
-_OFF: Final = frozenset({"off", "none", "nothing"})
+_OFF: Final = frozenset({"off", "none", "nothing", "stop"})
 
 
 @dataclass(frozen=True, slots=True)

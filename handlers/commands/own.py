@@ -83,7 +83,9 @@ async def sub(deps: Deps, args: What) -> Reply:
     changes_chat=True,
     words="unsubscribe, stop alerts, stop alarms, stop all alerts, stop all alarms, stop alerting, stop sending, "
     "stop notifying, turn off, turn off alerts, turn off alarms, turn off all alerts, turn off all alarms, "
-    "turn alerts off, turn alarms off, no more alerts, no more alarms, no alerts, no alarms, stop",
+    "stop the alerts, stop the alarms, stop my alerts, stop my alarms, turn off the alerts, turn off the alarms, "
+    "cancel alerts, cancel my alerts, end alerts, turn alerts off, turn alarms off, no more alerts, no more alarms, "
+    "no alerts, no alarms, stop",
     ends=True,
 )
 async def unsub(deps: Deps, args: Less) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from signals.venues import of_accounts
 from storage.people.bots import platform_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from handlers.command import Deps
     from handlers.language.spelling import Symbol
@@ -146,18 +147,24 @@ async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     head = Line(f"No longer watched: {wording.listing(few)}.", "headline")
     numbers = {one.number or 0 for one in every} | {one.number for one in addresses}
     highest = max(numbers - {*removed}, default=0)
-    return Reply((head,), {"removed": removed}, back=_watched_again(gone, gone_addresses, highest))
+    of_assets = Counter(one.holding.asset for one in every if one.followed is None)
+    return Reply((head,), {"removed": removed}, back=_watched_again(gone, gone_addresses, highest, of_assets))
 
 
 def _watched_again(
-    gone: Sequence[WatchedPosition], addresses: Sequence[FollowedAddress], highest: int
+    gone: Sequence[WatchedPosition], addresses: Sequence[FollowedAddress], highest: int, of_assets: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """Return the lines that watch the same again. highest: the number after which the next ones are given."""
+    """Return the lines that watch the same again. highest: the number after which the next ones are given.
+
+    of_assets: how many of each asset were watched. The only one is called by it: a number may be another's by then.
+    """
     lines = []
     for number, watched in enumerate(gone, highest + 1):
         lines.append(line_of(watched))
         if watched.holding.added:
-            lines.append(f"/watch {number} {added(watched.holding.added, watched.holding)}")
+            asset = watched.holding.asset
+            which = asset.lower() if of_assets[asset] == 1 else str(number)
+            lines.append(f"/watch {which} {added(watched.holding.added, watched.holding)}")
     lines += [f"/watch {one.address} {said_of(one.lines, one.name)}".rstrip() for one in addresses]
     return tuple(lines)
 

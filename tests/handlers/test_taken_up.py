@@ -122,6 +122,7 @@ def test_what_is_taken_up_is_said_by_whom_it_was_shown_and_within_ten_minutes(ta
 
 def test_in_a_group_a_reply_says_it_and_only_who_may_changes(talk: Talk) -> None:
     talk.say("/tz", HERE)
+    assert talk.say("nice one", REPLY) == "", "people talk below the messages of a bot, and it stays open"
     assert talk.say("tokyo", REPLY).startswith("Times are now shown in Tokyo time.")
     talk.say("/tz", MEMBER)
     assert talk.say("berlin", replace(MEMBER, replies=True)) == "", "people talk below the messages of a bot"

@@ -9,7 +9,7 @@ import pytest
 
 from storage.market import points
 from storage.people import positions
-from tests.handlers.commands.room import NOW, Room
+from tests.handlers.commands.room import ME, NOW, Room
 
 
 def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:
@@ -79,3 +79,15 @@ def test_a_name_of_several_words_ends_what_it_names(room: Room) -> None:
     for line in ("/watch btc long 80k 25x name my first one", "/watch eth long 3000 5x name one"):
         room.ask(line)
     assert room.ask("/unwatch my first one").values == {"removed": [1]}
+
+
+def test_margin_comes_back_to_its_own_position_whatever_was_watched_meanwhile(room: Room) -> None:
+    room.ask("/watch btc long 60000 5x 0.5btc bybit")
+    room.ask("/watch 1 margin +500")
+    first, second = room.ask("/unwatch 1").back or ()
+    assert second == "/watch btc margin +500"
+    room.ask("/watch eth long 3000 5x 1eth")
+    for line in (first, second):
+        room.ask(line)
+    added = {one.holding.asset: one.holding.added for one in positions.of(room.store, "telegram", ME.user or "")}
+    assert added == {"ETH": 0.0, "BTC": 500.0}

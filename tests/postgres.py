@@ -146,8 +146,10 @@ def closed(url: str) -> Iterator[None]:
         _CONNECTIONS.pop(url).close()
     ask(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     ask(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
-    yield
-    ask(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    try:
+        yield
+    finally:
+        ask(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
 def ask(url: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:

@@ -59,7 +59,7 @@ class DatabaseServer:
         self._pool: ConnectionPool[Any] | None = None
         self._writer: psycopg.Connection[Any] | None = None
         self._quarters: set[str] = set()
-        self._ready = False
+        self._ready = self._away = False
         self._name = ""
         self._named: psycopg.Connection[Any] | None = None
 
@@ -93,9 +93,14 @@ class DatabaseServer:
         if writer is not None:
             return _fetched(writer, text, values, made)
         try:
+            if self._away or self._pool is None:
+                self._reach()
             return self._once(text, values, made)
+        except PoolTimeout as error:
+            raise self._explained(error) from error
         except (psycopg.OperationalError, PoolClosed):  # the server was started anew, or the store closed meanwhile
             try:
+                self._reach()
                 with suppress(PoolClosed):
                     self._readers().check()
                 return self._once(text, values, made)
@@ -103,6 +108,12 @@ class DatabaseServer:
                 raise self._explained(error) from error
         except psycopg.Error as error:
             raise self._explained(error) from error
+
+    def _reach(self) -> None:
+        """Reach the server by a connection of its own: a pool waits for one that the server refuses at once."""
+        self._away = True
+        self._connect().close()
+        self._away = False
 
     def _once(self, text: str, values: dict[str, Any], made: RowFactory[Any]) -> list[Any]:
         with self._readers().connection() as connection:
@@ -309,7 +320,7 @@ class DatabaseServer:
         """Say what is the matter with the server, and what to do; never in words that hold a part of its address."""
         if isinstance(error, PoolTimeout | PoolClosed):  # the pool keeps the reason to itself
             try:
-                self._connect().close()
+                self._reach()
             except psycopg.Error as reason:
                 error = reason
             else:

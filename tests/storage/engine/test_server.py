@@ -20,6 +20,7 @@ import pytest
 from storage.alerts.sending import sender
 from storage.engine.database import Broken, Store, StoreError
 from storage.engine.postgres import migrations as server_steps
+from storage.engine.postgres import server
 from storage.engine.postgres.dialect import said
 from storage.engine.sql import Query, parse, queries
 from storage.engine.sqlite import migrations as file_steps
@@ -354,6 +355,19 @@ def test_a_server_that_was_away_is_found_again(url: str) -> None:
         with store.write() as work:
             work.run(SQL.keep_setting, name="b", value="1")
         assert len(store.read(SQL.settings_of, prefix="")) == 2
+
+
+@pytest.mark.timeout(30)
+def test_who_reads_does_not_wait_for_a_server_that_refuses(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pool tries for as long as it may wait, so that an answer to a command came after twenty seconds."""
+    monkeypatch.setattr(server, "PATIENCE", 60.0)
+    with closing(Store(url)) as store:
+        points.assets(store)
+        with postgres.closed(url):
+            for _ in range(3):
+                with pytest.raises(StoreError, match="cannot be reached"):
+                    points.assets(store)
+        assert points.assets(store) == []
 
 
 def test_a_hint_is_heard_when_all_is_written_and_not_by_who_gave_it(url: str) -> None:

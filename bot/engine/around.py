@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Key, RuleState
 
 SAME_FALL: Final = timedelta(days=3)  # as long as what restarts is the same episode; an older message is far up by then
-LONGEST_FALL: Final = timedelta(
-    days=7
-)  # from the first sign on: each within three days of another, they would never end
+LONGEST_FALL: Final = timedelta(days=7)  # from its first sign on: with one each three days it would never end
 
 
 def first_setups(key: Key) -> bool:
@@ -135,8 +133,9 @@ def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
 
     So is the end of one that was never told alone. What begins bears the alarms whose message it goes on in.
     What is told only to who asks for it by name tells such a reader nothing, so its alarms are told alone.
-    evaluations: of the whole past, in the order of time; an episode is
-    numbered by the place of the event that it stands at.
+
+    evaluations: of the whole past, in the order of time; an episode is numbered by the place of the event that it
+    stands at.
     """
     open_setups, legs = OpenSetups(), dict[tuple[str, str], tuple[int, "Rank"]]()
     for number, one in enumerate(evaluations):

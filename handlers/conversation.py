@@ -45,6 +45,7 @@ _AROUND: Final = frozenset(
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
 _NONE: Final = "“{}” is no answer to that."
 _TIMES: Final = re.compile(r"\d{1,3}([.,]\d+)?")
+_OR: Final = re.compile(r"\bor\b", re.IGNORECASE)
 _COMPARED: Final = re.compile(r"[<>≤≥=]|\b(crosses|flips)\b", re.IGNORECASE)
 _OF_NOW: Final = frozenset(
     f"{at}{price}" for at in ("", "at ", "the ", "at the ")
@@ -207,6 +208,8 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     said = spoken.told if spoken.numbers and apart else spoken.sides or text
     if why := _no_answer(asked, said, text, deps):
         return asked_again(asked, why)
+    if bare > 1 and _OR.search(text):  # the second one would be taken as the size
+        return asked_again(asked, f"I read {wording.listing(spoken.numbers)} in that.")
     of_coin = bool(spoken.numbers) and any(speech.names_a_coin(word, deps.assets) for word in spoken.beside)
     known = of_coin or not _unknown(spoken.beside, deps.assets)
     if asked.wanted.several and spoken.numbers:

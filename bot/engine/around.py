@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from signals.alerts.condition import RANKS
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from storage.alerts.episodes import Key, RuleState
 
 SAME_FALL: Final = timedelta(days=3)  # as long as what restarts is the same episode; an older message is far up by then
-LONGEST_FALL: Final = timedelta(
-    days=7
-)  # from the first sign on: each within three days of another, they would never end
+LONGEST_FALL: Final = timedelta(days=7)  # from its first sign on: with one each three days it would never end
 
 
 def first_setups(key: Key) -> bool:
@@ -43,12 +42,14 @@ def first_setups(key: Key) -> bool:
 class OpenSetups:
     """The episodes of setups that are open, each with the rank that it was told at, and those of their alarms.
 
-    falls: the open episodes of alarms that can be signs of a fall, each with the rank told and since when it is.
+    falls: the open episodes of alarms that can be signs of a fall, each with the rank told and since when it is. signs:
+    the same ones and the last that is over of each such alarm, with when it began, by its number, and when it ended.
     """
 
     episodes: dict[Key, tuple[int, Rank]] = field(default_factory=dict)
     alarms: dict[Key, int] = field(default_factory=dict)
     falls: dict[Key, tuple[int, Rank, datetime]] = field(default_factory=dict)
+    signs: dict[Key, tuple[datetime, int, datetime | None]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, states: Mapping[Key, RuleState]) -> Self:
@@ -60,15 +61,20 @@ class OpenSetups:
 
     def stands(self, key: Key, state: State, episode: int | None) -> None:
         """Note where a rule stands now; what no message goes on in is passed by."""
-        for known in (self.episodes, self.alarms, self.falls):
+        for known in (self.episodes, self.alarms, self.falls, self.signs):
             known.pop(key, None)
-        if not state.rank or not state.told or episode is None:
+        if not state.told or episode is None:
+            return
+        of_a_fall = state.since and key[0] in rules() and rules()[key[0]].of_a_fall
+        if state.since and of_a_fall:
+            self.signs[key] = state.since, episode, None if state.rank else state.ended
+        if not state.rank:
             return
         if key[0] in setups():
             self.episodes[key] = episode, RANKS[state.told - 1]
         if key[0] in _told_by_setups():
             self.alarms[key] = episode
-        if state.since and key[0] in rules() and rules()[key[0]].of_a_fall:
+        if state.since and of_a_fall:
             self.falls[key] = episode, RANKS[state.told - 1], state.since
 
     def around(self, key: Key) -> tuple[tuple[int, Rank], ...]:
@@ -102,13 +108,17 @@ class OpenSetups:
         return tuple(sorted(found))
 
     def _falls_begun(self, asset: str) -> dict[int, datetime]:
-        """Return since when the fall is that each open sign of an asset is one of, by its episode."""
-        signs = sorted((since, episode) for (_, of), (episode, _, since) in self.falls.items() if of == asset)
+        """Return since when the fall is that each sign of an asset is one of, by its episode.
+
+        A sign that was over before another one began is no part of the fall of that: it began a message of its own.
+        """
+        signs = sorted((sign for (_, of), sign in self.signs.items() if of == asset), key=itemgetter(0, 1))
         begun: dict[int, datetime] = {}
-        for since, episode in signs:
+        for since, episode, _ in signs:
             earlier = (
-                begun[other] for at, other in signs
+                begun[other] for at, other, ended in signs
                 if other in begun and since - at <= SAME_FALL and since - begun[other] <= LONGEST_FALL
+                and (ended is None or since < ended)
             )  # fmt: skip
             begun[episode] = min(earlier, default=since)
         return begun
@@ -118,6 +128,7 @@ class OpenSetups:
         return OpenSetups(
             alarms={key: one for key, one in self.alarms.items() if key not in legs},
             falls={key: one for key, one in self.falls.items() if key not in legs},
+            signs={key: one for key, one in self.signs.items() if key not in legs},
         )
 
     def teller(self, key: Key, rank: Rank) -> tuple[int, Rank] | None:
@@ -135,8 +146,9 @@ def placed(evaluations: Iterable[Evaluation]) -> Iterator[Evaluation]:
 
     So is the end of one that was never told alone. What begins bears the alarms whose message it goes on in.
     What is told only to who asks for it by name tells such a reader nothing, so its alarms are told alone.
-    evaluations: of the whole past, in the order of time; an episode is
-    numbered by the place of the event that it stands at.
+
+    evaluations: of the whole past, in the order of time; an episode is numbered by the place of the event that it
+    stands at.
     """
     open_setups, legs = OpenSetups(), dict[tuple[str, str], tuple[int, "Rank"]]()
     for number, one in enumerate(evaluations):

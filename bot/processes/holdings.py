@@ -174,7 +174,10 @@ class Holdings:
                 log.warning("this process was taken for dead, so others do its work; it begins anew")
                 self._begin()
             self._beaten = now
-        every = self._known = leases.running(self.store)
+        every = leases.running(self.store)
+        if {process.number for process in every} - {process.number for process in self._known}:
+            self._left = set()  # who has come may want it; if not, it is taken again half a minute later
+        self._known = every
         living = self._living(every, now)
         dead = [process for process in every if process.number not in {one.number for one in living}]
         stored = leases.every(self.store)
@@ -265,8 +268,8 @@ class Holdings:
     ) -> tuple[list[str], list[str]]:
         """Return what to take of what is free, and what to give back.
 
-        What nobody takes within half a minute is taken beside the fair share, and kept: others that follow other assets
-        count as sharers, and would leave it to this process.
+        What nobody takes within half a minute is taken beside the fair share, and kept until another process comes:
+        others that follow other assets count as sharers, and would leave it to this process.
         """
         wanted: list[str] = []
         surplus: list[str] = []

@@ -48,9 +48,8 @@ class Backups:
         self._again = NotBefore(clock.monotonic)
         self.failed: tuple[datetime, str] | None = None
         self._lacks, self._warned = lacking(store, section), False
-        self._known = (
-            section.folder is None or self._lacks is not None
-        )  # whether the last one was made: not before the first look
+        # Whether the last one was made: not before the first look.
+        self._known = section.folder is None or self._lacks is not None
 
     @property
     def failing(self) -> bool | None:

@@ -117,7 +117,7 @@ class Vitals:
         """Return why a turn that went well is no sign that all is well; None where it is one."""
         if self.dispatcher.holdings.stands_by:
             return "it stands by"
-        if self.dispatcher.holdings.lacking and max(self.dispatcher.holdings.lacking.values()) >= NOBODY:
+        if any(span >= NOBODY for span in self.dispatcher.holdings.lacking.values()):
             return "there is a role that nobody takes"  # each by itself may do well while no alarm can come
         if not assets_in(self.dispatcher.holdings.share("collect")):
             return None  # whether figures come in is seen by who collects; of the market as a whole there is one a day

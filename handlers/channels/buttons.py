@@ -14,7 +14,7 @@ from handlers.channels.text import clean
 from handlers.reply import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from handlers.reply import Block
 
@@ -22,13 +22,18 @@ _VERSION: Final = "1"  # buttons of old messages outlive upgrades, so each says 
 _MARK: Final = "="  # no line begins with it
 
 
-def carried(line: str, shown: Iterable[str], most: int) -> str | None:
-    """Return what a button carries for a line, in at most `most` bytes; None where there is no way.
+def in_bytes(data: str) -> int:
+    """Return how long something is in UTF-8."""
+    return len(data.encode("utf-8", "replace"))
 
-    shown: the lines of its message.
+
+def carried(line: str, shown: Iterable[str], most: int, size: Callable[[str], int]) -> str | None:
+    """Return what a button carries for a line, of at most `most` by `size`; None where there is no way.
+
+    shown: the lines of its message. size: as the platform measures.
     """
     data = f"{_VERSION}|{line}"
-    if len(data.encode("utf-8", "replace")) <= most:
+    if size(data) <= most:
         return data
     return f"{_VERSION}|{_MARK}{_mark(line)}" if line in _lines_in(shown) else None
 

@@ -122,7 +122,7 @@ async def unwatch(deps: Deps, args: WhichArgs) -> Reply:
     from storage.people import positions as kept  # noqa: PLC0415 - opens the database
 
     person = person_of(deps)
-    chunks = args.which.replace(",", " ").lower().split()
+    chunks = _chunks(args.which)
     if not chunks:
         text = "Which one? Type its number from /positions, like /unwatch 2, or /unwatch btc, or /unwatch all."
         raise Refused(text, wanted=MissingValue(text))
@@ -176,13 +176,17 @@ def _nothing_watched(asset: str | None = None) -> Reply:
     )
 
 
+def _chunks(which: str) -> list[str]:
+    return which.replace(",", " ").lower().split()
+
+
 def _chosen(
     chunks: Sequence[str], deps: Deps, every: Sequence[WatchedPosition], addresses: Sequence[FollowedAddress]
 ) -> tuple[list[WatchedPosition], list[FollowedAddress]]:
     """Find what is meant by numbers, assets, addresses or `all`; a position of an address goes with the address."""
     typed = [watched for watched in every if watched.followed is None]
-    if called := [watched for watched in typed if watched.name and watched.name.lower() == " ".join(chunks)]:
-        return called, []  # a name of several words
+    if len(chunks) > 1 and (called := [one for one in typed if one.name and _chunks(one.name) == chunks]):
+        return called, []  # of one word, a number or an asset is meant as well
     gone: dict[int, WatchedPosition] = {}
     gone_addresses: dict[int, FollowedAddress] = {}
     for chunk in chunks:

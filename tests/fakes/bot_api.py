@@ -234,9 +234,8 @@ class BotApi(Served, Chats):
             while times and times[0] <= now - seconds:
                 times.popleft()
             if len(times) >= most:
-                wait = (
-                    math.ceil(round((times[0] + seconds - now) * self.speed, 6)) / self.speed
-                )  # whole seconds, scaled
+                # In whole seconds, scaled.
+                wait = math.ceil(round((times[0] + seconds - now) * self.speed, 6)) / self.speed
                 raise Refusal(429, f"Too Many Requests: retry after {wait:g}", retry_after=wait)
         for key, _, _ in windows:
             self._times[key].append(now)

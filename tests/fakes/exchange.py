@@ -105,9 +105,7 @@ class FakeExchange(Served):
         self.twists: dict[str, Twist] = {}
         self.recorded: dict[str, Any] = {}
         self.kept: dict[str, timedelta] = {}  # by venue: what begins before that is refused, as the venue does it
-        self.refused: set[str] = (
-            set()
-        )  # questions (path, and type where there is one) that are refused whatever they ask
+        self.refused: set[str] = set()  # questions (path, and type where there is one), whatever they ask
         self.gone: set[tuple[str, str]] = set()  # a venue and an asset that it has delisted
         self.scale: dict[tuple[str, str], float] = {}  # a venue and asset whose contracts hold so many more coins
         self.intervals: dict[str, int] = {}  # overrides Listed.interval from now on

@@ -142,6 +142,8 @@ def test_in_a_group_a_reply_says_it_and_only_who_may_changes(talk: Talk) -> None
         pytest.param("/watch btc long 25x", "90k eur", "“90k eur” is another currency", id="other money"),
         pytest.param("/watch btc long 25x", "about €90k", "“€90k” is another currency", id="by its sign"),
         pytest.param("/alert btc", "€90k", "“€90k” is another currency", id="in a rule"),
+        pytest.param("/watch eth long 5x", "3000 or 3100", "I read 3000 and 3100 in that.", id="one or the other"),
+        pytest.param("/pnl btc long", "90k or 91k", "I read 90k and 91k in that.", id="or, of several"),
     ],
 )
 def test_all_that_was_said_to_a_question_counts(talk: Talk, line: str, said: str, answer: str) -> None:

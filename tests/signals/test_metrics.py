@@ -177,9 +177,8 @@ def noise(metric: Metric, step: timedelta, rows: int, seed: int, gaps: float = 0
 def test_newest_row_equals_whole_history(metric: Metric, step: timedelta, data: st.DataObject) -> None:
     back = metric.bars_back(step)
     rows = back + 60
-    whole_flow = metric.id.startswith(
-        ("net_taker", "taker", "liq", "volume_month", "oi_turnover")
-    )  # a flow with a hole is unknown for its whole window
+    # A flow with a hole is unknown for its whole window.
+    whole_flow = metric.id.startswith(("net_taker", "taker", "liq", "volume_month", "oi_turnover"))
     panel = noise(metric, step, rows, data.draw(st.integers(0, 2**20)), gaps=0.0005 if whole_flow else 0.02)
     history = metric.evaluate(panel)
     for row in [*data.draw(st.lists(st.integers(0, rows - 1), min_size=3, max_size=3)), rows - 1]:

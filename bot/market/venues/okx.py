@@ -72,9 +72,8 @@ async def bars(ask_raw: Raw, contract: Contract, ask: Ask) -> list[Points]:
 
     rows = await backwards(page, since=ask.since, until=ask.now, most=50)
     if rows and rows[-1][0] + 2 * in_ms(HOUR) <= to_ms(ask.now):
-        newest = await ask_raw(
-            "publicGetMarketCandles", {"instId": contract.market_id, "bar": "1H", "limit": 3}
-        )  # the history lags a little behind the hour
+        # The history lags a little behind the hour.
+        newest = await ask_raw("publicGetMarketCandles", {"instId": contract.market_id, "bar": "1H", "limit": 3})
         rows = sorted(dict([*rows, *((stamp(row[0]), row) for row in _data(newest))]).items())
     found = hourly(contract, [bar(at, row[1:5], number(row[7])) for at, row in rows], ask.now)
     return with_taker(found, await _taker(ask_raw, contract, ask))

@@ -78,9 +78,7 @@ class Posting:
         self._told: set[int] = set()  # chats whose server's owner was told what is missing
         self.closed = NOT_YET  # why nothing can be sent yet; "" once logged in
         self.refused = ""  # why nothing can be sent any more
-        self.floods_until = (
-            -math.inf
-        )  # when the pause of the whole bot ends that was asked for last, by the loop's time
+        self.floods_until = -math.inf  # when the pause ends that was asked of the whole bot last, by the loop's time
 
     async def send(self, to: Address, message: Outgoing) -> str:
         """Send and return the message id. A picture that cannot be drawn or sent is replaced by its words."""
@@ -239,7 +237,7 @@ def buttons(blocks: tuple[Block, ...]) -> View | None:
             continue
         count = 0
         for button in block.buttons:
-            data = carried(button.command, shown, _CUSTOM_ID)
+            data = carried(button.command, shown, _CUSTOM_ID, len)
             label = clean(clip(button.label, _LABEL)).strip()
             if data is None or not label or data in seen or count >= _ROW:
                 name, _ = split_command(button.command)  # and no more of it: a position, or what somebody called it

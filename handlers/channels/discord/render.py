@@ -37,7 +37,7 @@ CHART: Final = "chart.png"
 _MARKS: Final[dict[Role, tuple[str, str]]] = {"headline": ("**", "**"), "caveat": ("*", "*"), "stamp": ("-# ", "")}
 _SPECIAL: Final = re.compile(r"([\\*_~`|\[\]<>])")
 _BEGINNING: Final = re.compile(r"^(\s*)(#{1,3}|-#?|\+|\d+[.)])(?=\s)")
-_ESCAPED: Final = re.compile(r"\\(.)")
+_MARKUP: Final = re.compile(r"\\(.)|\*")  # what was escaped, and the marks around a line, which are not
 _FENCE: Final = "```"
 
 
@@ -48,11 +48,12 @@ def escape(text: str) -> str:
 
 
 def said_in(message: Message | None) -> str:
-    """Return what a message of the bot says, without the markup that it was escaped from."""
+    """Return what a message of the bot says, without its markup."""
     if message is None:
         return ""
-    texts = (message.content, *(one.description for one in message.embeds))
-    return _ESCAPED.sub(r"\1", "\n".join(filter(None, texts)))
+    texts = (message.content, *(text for shown in message.embeds for text in (shown.title, shown.description)))
+    footers = filter(None, (shown.footer.text for shown in message.embeds))  # in which nothing is escaped
+    return "\n".join((_MARKUP.sub(r"\1", "\n".join(filter(None, texts))), *footers))
 
 
 def embed(message: Outgoing, *, empty: str = "…", picture: bool = False) -> Embed:

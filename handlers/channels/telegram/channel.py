@@ -293,9 +293,8 @@ class Telegram:
         self._log.error("commands are not read while Telegram refuses the token, trying on", reason=self._unread)
 
     async def _stand_by(self) -> None:
-        alone = (
-            asyncio.get_running_loop().time() - self._polls_since > self._pause
-        )  # it went well for longer than it had to wait
+        # It went well for longer than it had to wait.
+        alone = asyncio.get_running_loop().time() - self._polls_since > self._pause
         self._pause = self._timeouts.standby if alone else min(2 * self._pause, self._timeouts.standby_longest)
         self._log.error(
             "another program reads this bot's updates; standing by. Stop the other one, or make a second bot",

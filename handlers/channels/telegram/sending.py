@@ -13,7 +13,7 @@ import structlog
 from telegram.constants import ChatAction, FloodLimit, InlineKeyboardButtonLimit, MessageLimit, ParseMode
 from telegram.error import TelegramError
 
-from handlers.channels.buttons import carried, texts_of
+from handlers.channels.buttons import carried, in_bytes, texts_of
 from handlers.channels.channel import Address, Limits, Outgoing
 from handlers.channels.failure import MessageRefused, PerhapsSent, RightsMissing, SendFailed, Throttled
 from handlers.channels.pictures import draw_each, in_words, with_words
@@ -265,7 +265,7 @@ def _keyboard(buttons: tuple[Buttons, ...], shown: tuple[str, ...]) -> str:
     for block in buttons:
         row: list[dict[str, str]] = []
         for button in block.buttons:
-            data = carried(button.command, shown, InlineKeyboardButtonLimit.MAX_CALLBACK_DATA)
+            data = carried(button.command, shown, InlineKeyboardButtonLimit.MAX_CALLBACK_DATA, in_bytes)
             label = clean(clip(button.label, 64)).strip()
             if data is None or not label:
                 name, _ = split_command(button.command)  # and no more of it: a position, or what somebody called it

@@ -190,9 +190,8 @@ async def test_what_becomes_of_a_row(
         await bench.turns(20, every=0.5)
         assert len(bench.channel.asked) == 1
         return
-    least, most = (
-        max(seconds, 1.0) for seconds in again_after
-    )  # a chat rests so long after each answer, whatever it was
+    # A chat rests so long after each answer, whatever it was.
+    least, most = (max(seconds, 1.0) for seconds in again_after)
     await bench.turns(least - 0.3, every=1.0)
     assert len(bench.channel.asked) == 1
     while len(bench.channel.asked) < 2:

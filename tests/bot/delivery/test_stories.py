@@ -76,7 +76,10 @@ def tell(
             event = with_story(work, event, desk.running.get(rule))
             number = desk.running[rule] = episodes.record(work, (rule, "BTC"), event, desk.running.get(rule))
             told = RANKS.index(rank) + 1
-            state = State(rank=0 if kind == "resolved" else told, told=told, at=now, since=now)
+            state = State(rank=told, told=told, at=now, since=now)
+            if kind == "resolved":
+                began = around.signs.get((rule, "BTC"), (now,))[0]
+                state = replace(state, rank=0, since=began, ended=now)
             episodes.save(work, (rule, "BTC"), state, number)
             around.stands((rule, "BTC"), state, number)
             announce(work, event, number, desk.clock.now())
@@ -316,6 +319,22 @@ def test_a_fall_ends_a_week_after_its_first_sign(desk: Desk) -> None:
         tell(desk, (rule, "fired"), rank="notice")
         said(desk)
         desk.clock.forward(days(2.6))
+    began = [one for one in desk.channel.said if one.edited is None and one.message.reply_to is None]
+    assert [one.message.blocks[0].text for one in began] == [  # type: ignore[union-attr]
+        "BTC: positions are being closed faster than usual.",
+        "BTC: open interest has fallen below its 180-day average, in dollars and in coins.",
+    ]
+
+
+def test_signs_that_are_over_are_of_the_week_too(desk: Desk) -> None:
+    for rule, over in ((CLOSING, None), (FALL, CLOSING), (SHORTS, FALL), (AVERAGE, None)):
+        tell(desk, (rule, "fired"), rank="notice")
+        said(desk)
+        desk.clock.forward(days(0.1))
+        if over:
+            tell(desk, (over, "resolved"), rank="notice")
+            said(desk)
+        desk.clock.forward(days(2.5))
     began = [one for one in desk.channel.said if one.edited is None and one.message.reply_to is None]
     assert [one.message.blocks[0].text for one in began] == [  # type: ignore[union-attr]
         "BTC: positions are being closed faster than usual.",

@@ -99,8 +99,25 @@ def test_what_others_do_not_follow_is_left_by_nobody(town: Town) -> None:
     assert many.held == held, "given back and taken in turns"
     alike = town.process()
     alike.start()
-    town.look(many, few, alike, times=5)
+    town.look(many, few, alike, times=40)
     assert {*many.share("judge"), *alike.share("judge")} >= set(ASSETS)
+
+
+def test_who_comes_with_the_same_assets_gets_its_share_of_what_was_left(town: Town) -> None:
+    """A configuration is changed in one process after the other, and more than half a minute lies between."""
+    changed = town.process()
+    old = Holdings(town.store, town.clock, ROLES, ASSETS[:1], ("telegram",), where="elsewhere 9 9")
+    old.start()
+    changed.start()
+    town.look(changed, old, times=40)
+    assert len(changed.share("judge")) >= len(ASSETS)
+    old.end()
+    again = town.process()
+    again.start()
+    town.look(changed, again, times=5)
+    for role in ("collect", "judge"):
+        few, many = sorted(sum(name.startswith(role) for name in one.held) for one in (changed, again))
+        assert many - few <= 1, role
 
 
 def test_roles_in_which_nobody_takes_part_are_known_and_for_how_long(town: Town) -> None:

@@ -48,9 +48,7 @@ class Program:
     kills: int = 0
     errors: list[str] = field(default_factory=list)
     one: asyncio.Lock = field(default_factory=asyncio.Lock)  # who starts or stops it, or takes away what it needs
-    one_writes: asyncio.Lock = field(
-        default_factory=asyncio.Lock
-    )  # held while it is killed, and by who writes beside it
+    one_writes: asyncio.Lock = field(default_factory=asyncio.Lock)  # held by a kill, and by who writes beside it
     _task: asyncio.Task[None] | None = None
     _dying: bool = False
 

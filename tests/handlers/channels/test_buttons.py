@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handlers.channels.buttons import carried, pressed_line, texts_of
+from handlers.channels.buttons import carried, in_bytes, pressed_line, texts_of
 from handlers.channels.text import clean
 from handlers.reply import Button, Buttons, Line
 
@@ -24,7 +24,7 @@ ROOM = 64
 )
 def test_what_a_button_carries_is_read_back(line: str) -> None:
     blocks = (Line("No longer watched: BTC long.", "headline"), Line(f"To change it back: {line}"), Buttons(()))
-    data = carried(line, texts_of(blocks), ROOM)
+    data = carried(line, texts_of(blocks), ROOM, in_bytes)
     assert data is not None
     assert len(data.encode()) <= ROOM
     shown = "\n".join(clean(block.text) for block in blocks if isinstance(block, Line))
@@ -34,13 +34,13 @@ def test_what_a_button_carries_is_read_back(line: str) -> None:
 def test_each_of_several_lines_has_a_button_of_its_own() -> None:
     lines = [f"{NAMED}one", f"{NAMED}two"]
     shown = [f"To change it back: {lines[0]}", f"And then: {lines[1]}"]
-    data = [carried(line, shown, ROOM) for line in lines]
+    data = [carried(line, shown, ROOM, in_bytes) for line in lines]
     assert [pressed_line(str(one), "\n".join(shown)) for one in data] == lines
 
 
 def test_a_long_line_that_the_message_does_not_show_has_no_button() -> None:
     blocks = (Line("See /positions."), Buttons((Button("Now", f"{NAMED}ledger"),)))
-    assert carried(f"{NAMED}ledger", texts_of(blocks), ROOM) is None
+    assert carried(f"{NAMED}ledger", texts_of(blocks), ROOM, in_bytes) is None
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_a_long_line_that_the_message_does_not_show_has_no_button() -> None:
         pytest.param("", "", id="nothing"),
         pytest.param("1|", "", id="no line"),
         pytest.param(
-            str(carried(f"{NAMED}hedge a", [f"{NAMED}hedge a"], ROOM)),
+            str(carried(f"{NAMED}hedge a", [f"{NAMED}hedge a"], ROOM, in_bytes)),
             f"To change it back: {NAMED}hedge b",
             id="another text",
         ),
         pytest.param(
-            str(carried(f"{NAMED}hedge a", [f"{NAMED}hedge a"], ROOM)),
+            str(carried(f"{NAMED}hedge a", [f"{NAMED}hedge a"], ROOM, in_bytes)),
             "",
             id="a message that is too old to be handed on",
         ),

@@ -91,3 +91,18 @@ def test_margin_comes_back_to_its_own_position_whatever_was_watched_meanwhile(ro
         room.ask(line)
     added = {one.holding.asset: one.holding.added for one in positions.of(room.store, "telegram", ME.user or "")}
     assert added == {"ETH": 0.0, "BTC": 500.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "removed"),
+    [
+        pytest.param("all", "/unwatch all", [1, 2], id="all is all"),
+        pytest.param("2", "/unwatch 2", [1, 2], id="a button names a number"),
+        pytest.param("eth", "/unwatch eth", [1, 2], id="an asset"),
+        pytest.param("spot, hedged", "/unwatch spot, hedged", [1], id="with a comma"),
+    ],
+)
+def test_a_name_hides_nothing_that_is_typed_in_one_word(room: Room, name: str, line: str, removed: list[int]) -> None:
+    room.ask(f"/watch btc long 80k 25x name {name}")
+    room.ask("/watch eth long 3000 5x")
+    assert room.ask(line).values == {"removed": removed}

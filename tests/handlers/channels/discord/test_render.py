@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from handlers.channels.buttons import pressed_line
 from handlers.channels.channel import Outgoing
 from handlers.channels.discord import render
 from handlers.channels.discord.posting import appearance, buttons
 from handlers.channels.text import units
 from handlers.reply import Block, Button, Buttons, Line, Table
 from tests.examples import examples
+
+if TYPE_CHECKING:
+    from handlers.reply import Role
 
 ROLES = ("headline", "body", "caveat", "echo", "stamp")
 MARKS = "\\*_~`|[]()<>#@-+.:!&/ \n\tab1x\u202e\u200b\u0007"
@@ -125,6 +131,25 @@ async def test_buttons_keep_to_what_discord_allows() -> None:
     assert rows[1] == ["@\u200beveryone"]
     assert len(rows) == 5
     assert buttons((Line("x"),)) is None
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("embedded", [True, False])
+async def test_a_line_that_its_button_only_marks_is_found_in_whatever_shows_it(role: Role, embedded: bool) -> None:
+    line = f"/watch btc long 25x *90k* name my_{'long' * 20}\\name"
+    blocks = (Line(f"To change it back: {line}", role), Line("Or not."), Buttons((Button("Undo", line),)))
+    view, what = buttons(blocks), appearance(Outgoing(blocks), [], embedded=embedded)
+    assert view
+    [button] = view.children
+    message: Any = SimpleNamespace(content=what.get("content"), embeds=what.get("embeds") or ())
+    assert pressed_line(button.custom_id, render.said_in(message)) == line  # type: ignore[attr-defined]
+
+
+async def test_discord_counts_letters_and_not_bytes() -> None:
+    line = f"/unwatch {'ф' * 60}"
+    view = buttons((Line("Watched."), Buttons((Button("End", line),))))
+    assert view
+    assert [button.custom_id for button in view.children] == [f"1|{line}"]  # type: ignore[attr-defined]
 
 
 async def test_of_a_button_that_is_left_out_nothing_of_people_is_logged() -> None:

@@ -224,7 +224,7 @@ class Command:
     examples: tuple[str, ...] = ()  # shown by /help with their answers; they ask nobody
     glance: Figure = "price"  # what it says first of an asset that is not followed
     owners_only: bool = False  # refused to everybody but the owners of this bot
-    draws: bool = False  # makes a picture, of which a chat may have so many a minute
+    draws: bool = False  # is its picture: refused where a chat has had as many as it may in a minute
     words: tuple[str, ...] = ()  # what people say for it without a slash; see handlers/speech.py
     harmless: bool = False  # changes nothing, though its subject is one of those that do
     for_all: bool = False  # answered to everybody everywhere, whoever is kept out

@@ -64,10 +64,14 @@ def restore(file: Path, config: Path | None, db: Path | None) -> None:
     out(f"{target} is as it was on {wording.clock(at, 'UTC', dated=True)}.")
     if kept:
         out(f"What was there before is {kept}; delete it when you need it no more.")
+    waits = "Nothing waited in it. What is found to have happened since"
+    if waited:
+        held = wording.count(waited, "message")
+        waits = f"{held} waited in it. That, and what is found to have happened since,"
     out(
-        f"{wording.count(waited, 'message')} waited in it. They, and what is found to have happened since, may have "
-        "been sent before, so each chat gets one message that says how much that was, five minutes after the next "
-        "start. What people have changed since then is undone, /forgetme and /deny among it: say it again."
+        f"{waits} may have been sent before, so each chat that is concerned gets one message that says how much that "
+        "was, five minutes after the next start. What people have changed since then is undone, /forgetme and /deny "
+        "among it: say it again."
     )
 
 

@@ -42,7 +42,6 @@ class RuleText:
     words="alert me when, alert me if, tell me when, tell me if, notify me when, notify me if, warn me when, "
     "warn me if, let me know when, let me know if, ping me when, ping me if, remind me when, message me when",
     changes_chat=True,
-    draws=True,
     shows=True,
     whole=True,
 )
@@ -101,8 +100,9 @@ async def _previewed(deps: Deps, line: OwnLine) -> Reply:
         lines.append(Line(stands))
     if stricter:
         lines.append(Line(words.stricter(stricter[0].said, stricter[1])))
-    if drawn := words.picture(found, deps.stamp_note):
-        lines.append(Picture(*drawn))
+    if drawn := words.picture(found, deps.stamp_note):  # not as `draws`: whoever saves or is asked uses none up
+        enough = not deps.may_draw(deps.asker)
+        lines.append(Line("Without its picture: there were enough for this minute.") if enough else Picture(*drawn))
     lines.append(_choices(deps, line, stricter[0] if stricter else None))
     return Reply(tuple(lines), plain(_values(line, found, stricter)), stamp=words.stamp(found, deps.stamp_note))
 

@@ -136,7 +136,7 @@ async def _list(deps: Deps) -> Reply:
             (
                 Line("This chat has no rule of its own yet.", "headline"),
                 Line(f"Make one like {EXAMPLE}: you see first how often it would have spoken."),
-                Buttons((Button("How", "/alert"), Button("Alarms that are on", "/sub"))),
+                Buttons((Button("How", "/alert"), Button("Settings", "/settings"))),
             ),
             {"rules": []},
         )

@@ -57,15 +57,16 @@ async def privacy(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - it take
     """Say what is stored about you and about this chat.
 
     Ids and settings are kept, and what was sent to a chat for a month unless the owner of this bot keeps it longer or
-    shorter; nothing that you type is. /export gives all of it as a file, /forgetme removes it.
+    shorter; nothing that you type is but rules, and names of positions. /export gives all of it as a file, /forgetme
+    removes it.
     """
     private = deps.asker.address.kind == "private"
     yours = (
         "your id, with the positions and addresses you watch" if private else "what its members watch, each by an id"
     )
     lines = (
-        Line("Kept are ids and settings; nothing that you type.", "headline"),
-        Line("Of a chat: its id, name and kind; zone, exchange, alarms, switches, digests; what was sent there."),
+        Line("Kept are ids and settings; nothing that you type but rules, and names of positions.", "headline"),
+        Line("Of a chat: its id, name and kind; zone, exchange, alarms, rules, switches, digests; what was sent."),
         Line(f"Of people: {yours}. Nobody else in a group is shown it."),
         Line("Owners and who was let in or kept out stay listed until an owner changes that."),
         Line("A chat that is closed to me, blocked or left, is forgotten after some months."),

@@ -64,7 +64,8 @@ async def watch(deps: Deps, args: WatchArgs) -> Reply:
     """Watch a position, or an address, for its liquidation.
 
     Type a position as for /liq: /watch btc long 95000 25x 0.5btc bybit. You are told at 20, 10 and 5 % from
-    liquidation, or at your own lines: lines 15 8 4. A name at the end helps to tell positions apart: name hedge.
+    liquidation, at half and a quarter of the way where it is nearer, or at your own lines: lines 15 8 4. A name at the
+    end helps to tell positions apart: name hedge.
     Change it later by its number: /watch 2 lines 15 8 3, /watch 2 margin +500, /watch 2 name hedge; lines usual and
     name none take that back.
     /watch and a Hyperliquid address (0x…) follows what that address holds in public. Only you see what you watch.

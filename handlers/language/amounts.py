@@ -94,7 +94,7 @@ UNITS_OF: Final[Mapping[Kind, tuple[Unit, ...]]] = {
 
 def share_out(items: Sequence[Number | Marker | None], values: Values) -> None:
     """Put every number into the field it belongs to: those with a marker or a unit first, then the bare ones."""
-    _bind_markers(items, values.plan.fields)
+    _bind_markers(items, values)
     loose: list[Number] = []
     for item in items:
         if not isinstance(item, Number):
@@ -231,7 +231,7 @@ def _coins_by_value(loose: list[Number], values: Values) -> Number | None:
 # --- words beside numbers ---------------------------------------------------------------------------------------------
 
 
-def _bind_markers(items: Sequence[Number | Marker | None], fields: Sequence[Field]) -> None:
+def _bind_markers(items: Sequence[Number | Marker | None], values: Values) -> None:
     """Give each word that speaks about a number to the number beside it. Refused where it may be another one."""
     for i, item in enumerate(items):
         if not isinstance(item, Marker):
@@ -244,10 +244,12 @@ def _bind_markers(items: Sequence[Number | Marker | None], fields: Sequence[Fiel
             _bind_margin(item, before, after)
         elif not isinstance(after, Number):
             continue
-        elif item.field and (named := _named(item.field, after.unit, fields)):
+        elif item.field and (named := _named(item.field, after.unit, values.plan.fields)):
             after.wants = named
             if named.kind is SIZE:
                 _bind_size(after)
+        elif item.field and item.field.kind is PRICE and item.field.words and after.unit == "%":  # as the fee: exit 2%
+            raise Refused(f"{shown(after.text)} is no {item.field.label}. Type the price itself, {values.example()}.")
         elif item.unit == "usd" and after.unit == "":
             after.unit, after.plain = "usd", False
 

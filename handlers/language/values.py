@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -12,6 +13,8 @@ from signals.assets import Instrument
 
 if TYPE_CHECKING:
     from handlers.language.kinds import Field, Kind, Plan
+
+_EXAMPLE = re.compile(r"\bor\b|\d")
 
 
 class Values:
@@ -39,7 +42,8 @@ class Values:
         if kind.both:
             self.by_field[last.name] = kind.both(self.by_field[last.name], value)
             return
-        as_what = "" if " or " in last.label else f" as the {last.label}"  # “isolated or cross” is no name
+        # “isolated or cross”, “or 1%” and “every 8h” are choices and examples, and no names
+        as_what = "" if _EXAMPLE.search(last.label) else f" as the {last.label}"
         raise Refused(
             f"I read both {shown(self._said[last.name])} and {shown(text)}{as_what}. Type only one, {self.example()}."
         )

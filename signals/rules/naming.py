@@ -233,8 +233,9 @@ def _unknown(line: TypedLine, pieces: Sequence[SaidWord], assets: Collection[str
     if foreign and odd:
         some = ", ".join(list(assets)[:5]) or "none"
         return RuleError(f"“{shown}” is not followed here, and no figure; followed are {some}.", *where)
+    some = f" If it is a coin: followed are {', '.join(list(assets)[:5])}." if assets and asset_like(word) else ""
     return RuleError(
-        f"“{shown}” is no figure I know. There are funding, oi, oi coins, price, taker z, depth, …", *where
+        f"“{shown}” is no figure I know. There are funding, oi, oi coins, price, taker z, depth, …{some}", *where
     )
 
 

@@ -216,7 +216,9 @@ def _standing(position: PositionNow, zone: str) -> str:
         return f"{at}; distance unknown, the last mark price is from {last}"
     days = typical(position, whole=False)
     by = f" by the price of {market(position)}" if position.stood_in_for else ""
-    return f"{at}, {far(position.distance)} away{by}{f' ({days})' if days else ''}, {profit(position, share=False)}"
+    beyond = position.distance <= 0  # until the turn that tells so has come; “−0.94 % away” is no distance
+    stands = f"passed by {far(-position.distance)}" if beyond else f"{far(position.distance)} away"
+    return f"{at}, {stands}{by}{f' ({days})' if days else ''}, {profit(position, share=False)}"
 
 
 def listed(lines: Sequence[str], positions: Sequence[PositionNow], addresses: int) -> list[Block]:

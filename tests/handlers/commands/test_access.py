@@ -11,7 +11,7 @@ from handlers.access import Access, Allowed, OwnerCode
 from handlers.answer import answer, answer_blocks
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, commands, nobody
-from handlers.reply import Reply, plain_text
+from handlers.reply import Line, Picture, Reply, plain_text
 from storage.alerts import outbox
 from storage.engine.database import Store
 from storage.people import access as kept
@@ -20,7 +20,10 @@ from tests import loop
 from tests.handlers.commands.room import GROUP, ME, NOW, OTHER, TERMINAL, Room
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.handlers.conftest import Desk
 
 CODE = "7F3K-9QXM"
 HERE = replace(TERMINAL, owner=True)
@@ -270,3 +273,16 @@ def test_pictures_may_be_too_many(store: Store) -> None:
     with pytest.raises(Refused, match="enough pictures for this minute"):
         loop.run(answer("/chart btc", deps))
     assert plain_text(loop.run(answer("/help chart", deps)).all_blocks())
+
+
+@pytest.mark.slow
+def test_where_pictures_are_too_many_a_rule_goes_on_in_words(desk: Callable[..., Desk]) -> None:
+    counted: list[Asker] = []
+    deps = replace(desk("bundled", "2026-02-06").deps, may_draw=lambda asker: bool(counted.append(asker)))
+    said = loop.run(answer("/alert btc price -5% in 24h", deps))
+    assert Line("Without its picture: there were enough for this minute.") in said.blocks
+    assert not any(isinstance(block, Picture) for block in said.blocks)
+    assert "Saved as rule 1." in plain_text(loop.run(answer("/alert save btc price -5% in 24h", deps)).blocks)
+    with pytest.raises(Refused, match="30% a year or 30% per 8 h"):
+        loop.run(answer("/alert eth funding > 30", deps))
+    assert len(counted) == 1, "what is saved or asked about uses up no picture"

@@ -133,6 +133,15 @@ def test_sub_says_what_is_on_open_now_and_how_to_stop(desk: Callable[..., Any]) 
     )
 
 
+@pytest.mark.slow
+def test_what_is_told_only_by_name_is_open_for_whoever_named_it(desk: Callable[..., Any]) -> None:
+    here = desk("recorded", "2026-01-20")
+    judge(here.store, ("BTC",), here.now, started=here.now)
+    in_a_hurry = "– BTC: sellers are in more of a hurry than buyers"
+    for line, named in (("/sub", False), ("/sub taker eth", False), ("/sub taker btc", True)):
+        assert (in_a_hurry in here.text(line)) == named, line
+
+
 def test_sound_is_chosen_beside_what_is_told(empty: Any) -> None:
     assert "With sound: everything." in empty.text("/sub loud"), "who has nothing yet is told everything"
     assert "Without sound: Longs pay much; Shorts pay much." in empty.text("/sub funding silent")

@@ -65,7 +65,9 @@ def test_a_rule_is_looked_at_and_nothing_is_kept(winter: Desk) -> None:
         "Save": "/alert save btc price <= -5% in 24h",
         "Cancel": "/alert cancel",
     }
-    assert winter.ask("/alerts").values == {"rules": []}
+    none = winter.ask("/alerts")
+    assert none.values == {"rules": []}
+    assert buttons(none) == {"How": "/alert", "Settings": "/settings"}, "who looks on turns nothing on"
     assert lines(winter.ask("/alert cancel")) == ["Nothing was saved."]
 
 
@@ -323,7 +325,7 @@ def test_members_read_the_list_and_change_nothing(winter: Desk) -> None:
     member = replace(winter, asker=Asker("telegram", group, "9", may_change=False))
     admin.ask("/alert save btc drawdown < -30%")
     nothing = replace(member, asker=replace(member.asker, address=Address("-101", kind="group")))
-    assert buttons(nothing.ask("/alerts")) == {}, "of /alert and /sub they would be told that they may not"
+    assert buttons(nothing.ask("/alerts")) == {"Settings": "/settings"}, "of /alert they would be told they may not"
     assert lines(member.ask("/alerts"))[1] == "1 · btc drawdown < -30%"
     assert [*buttons(member.ask("/alerts 1"))] == ["Backtest"], "nobody is shown what they may not press"
     assert [*buttons(admin.ask("/alerts 1"))] == ["Pause", "Edit", "Delete", "Backtest", "Share"]

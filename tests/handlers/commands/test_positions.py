@@ -32,6 +32,13 @@ def test_the_nearest_comes_first_and_the_terms_are_plain(room: Room) -> None:
     ]
 
 
+def test_a_liquidation_that_is_passed_is_said_to_be(room: Room) -> None:
+    room.ask("/watch btc long 95000 10x")
+    room.now += timedelta(minutes=1)
+    room.mark(85_000.0)  # below 85,843.37, before the turn that ends the watch
+    assert "liquidation at 85,843.37, passed by 0.99 %, " in room.text("/positions")
+
+
 def test_a_stale_price_gives_no_distance(room: Room) -> None:
     room.ask("/watch btc long 95000 3x")
     room.now += timedelta(hours=2)

@@ -41,6 +41,17 @@ def test_forgetme_leaves_no_byte_and_says_what_went(room: Room) -> None:
 
 
 @pytest.mark.parametrize("asker", [ME, ADMIN], ids=["private", "group"])
+def test_what_is_kept_of_what_is_typed_is_said(room: Room, asker: Asker) -> None:
+    room.ask("/alert save btc price < 75k", asker)
+    room.ask("/watch btc long 95000 3x name hedge", ME)
+    said = room.text("/privacy", asker)
+    assert "nothing that you type but rules, and names of positions." in said
+    assert "alarms, rules, switches" in said
+    for typed in (b"btc price < 75k", b"hedge"):
+        assert typed in bytes_of(room.store), "else it need not be said"
+
+
+@pytest.mark.parametrize("asker", [ME, ADMIN], ids=["private", "group"])
 def test_forgetme_says_first_what_would_go(room: Room, asker: Asker) -> None:
     """On a phone every command in a text is a link: nobody loses all for touching one."""
     room.ask("/sub oi btc", asker)

@@ -9,6 +9,7 @@ from signals.rules.reading import read
 from signals.rules.text import LONGEST
 
 ASSETS = ("BTC", "ETH", "SOL", "SHIB")
+NO_FIGURE = "“{}” is no figure I know. There are funding, oi, oi coins, price, taker z, depth, …"
 
 # (line, marked, said, first line offered)
 WRONG = {
@@ -28,6 +29,12 @@ WRONG = {
         "pepe funding > 30% apr",
         "pepe",
         "“pepe” is not followed here, and no figure; followed are BTC, ETH, SOL, SHIB.",
+        "",
+    ),
+    "an asset that is not followed, by itself": (
+        "doge up 5% in 4h",
+        "doge",
+        f"{NO_FIGURE.format('doge')} If it is a coin: followed are BTC, ETH, SOL, SHIB.",
         "",
     ),
     "a dated contract": (

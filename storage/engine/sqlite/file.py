@@ -379,6 +379,7 @@ class DatabaseFile:
                 if set(applied) != set(migrations.NAMES):
                     if applied:
                         self._back_up(applied[-1])
+                    self.path.touch(mode=0o600)  # positions lie in it; its log is made with the same rights
                     migrations.migrate(self.path)
                 self._ready = True
             except (sqlite3.DatabaseError, OSError) as error:

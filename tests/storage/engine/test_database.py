@@ -27,6 +27,16 @@ def names(store: Store) -> list[str]:
     return sorted(row["name"] for row in store.read(SQL.settings_of, prefix=""))
 
 
+def test_nobody_else_reads_what_is_made_and_what_is_there_keeps_its_rights(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    with closing(Store(path)) as store, store.write():
+        modes = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()}
+        assert modes == dict.fromkeys(("new.db", "new.db-wal", "new.db-shm"), "0o600")
+    path.chmod(0o640)
+    with closing(Store(path)) as store, store.write():
+        assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_nothing_is_made_before_the_first_use(tmp_path: Path) -> None:
     store = Store(tmp_path / "new" / "perpulse.db")
     assert not store.exists

@@ -41,8 +41,22 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, and 
 Assets = Annotated[list[str] | None, typer.Option("--asset", help="Only this asset; may be given several times.")]
 
 
+def _say_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if asked:
+        from handlers.version import VERSION
+
+        sys.stdout.write(f"perpulse {VERSION}\n")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool,
+    typer.Option("--version", help="Say which version this is, and no more.", callback=_say_version, is_eager=True),
+]
+
+
 @app.callback(invoke_without_command=True)
-def _default(context: typer.Context, config: ConfigFile = None, db: Db = None) -> None:
+def _default(context: typer.Context, config: ConfigFile = None, db: Db = None, version: _Version = False) -> None:  # noqa: ARG001 - answered before anything else
     if context.invoked_subcommand is None:
         if config or DEFAULT_CONFIG.exists():
             run(config, db)

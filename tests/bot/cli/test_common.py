@@ -13,6 +13,7 @@ import pytest
 
 from bot import __main__ as main
 from bot.cli.common import _EXAMPLES
+from handlers.version import VERSION
 from tests.bot.commandline import GOOD, HEADER, PROGRAM, ROOT, environment, written
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ DATABASE_COMMANDS = [
     pytest.param(("run",), id="run"),
     pytest.param(("demo", "--no-input"), id="demo"),
 ]
+
+
+def test_it_says_its_version(perpulse: Perpulse) -> None:
+    assert perpulse("--version").out == f"perpulse {VERSION}\n"
 
 
 @pytest.mark.parametrize("command", DATABASE_COMMANDS)

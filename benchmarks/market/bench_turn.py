@@ -60,7 +60,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 START = datetime(2026, 11, 20, 12, 30, 30, tzinfo=UTC)
-MINUTES = 4  # of the steady state, after the one in which all is asked for the first time
+MINUTES = 15  # of the steady state: what is looked at once in a quarter of an hour is among them
+BEFORE = 2  # minutes: in one all is asked for the first time, in the next the series of one answer become one, for good
 EVERY = 0.001
 A_MINUTE = 60.0
 AGAIN = timedelta(microseconds=1)  # another moment, so that what is asked for all assets is asked again
@@ -333,7 +334,8 @@ class Measured:
         ways = Ways(self.wire, others)
         if self.first:
             await asyncio.gather(*(source.contracts(self.clock.now()) for source in sources))
-        else:
+        for minute in range(0 if self.first else BEFORE):
+            self.clock.move(START + timedelta(minutes=minute))
             await collector.round(self.assets)
             await turns.turn()
         for noted in self.noted:

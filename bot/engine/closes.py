@@ -33,6 +33,7 @@ CELLS: Final = 25_000  # closes times assets: a value of so many is 200 kB, and 
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
+LOOKED: Final = timedelta(minutes=15)  # between looks at assets of which a group has no row: 300 are 30 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def _alike(every: Iterable[Sequence[Closes]]) -> list[Closes]:
 class _Rowless:
     """The assets for which a group that never judged them has no row yet; looked at again when a series begins.
 
-    And every five minutes: many of what is followed never has all inputs of a metric, or not for days, and a turn
+    And every quarter of an hour: many of what is followed never has all inputs of a metric, or not for days, and a turn
     comes four times a minute. The first judgement of an asset is silent, so nobody hears of it later than else.
     """
 
@@ -222,7 +223,7 @@ class _Rowless:
         """Return those of these assets that have none which has closed by now."""
         began, key = self._began, tuple(rule.id for rule in group.rules)
         close = floor(now, max(metric.step for metric in group.metrics))  # the common clock is no finer
-        looked = floor(now, PATIENCE)
+        looked = floor(now, LOOKED)
         before, at, known = self._found.get(key, (None, looked, {}))
         if before is not began or at != looked:
             known = {}
@@ -285,6 +286,7 @@ class _Known:
         self.reader, self.asset, self.now = reader, asset, now
         self._series: dict[str, Mapping[str, Sequence[StoredSeries]]] = {}
         self._known: dict[tuple[str, str], datetime] = {}
+        self._spoken: dict[tuple[str, timedelta], datetime | None] = {}
         self._steps: dict[tuple[str, datetime], timedelta] = {}
 
     def want(self, group: RuleGroup, since: datetime) -> None:
@@ -299,13 +301,17 @@ class _Known:
             self._series[metric.id] = _series_of(self.reader, metric, self.asset)
         return self._series[metric.id]
 
-    def until(self, metric: Metric) -> Mapping[str, datetime]:
-        """Return until when each input of a metric is known."""
-        of = metric.asset_of(self.asset)
-        for name, every in self.series(metric).items():
-            if (of, name) not in self._known:
-                self._known[of, name] = known_until(every, self.now)
-        return {name: self._known[of, name] for name in self.series(metric)}
+    def spoken_of(self, metric: Metric, step: timedelta) -> datetime | None:
+        """Return until when all inputs of a metric that are stored have spoken at a step; None where none is stored."""
+        key = metric.id, step
+        if key not in self._spoken:  # several groups ask of most metrics
+            of, series = metric.asset_of(self.asset), self.series(metric)
+            for name, every in series.items():
+                if (of, name) not in self._known:
+                    self._known[of, name] = known_until(every, self.now)
+            known = {name: self._known[of, name] for name in series}
+            self._spoken[key] = _spoken(metric, known, step) if known else None
+        return self._spoken[key]
 
     def step(self, metric: Metric, latest: datetime) -> timedelta:
         """Return the step to judge a metric at, by what is stored until `latest`."""
@@ -323,8 +329,7 @@ class _Known:
         """Return until when all have spoken that are waited for: what is not needed for no longer than a moment."""
         latest = self.now
         for metric, step in zip(group.metrics, steps, strict=True):
-            if known := self.until(metric):
-                spoken = _spoken(metric, known, step)
+            if (spoken := self.spoken_of(metric, step)) is not None:
                 latest = min(latest, spoken if metric in group.needed else max(spoken, self.now - PATIENCE))
         return latest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from signals.alerts.condition import RANKS, held
 from signals.alerts.rule import named, rules
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from signals.alerts.condition import Condition, Rank
     from signals.alerts.rule import AlertRule
     from signals.alerts.setup import Setup
+    from storage.alerts.episodes import Key, RuleState
     from storage.engine.database import Store
     from storage.queries.market.readings import NotKnown, Readings
 
@@ -75,20 +76,16 @@ def read(store: Store, asset: str, now: datetime, ids: Collection[str] | None = 
     needed = dict.fromkeys(metric for setup in wanted for metric in rules()[setup.id].metrics)
     found = readings.of(store, asset, list(needed), now)
     values = _values(found)
-    standing = episodes.rule_states(store) if store.exists else {}
-    running = {(one.rule, one.asset): one for one in episodes.running(store)} if store.exists else {}
+    standing = _Standing.of(store)
     every = []
     for setup in wanted:
         key = (setup.id, rules()[setup.id].asset_of(asset))
-        rank = standing[key].state.rank if key in standing else 0
-        episode = running.get(key) if rank else None
         every.append(
             SetupNow(
                 setup,
                 key[1],
                 tuple(_leg(leg, values, found) for leg in setup.legs),
-                RANKS[rank - 1] if rank else None,
-                episode.since if episode else None,
+                *standing.of_rule(key),
                 {**values, **{name: float(value) for name, value in setup.counts(values).items()}},
             )
         )
@@ -115,18 +112,34 @@ def read_alarm(store: Store, name: str, asset: str, now: datetime) -> AlarmNow:
     found = readings.of(store, asset, list(rule.metrics), now)
     values = _values(found)
     key = (name, rule.asset_of(asset))
-    standing = episodes.rule_states(store) if store.exists else {}
-    rank = standing[key].state.rank if key in standing else 0
-    running = (one.since for one in episodes.running(store) if (one.rule, one.asset) == key) if rank else ()
     return AlarmNow(
         rule,
         key[1],
         tuple(_leg(Leg(id=one.rank, title=one.rank, holds=one.enter, says=""), values, found) for one in rule.levels),
-        RANKS[rank - 1] if rank else None,
-        next(iter(running), None),
+        *_Standing.of(store).of_rule(key),
         values,
         found,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Where every rule stands, and since when the episodes that are open run."""
+
+    states: Mapping[Key, RuleState]
+    running: Mapping[Key, datetime]
+
+    @classmethod
+    def of(cls, store: Store) -> Self:
+        """Read it; nothing where there is no database."""
+        if not store.exists:
+            return cls({}, {})
+        return cls(episodes.rule_states(store), {(one.rule, one.asset): one.since for one in episodes.running(store)})
+
+    def of_rule(self, key: Key) -> tuple[Rank | None, datetime | None]:
+        """Return the rank of a rule of an asset, None while it is calm, and since when its open episode runs."""
+        rank = self.states[key].state.rank if key in self.states else 0
+        return (RANKS[rank - 1], self.running.get(key)) if rank else (None, None)
 
 
 def _values(found: Readings) -> dict[str, float]:

@@ -314,13 +314,17 @@ def test_who_muted_the_message_of_a_fall_hears_of_no_further_sign(desk: Desk) ->
     assert len(said(desk)) == 2, "until that is over"
 
 
+def heads_of_new_messages(desk: Desk) -> list[str]:
+    began = [one for one in desk.channel.said if one.edited is None and one.message.reply_to is None]
+    return [one.message.blocks[0].text for one in began]  # type: ignore[union-attr]
+
+
 def test_a_fall_ends_a_week_after_its_first_sign(desk: Desk) -> None:
     for rule in (CLOSING, FALL, SHORTS, AVERAGE):
         tell(desk, (rule, "fired"), rank="notice")
         said(desk)
         desk.clock.forward(days(2.6))
-    began = [one for one in desk.channel.said if one.edited is None and one.message.reply_to is None]
-    assert [one.message.blocks[0].text for one in began] == [  # type: ignore[union-attr]
+    assert heads_of_new_messages(desk) == [
         "BTC: positions are being closed faster than usual.",
         "BTC: open interest has fallen below its 180-day average, in dollars and in coins.",
     ]
@@ -335,8 +339,7 @@ def test_signs_that_are_over_are_of_the_week_too(desk: Desk) -> None:
             tell(desk, (over, "resolved"), rank="notice")
             said(desk)
         desk.clock.forward(days(2.5))
-    began = [one for one in desk.channel.said if one.edited is None and one.message.reply_to is None]
-    assert [one.message.blocks[0].text for one in began] == [  # type: ignore[union-attr]
+    assert heads_of_new_messages(desk) == [
         "BTC: positions are being closed faster than usual.",
         "BTC: open interest has fallen below its 180-day average, in dollars and in coins.",
     ]

@@ -13,9 +13,10 @@ from signals.units import DAY, SECOND_MS, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market.recent import Begins
 from storage.panels import panels
+from storage.sources import coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from signals.alerts.rule import AlertRule
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 # Assets judged together; of a long history fewer, so that what several groups share of them fits into 50 MB.
 AT_ONCE: Final = 50
 CELLS: Final = 25_000  # closes times assets: a value of so many is 200 kB, and all metrics make some 200 of it
+# So long the first judgement of an asset waits for a past that was put off: 300 assets of three venues have theirs in
+# five minutes. What a venue refuses to give stays owed for days, and the rest is judged without it.
+AWAITED: Final = timedelta(minutes=30)
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
@@ -132,10 +136,10 @@ def due(
 
     The reader lets go of these assets when the next ones are asked for.
     """
-    rowless = reader.store.beside(_Rowless)
+    rowless, awaited = reader.store.beside(_Rowless), reader.store.beside(_Awaited)
     together: dict[str, Sequence[Closes]] = {}
     cells = 0
-    for asset, groups in _by_asset(assets, states, now, rowless).items():
+    for asset, groups in _by_asset(assets, states, now, rowless, awaited).items():
         found = _of_asset(_Known(reader, asset, now), groups, rowless)
         if not found:
             reader.forget([asset])
@@ -152,17 +156,20 @@ def due(
 
 
 def _by_asset(
-    assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime, rowless: _Rowless
+    assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime, rowless: _Rowless, awaited: _Awaited
 ) -> Mapping[str, Sequence[Judgeable]]:
     """Return by asset the groups that may have closes to judge, and when each of their rules was judged."""
     found: dict[str, list[Judgeable]] = {}
     rowless.look()
+    past_to_come: Collection[str] | None = None  # asked once in a turn, and in most turns not at all
     for group in rule_groups():
         waiting = rowless.waiting(group, assets, states, now)
         new = [asset for asset, judged in waiting.items() if not judged]
         without = rowless.of(group, new, now) if new else set()
+        if len(without) < len(new) and past_to_come is None:
+            past_to_come = awaited.of(now)
         for asset, judged in waiting.items():
-            if asset not in without:
+            if asset not in without and (judged or asset not in (past_to_come or ())):
                 found.setdefault(asset, []).append((group, judged))
     return found
 
@@ -248,6 +255,24 @@ class _Rowless:
             return False
         self._found[tuple(rule.id for rule in group.rules)][2][known.asset] = True
         return True
+
+
+class _Awaited:
+    """The assets whose first judgement waits, since a long past of theirs was put off and is still to come.
+
+    Judged by two hours, a rule would stand as if nothing had been before, and a past that comes later is read by no
+    turn: what is open would not say since when. It would also cost more than all the judging of whose past is there.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._since: dict[str, datetime] = {}
+
+    def of(self, now: datetime) -> set[str]:
+        """Return them; each waits for half an hour at most."""
+        owed = coverage.assets_owed(self._store, now)
+        self._since = {asset: self._since.get(asset, now) for asset in owed}
+        return {asset for asset, since in self._since.items() if timedelta(0) <= now - since < AWAITED}
 
 
 def _waiting(

@@ -48,6 +48,9 @@ WHERE asset = :asset AND venue = :venue AND input_group = :group AND start >= :s
 -- name: owed
 SELECT venue, topic, asset, since FROM history_owed ORDER BY venue, topic, asset;
 
+-- name: assets_owed
+SELECT DISTINCT asset FROM history_owed WHERE since < :before ORDER BY asset;
+
 -- name: keep_owed
 INSERT INTO history_owed (venue, topic, asset, since) VALUES (:venue, :topic, :asset, :since)
 ON CONFLICT (venue, topic, asset) DO UPDATE SET since = excluded.since;

@@ -1,0 +1,95 @@
+"""An asset is judged for the first time when its past is there, not by the hours that came before it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import pandas as pd
+import pytest
+
+from bot.engine.closes import AWAITED
+from bot.engine.evaluate import judge
+from storage.alerts import episodes
+from storage.engine.database import Store
+from storage.market import points
+from storage.market.points import Points
+from storage.sources import coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+NOW: Final = datetime(2026, 6, 30, 0, 1, tzinfo=UTC)
+FIRST: Final = NOW - NOW.hour * MINUTE * 60 - MINUTE - 30 * DAY
+FELL: Final = FIRST + 20 * DAY
+OWED: Final = ("binance", "bars", "SOL")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = Store(tmp_path / "perpulse.db")
+    yield made
+    made.close()
+
+
+def fallen(store: Store, asset: str, days: int) -> None:
+    """Store the last daily closes of an asset that fell by a quarter ten days ago."""
+    index = pd.date_range(NOW - MINUTE - days * DAY, periods=days, freq="D")
+    closes = [75.0 if at >= FELL else 100.0 for at in index]
+    points.write(store, [Points.of_frame("binance", asset, DAY, pd.DataFrame({"close": closes}, index=index))])
+
+
+def judged(store: Store) -> dict[str, datetime | None]:
+    """Return the assets whose fall of price was judged, and since when it is one; None where it is none."""
+    states = episodes.rule_states(store)
+    return {
+        asset: one.state.since if one.state.rank else None
+        for (rule, asset), one in states.items()
+        if rule == "price_drawdown"
+    }
+
+
+@pytest.mark.parametrize(
+    ("since", "at", "waits"),
+    [
+        pytest.param(NOW - 200 * DAY, NOW, True, id="a first history"),
+        pytest.param(NOW - 8 * DAY, NOW, True, id="a long stop"),
+        pytest.param(NOW - 6 * DAY, NOW, False, id="a short stop, asked for at once"),
+        pytest.param(NOW - timedelta(hours=3), NOW, False, id="last hours, asked for each hour"),
+        pytest.param(NOW - 200 * DAY, NOW + AWAITED - MINUTE, True, id="soon before half an hour"),
+        pytest.param(NOW - 200 * DAY, NOW + AWAITED, False, id="refused for half an hour"),
+        pytest.param(NOW - 200 * DAY, NOW - DAY, False, id="the clock was set back"),
+    ],
+)
+def test_who_waits_for_the_past(store: Store, since: datetime, at: datetime, waits: bool) -> None:
+    for asset in ("BTC", "SOL"):
+        fallen(store, asset, 4)
+    coverage.note_owed(store, {OWED: since})
+    judge(store, ["BTC", "SOL"], NOW, started=NOW) if at != NOW else None
+    judge(store, ["BTC", "SOL"], at, started=NOW)
+    assert judged(store).keys() == ({"BTC"} if waits else {"BTC", "SOL"})
+
+
+def test_what_is_open_says_since_when_though_its_past_came_later(store: Store) -> None:
+    """Judged by four days it would stand as calm, and its past would be read by no turn."""
+    fallen(store, "SOL", 4)
+    coverage.note_owed(store, {OWED: NOW - 200 * DAY})
+    judge(store, ["SOL"], NOW, started=NOW)
+    with store.write():
+        fallen(store, "SOL", 30)
+        coverage.note_owed(store, {OWED: None})
+    assert judge(store, ["SOL"], NOW + MINUTE, started=NOW) == []
+    assert judged(store) == {"SOL": FELL + DAY}
+
+
+def test_who_is_judged_already_is_judged_on(store: Store) -> None:
+    """A past that is owed anew, as after a doubt, makes no alarm late."""
+    fallen(store, "SOL", 30)
+    judge(store, ["SOL"], NOW, started=NOW)
+    coverage.note_owed(store, {OWED: NOW - 200 * DAY})
+    index = pd.date_range(NOW - MINUTE, periods=1, freq="D")
+    points.write(store, [Points.of_frame("binance", "SOL", DAY, pd.DataFrame({"close": [40.0]}, index=index))])
+    events = judge(store, ["SOL"], NOW + DAY, started=NOW)
+    assert [(event.rule, event.kind) for event in events] == [("price_drawdown", "escalated")]

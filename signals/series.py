@@ -15,11 +15,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import numpy as np
-import pandas as pd
+
+from signals.statistics.rolling import latest_top, rolled_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
@@ -250,7 +252,7 @@ class Series:
             if rows <= FEW_ROWS:  # reversed: argmax finds the first, we want the latest
                 ago = np.stack([np.argmax(filled[row : row + count][::-1], axis=0) for row in range(rows)])
             else:
-                ago = np.arange(count - 1, len(values))[:, None] - _latest_top(filled, count)[count - 1 :]
+                ago = np.arange(count - 1, len(values))[:, None] - latest_top(filled, count)[count - 1 :]
             row = np.arange(rows)[:, None] + count - 1 - ago
             told = ago if pick is None else np.take_along_axis(pick.last(rows + count - 1), row, axis=0)
             return np.where(self.known(window).last(rows) >= need, told, np.nan)
@@ -309,7 +311,7 @@ class Series:
                 return np.stack([np.where(some[row], parts[row], np.nan) for row in range(rows)])
             # A window of a year over a history of days: before it began there is nothing to roll over.
             rolled, begun = np.full(values.shape, np.nan), int(np.argmax(known.any(axis=1)))
-            rolled[begun:] = roll(pd.DataFrame(values[begun:]).rolling(count, min_periods=need))
+            rolled[begun:] = rolled_over(values[begun:], count, need, roll)
             return rolled[count - 1 :]
 
         return Series(make, self.step)
@@ -336,20 +338,6 @@ def _sample_deviation(part: Array) -> Array:
     mean = filled.sum(axis=0) / np.where(count > 0, count, np.nan)
     squares = np.where(known, (filled - mean) ** 2, 0.0).sum(axis=0)
     return np.asarray(np.sqrt(squares / np.where(count > 1, count - 1, np.nan)), dtype=float)
-
-
-def _latest_top(values: Array, count: int) -> NDArray[np.int64]:
-    """Return in which row the highest of the last `count` values is, the latest of equals, at each row: by doubling."""
-    top, span = np.broadcast_to(np.arange(len(values))[:, None], values.shape), 1
-
-    def beside(back: int) -> NDArray[np.int64]:
-        later, earlier = top[back:], top[:-back]
-        higher = np.take_along_axis(values, later, axis=0) >= np.take_along_axis(values, earlier, axis=0)
-        return np.concatenate([top[:back], np.where(higher, later, earlier)])
-
-    while 2 * span <= count:
-        top, span = beside(span), 2 * span
-    return beside(count - span) if count > span else top
 
 
 # Why a venue is no part of a figure: its history begins later or ended before, it has no value of now, it has holes, or

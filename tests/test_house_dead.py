@@ -27,6 +27,7 @@ KEPT = {  # name -> who asks for it, or what it is for
     "model_config": "pydantic",
     "settings_customise_sources": "pydantic-settings",
     "describe": "prometheus-client",
+    "get_window_bounds": "pandas",
     "get_field": "string.Formatter",
     "convert_field": "string.Formatter",
     "format_field": "string.Formatter",

@@ -1,1 +1,1 @@
-"""What is asked of series beyond their algebra: the same hour of other days, and how far two go together."""
+"""What is asked of series beyond their algebra: windows, the same hour of other days, and how far two go together."""

@@ -343,7 +343,9 @@ def history(
         running: NDArray[np.int64] = np.cumsum(bars.known, axis=0)
         seen = running[-rows:] - running[len(running) - rows - window : len(running) - window]
         none = ~bars.known[-rows:] | (seen < least)
-        for where, block in blocks(bars, rows, window, reach):
+        begun = int(none.all(axis=1).argmin()) if not none.all() else rows  # rows before the first map cost nothing
+        for later, block in blocks(bars, rows - begun, window, reach):
+            where = slice(later.start + begun, later.stop + begun)
             for band, coins_within in zip(out.within, np.moveaxis(block.within(tuple(out.within)), 3, 0), strict=True):
                 out.within[band][where, part] = coins_within
             out.placed[where, part] = block.totals

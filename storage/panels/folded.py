@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 SQL: Final = queries("storage.panels")
 Answer = TypeVar("Answer")
 _NOTHING: Final = Column(0, np.empty(0), {})
+_ROWS: Final = 16  # from so many on it pays to count what is stored
+_FEW: Final = 3  # levels a row, up to which reading all of them is cheaper than a search for the last of each row
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +215,33 @@ class Folded:
         if INPUTS[names[0]].kind == "bar":
             return self._bars(venue, names, row_ms, first, end, end * row_ms)
         of = {"asset": self.asset, "venue": venue, "start": first * row_ms, "end": end * row_ms, "step": row_ms}
-        found = self.store.read_plain(SQL.last_levels_of_rows.filled(names=", ".join(names)), **of)
-        every = np.array(found, dtype=float).reshape(end - first, len(names))
+        every = self._few_levels(names, of) if end - first >= _ROWS else None
+        if every is None:
+            found = self.store.read_plain(SQL.last_levels_of_rows.filled(names=", ".join(names)), **of)
+            every = np.array(found, dtype=float).reshape(end - first, len(names))
         for name in RATES:
             if name in names:
                 for at, paid in self.store.read_plain(SQL.last_rates_of_rows.filled(name=name), **of):
                     every[at // row_ms - first, names.index(name)] = paid
         return {name: Column(first, every[:, place].copy(), {}) for place, name in enumerate(names)}
+
+    def _few_levels(self, names: Sequence[str], of: Mapping[str, Any]) -> Array | None:
+        """Read all levels and keep the last of each row; None where so many are stored that a search a row is cheaper.
+
+        of: what the search asks for. Of a past in hours there is hardly more than one level a row.
+        """
+        count = (of["end"] - of["start"]) // of["step"]
+        stored = self.store.read_plain(SQL.count_levels, most=_FEW * count + 1, **of)
+        if stored[0][0] > _FEW * count:
+            return None
+        found = np.array(self.store.read_plain(SQL.levels.filled(names=", ".join(names)), **of), dtype=float)
+        every = np.full((count, len(names)), np.nan)
+        if len(found):
+            rows = (found[:, 0].astype(np.int64) - of["start"]) // of["step"]
+            for place in range(len(names)):
+                known = ~np.isnan(found[:, place + 1])
+                every[rows[known], place] = found[known, place + 1]
+        return every
 
     def _bars(
         self, venue: str, names: Sequence[str], row_ms: int, first: int, end: int, before: int

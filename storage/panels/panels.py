@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 NEARLY = 0.9  # of the fullest venue's points: as good as full
 NEWEST = 64  # points that tell how fine a series is
+NEWLY = 60 * DAY  # and so long ago they may lie
 
 
 def panel(
@@ -135,11 +136,14 @@ def _of_asset(under: Mapping[str, Folded], names: Sequence[str], grid: Grid, now
     found = _Found()
     speakers = {name: venue for name in names if (venue := _speaker(under[name], name, grid))}
     summed = [name for name in sums.SUMMED if speakers.get(name, EVERYWHERE) != EVERYWHERE]
-    together = sums.together(under[summed[0]], summed, grid, speakers[summed[0]], now) if summed else None
+    together = _together(under[summed[0]], tuple(summed), grid, speakers[summed[0]], now) if summed else None
     total = together.values if together and together.coverage.enough else {}
+    price: tuple[str, ...] = ()
     for group in relay.groups([name for name in names if name in speakers and name not in total]):
-        for told in _told(under[group[0]], group, speakers, grid, now, found.values.get("close")):
+        of_price = (price, found.values["close"]) if price else None
+        for told in _told(under[group[0]], group, speakers, grid, now, of_price):
             found.take(told)
+        price = group if "close" in group else price
     found.values |= total
     if together:
         found.coverage = together.coverage
@@ -170,7 +174,33 @@ def _of_one_venue(under: Mapping[str, Folded], names: Sequence[str], grid: Grid,
     return found
 
 
+def _together(
+    folded: Folded, names: tuple[str, ...], grid: Grid, alone: str, now: datetime | None
+) -> sums.Together | None:
+    """Return what `sums.together` does, summed once: most metrics of one look begin where the data do."""
+    key = ("together", names, grid, alone, now)
+    return folded.once(key, lambda: sums.together(folded, names, grid, alone, now))
+
+
 def _told(
+    folded: Folded,
+    group: tuple[str, ...],
+    speakers: Mapping[str, str],
+    grid: Grid,
+    now: datetime | None,
+    price: tuple[tuple[str, ...], Array] | None,
+) -> list[Relay]:
+    """Read inputs that belong together as they were told, those with another first speaker apart; once, as a sum is.
+
+    price: the closes, and with which inputs they were told.
+    """
+    first = tuple(speakers[name] for name in group)
+    prices = None if price is None or set(group) != set(sums.SUMMED) else price
+    key = ("told", group, first, grid, now, prices and (prices[0], tuple(speakers[name] for name in prices[0])))
+    return folded.once(key, lambda: _telling(folded, group, speakers, grid, now, prices and prices[1]))
+
+
+def _telling(
     folded: Folded,
     group: tuple[str, ...],
     speakers: Mapping[str, str],
@@ -178,8 +208,6 @@ def _told(
     now: datetime | None,
     price: Array | None,
 ) -> list[Relay]:
-    """Read inputs that belong together as they were told, those with another first speaker apart."""
-
     def read(venue: str, names: Sequence[str]) -> dict[str, Array]:
         of = {name: folded.on(venue, name, grid, now) for name in names}
         if price is not None and set(names) == set(sums.SUMMED):
@@ -202,7 +230,9 @@ def _told(
 
 
 def _speaker(folded: Folded, name: str, grid: Grid) -> str | None:
-    return folded.once(("speaker", name, grid), lambda: _chosen(folded, name, grid))
+    """Return the venue that is chosen for a grid; once for all that begin before the input does."""
+    begin = max(to_ms(grid.start), min((series.first for series in folded.stored(name)), default=0))
+    return folded.once(("speaker", name, grid.step, begin, grid.end), lambda: _chosen(folded, name, grid))
 
 
 def _chosen(folded: Folded, name: str, grid: Grid) -> str | None:
@@ -265,7 +295,7 @@ def step_for(source: Store | PanelReader, metric: Metric, asset: str, start: dat
     """
     if metric.step >= DAY:
         return metric.step
-    newest = max(start, end - 60 * DAY)
+    newest = max(start, end - NEWLY)
     grid = Grid(newest, metric.step, max(1, round((end - newest) / metric.step)))
     reader = PanelReader.of_source(source)
     for name in metric.needs:
@@ -290,9 +320,10 @@ def _finest(folded: Folded, venue: str, name: str, start: datetime, end: datetim
         return timedelta(seconds=min(steps)) if steps else None
 
     def read() -> list[int]:
-        return points.last_times(folded.store, folded.asset, venue, name, start=start, end=end, most=NEWEST)
+        return points.last_times(folded.store, folded.asset, venue, name, start=end - NEWLY, end=end, most=NEWEST)
 
-    times = folded.once(("times", venue, name, start, end), read)
+    begin = to_ms(start)
+    times = [at for at in folded.once(("times", venue, name, end), read) if at >= begin]
     if not times:
         return None
     return timedelta(milliseconds=float(np.median(-np.diff(times)))) if len(times) > 1 else DAY

@@ -13,6 +13,14 @@ SELECT {names|(
     ORDER BY at DESC LIMIT 1
 ) AS *} FROM steps ORDER BY steps.start;
 
+-- name: count_levels
+SELECT count(*) AS n FROM (
+    SELECT 1 FROM levels WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end LIMIT :most
+) AS found;
+
+-- name: levels
+SELECT at, {names} FROM levels WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end ORDER BY at;
+
 -- name: last_rates_of_rows
 -- Settlements after which nothing was announced in their row: there they are the last word.
 SELECT at, {name} AS value FROM settlements AS paid

@@ -209,7 +209,7 @@ class _Rowless:
         self._begins = Begins(store)
         self._began = self._begins.read()
         self._found: dict[tuple[str, ...], tuple[object, datetime, dict[str, bool]]] = {}
-        self._spoken: dict[tuple[str, str], tuple[object, datetime]] = {}
+        self._spoken: dict[tuple[str, str], tuple[object, datetime, Metric | None]] = {}
         self._waiting: dict[str, tuple[object, Sequence[str], datetime, Mapping[str, list[datetime]]]] = {}
 
     def waiting(
@@ -242,16 +242,21 @@ class _Rowless:
 
     def add(self, group: RuleGroup, known: _Known) -> None:
         """Note an asset for which no row was found when its data were looked at."""
-        self._spoken[group.rules[0].id, known.asset] = self._began, known.spoken(group)
+        spoken = known.spoken(group)
+        behind = next((metric for metric in group.needed if known.spoken_of(metric, metric.step) == spoken), None)
+        self._spoken[group.rules[0].id, known.asset] = self._began, spoken, behind
         self._found[tuple(rule.id for rule in group.rules)][2][known.asset] = True
 
     def stands(self, group: RuleGroup, known: _Known) -> bool:
         """Tell whether no row was found of an asset and nothing has spoken for another close since.
 
-        What is written into the past since then is seen as a beginning is, and what is newer is of no row yet.
+        What is written into the past since then is seen as a beginning is, and what is newer is of no row yet. While
+        the metric that was behind all others, and is waited for, has not gone on, these need not be asked.
         """
-        before = self._spoken.get((group.rules[0].id, known.asset))
-        if before is None or before[0] is not self._began or before[1] != known.spoken(group):
+        began, spoken, behind = self._spoken.get((group.rules[0].id, known.asset), (None, None, None))
+        if began is not self._began:
+            return False
+        if (known.spoken_of(behind, behind.step) if behind else known.spoken(group)) != spoken:
             return False
         self._found[tuple(rule.id for rule in group.rules)][2][known.asset] = True
         return True

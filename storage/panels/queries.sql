@@ -19,7 +19,9 @@ SELECT count(*) AS n FROM (
 ) AS found;
 
 -- name: levels
-SELECT at, {names} FROM levels WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end ORDER BY at;
+SELECT at, {names} FROM levels
+WHERE asset = :asset AND venue = :venue AND at >= :start AND at < :end AND coalesce({names}, NULL) IS NOT NULL
+ORDER BY at;
 
 -- name: last_rates_of_rows
 -- Settlements after which nothing was announced in their row: there they are the last word.

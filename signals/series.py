@@ -369,6 +369,7 @@ class Panel:
     those of a sum are the same in every row, else the one that spoke last. spoke: who spoke in each row, where that is
     not one venue in all of them; the usual one comes first. derived: the inputs that were computed from others and must
     be said so, e.g. coins from dollars and price. coverage: by asset, of open interest where several venues have it.
+    read: which of the newest rows somebody looks at; what is dear to compute may leave out the others. None: all.
     """
 
     step: timedelta
@@ -379,6 +380,7 @@ class Panel:
     derived: frozenset[tuple[str, str]] = frozenset()
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     spoke: Mapping[tuple[str, str], Speakers] = field(default_factory=dict)
+    read: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.at)

@@ -139,16 +139,24 @@ class MapBlock:
         return summed, first
 
 
-def blocks(bars: LevelBars, rows: int, window: int, reach: float = REACH) -> Iterator[tuple[slice, MapBlock]]:
-    """Yield the map of the newest `rows` rows in pieces, each with its place among them."""
+def blocks(
+    bars: LevelBars, rows: int, window: int, reach: float = REACH, read: NDArray[np.bool_] | None = None
+) -> Iterator[tuple[NDArray[np.int64], MapBlock]]:
+    """Yield the map of the newest `rows` rows in pieces, each with its places among them.
+
+    read: which of these rows are asked for, (rows); None: all.
+    """
     count = len(bars.place)
     size = max(1, min(_ROWS, _FLOATS // (720 * bars.place.shape[1])))
     for first in range(count - rows, count, size):
         end = min(first + size, count)
-        yield slice(first - count + rows, end - count + rows), _block(bars, first, end, window, reach)
+        at = first - count + rows
+        chosen = np.arange(end - first) if read is None else np.flatnonzero(read[at : at + end - first])
+        if len(chosen):
+            yield at + chosen, _block(bars, first, end, window, reach, chosen)
 
 
-def _block(bars: LevelBars, first: int, end: int, window: int, reach: float) -> MapBlock:
+def _block(bars: LevelBars, first: int, end: int, window: int, reach: float, chosen: NDArray[np.int64]) -> MapBlock:
     rows, assets = end - first, bars.place.shape[1]
     begin = max(0, first - window + 1)
     place = bars.place[first:end]
@@ -167,10 +175,14 @@ def _block(bars: LevelBars, first: int, end: int, window: int, reach: float) -> 
     gone = np.minimum(cohort + begin + window - first, rows)
     if rows > 1:
         gone = np.minimum(gone, _crossed(bars, first, end, born, cell, asset, side))
+    if len(chosen) < rows:  # what lives between two of them alone is nowhere seen
+        born, gone, rows = np.searchsorted(chosen, born), np.searchsorted(chosen, gone), len(chosen)
+        lives = born < gone
+        born, gone, cell, asset, side, coins = (of[lives] for of in (born, gone, cell, asset, side, coins))
     lowest, highest = _range(place)
     base = (lowest - 1 + math.floor(math.log1p(-reach) / GRID)) // BIN_CELLS * BIN_CELLS
     cells = (int((highest + 1 + math.ceil(math.log1p(reach) / GRID) - base).max()) // BIN_CELLS + 1) * BIN_CELLS
-    left = np.exp(bars.kept[first:end] - bars.kept[first])
+    left = np.exp(bars.kept[first:end][chosen] - bars.kept[first])
     line = asset * 2 + side
     totals = np.maximum(_over_time(born, gone, line, coins, rows, assets * 2), 0.0).reshape(rows, assets, 2)
     totals *= left[:, :, None]
@@ -179,13 +191,13 @@ def _block(bars: LevelBars, first: int, end: int, window: int, reach: float) -> 
     at = line[seen] * cells + offset[seen]
     found = _over_time(born[seen], gone[seen], at, coins[seen], rows, assets * 2 * cells)
     # A side is never more than the open interest; it can only seem so after a fall beyond _LEAST_KEPT.
-    most = bars.coins[first:end, :, None]
+    most = bars.coins[first:end][chosen][:, :, None]
     fits = np.where(totals > most, most / np.where(totals > 0, totals, 1.0), 1.0)
     dense = found.reshape(rows, assets, 2, cells)
     dense *= (left[:, :, None] * fits)[..., None]
     # What came and went leaves 1e-16 of itself behind: an empty cell is empty, or percentiles would rank what is not.
     dense *= dense >= most[..., None] * _NOTHING
-    return MapBlock(dense, base, totals * fits, place, reach)
+    return MapBlock(dense, base, totals * fits, place[chosen], reach)
 
 
 def _crossed(
@@ -275,10 +287,12 @@ class MapSeries:
     """The map of a panel's assets, read once for as many rows as are asked for, as series in coins and in prices.
 
     reach: how far from price it is read, a fraction. Who looks back on many rows needs less of it, at half the cost.
+    read: which of the newest rows are asked for, None: all of them; the others are not known. Of the hours of
+    which one a day is asked for, that is half of the price.
     """
 
-    def __init__(self, panel: Panel, reach: float = REACH) -> None:
-        self._reach = reach
+    def __init__(self, panel: Panel, reach: float = REACH, read: NDArray[np.bool_] | None = None) -> None:
+        self._reach, self._read = reach, read
         self._inputs = [panel[name] for name in ("open_interest_coin", "high", "low", "close")]
         self._step = panel.step
         self._factors = _factors(panel)
@@ -307,7 +321,10 @@ class MapSeries:
         if self._have is None or len(self._have.placed) < rows:
             window = window_rows(self._step)
             inputs = [series.last(rows + window + GAP) for series in self._inputs]
-            self._have = history(inputs, self._factors, rows, window, least_rows(self._step), self._reach)
+            least, read = least_rows(self._step), None
+            if self._read is not None and rows <= len(self._read):
+                read = self._read[-rows:]
+            self._have = history(inputs, self._factors, rows, window, least, self._reach, read)
         return self._have
 
 
@@ -330,9 +347,18 @@ _TOGETHER: Final = 64  # rows of assets: the newest row of 500 assets at once wo
 
 
 def history(
-    inputs: Sequence[Array], factors: Array, rows: int, window: int, least: int, reach: float = REACH
+    inputs: Sequence[Array],
+    factors: Array,
+    rows: int,
+    window: int,
+    least: int,
+    reach: float = REACH,
+    read: NDArray[np.bool_] | None = None,
 ) -> MapHistory:
-    """Return the map of the newest rows. inputs: coins, high, low, close, (rows, assets), old enough for the first."""
+    """Return the map of the newest rows. inputs: coins, high, low, close, (rows, assets), old enough for the first.
+
+    read: which of these rows are asked for; None: all.
+    """
     assets = inputs[0].shape[1]
     out = MapHistory.empty(rows, assets, reach)
     size = max(1, _TOGETHER // rows)
@@ -343,9 +369,9 @@ def history(
         running: NDArray[np.int64] = np.cumsum(bars.known, axis=0)
         seen = running[-rows:] - running[len(running) - rows - window : len(running) - window]
         none = ~bars.known[-rows:] | (seen < least)
-        begun = int(none.all(axis=1).argmin()) if not none.all() else rows  # rows before the first map cost nothing
-        for later, block in blocks(bars, rows - begun, window, reach):
-            where = slice(later.start + begun, later.stop + begun)
+        if read is not None:
+            none[~read] = True
+        for where, block in blocks(bars, rows, window, reach, np.asarray(~none.all(axis=1))):
             for band, coins_within in zip(out.within, np.moveaxis(block.within(tuple(out.within)), 3, 0), strict=True):
                 out.within[band][where, part] = coins_within
             out.placed[where, part] = block.totals
@@ -391,7 +417,7 @@ def bins_at(panel: Panel, back: Sequence[int] = (0,)) -> list[PriceBins | None]:
     for where, block in blocks(bars, rows, window):
         bins, first = block.bins()
         edges = (first[0] + np.arange(bins.shape[3] + 1)) * BIN_CELLS * GRID - GRID / 2
-        for row in range(where.start, where.stop):
+        for place, row in enumerate(where.tolist()):
             at = len(running) - rows + row
             if rows - 1 - row not in back:
                 continue
@@ -403,7 +429,7 @@ def bins_at(panel: Panel, back: Sequence[int] = (0,)) -> list[PriceBins | None]:
             middle = (edges[:-1] + edges[1:]) / 2 - math.log(price)
             near = np.flatnonzero((middle >= math.log1p(-REACH)) & (middle <= math.log1p(REACH)))
             part = slice(near[0], near[-1] + 1)
-            dollars = bins[row - where.start, 0, :, part] * price
+            dollars = bins[place, 0, :, part] * price
             of = np.exp(edges[part.start : part.stop + 1])
             found[rows - 1 - row] = PriceBins(float(price), of, dollars[LONG], dollars[SHORT])
     return [found[one] for one in back]

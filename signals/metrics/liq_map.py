@@ -31,7 +31,7 @@ MOST = 1000.0  # to one; beyond it, and where a side holds nothing, the other on
 
 def compute(s: Panel) -> dict[str, Series]:
     """Return both sides within 2, 5 and 10 % in USD, what they are per 1 % of price, and the largest clusters."""
-    price, found = s["close"], MapSeries(s)
+    price, found = s["close"], MapSeries(s, read=s.read)
     longs, shorts = ({band: found.within(band, side) * price for band in (0.02, 0.05, REACH)} for side in (LONG, SHORT))
     return {
         "value": Series(lambda rows: _ratio(shorts[REACH].last(rows), longs[REACH].last(rows)), s.step),

@@ -63,8 +63,12 @@ class Computed:
         behind = (times[0] - known_after - first) // MILLISECOND
         elapsed = np.arange(len(times), dtype=np.int64) * (clock_step // MILLISECOND) + behind
         rows = elapsed // (step // MILLISECOND)
-        values = metric.evaluate(panel, round((end - first) / step))
-        return cls(metric, replace(panel, values={}), values, rows)
+        count = round((end - first) / step)
+        if len(rows) < count:  # as of an hourly metric at daily closes
+            read = np.zeros(count, dtype=bool)
+            read[rows] = True
+            panel = replace(panel, read=read)
+        return cls(metric, replace(panel, values={}), metric.evaluate(panel, count), rows)
 
     def of_asset(self, asset: str) -> dict[str, Array]:
         """Return the values of an asset by their whole names."""

@@ -108,6 +108,18 @@ def test_many_rows_at_once_are_each_row_by_itself(seed: int, rows: int, move: fl
             np.testing.assert_allclose(mine[row], theirs[0], rtol=1e-9, atol=1e-6)
 
 
+@examples(30)
+@given(seed=st.integers(0, 2**20), rows=st.integers(1, 400), every=st.sampled_from([1, 7, 24, 300]))
+def test_rows_that_are_read_are_those_of_all(seed: int, rows: int, every: int) -> None:
+    """A day of hours is asked for once; pieces without such a row, and rows without a map, cost nothing."""
+    inputs = market(seed, rows + ROWS + GAP, move=0.01)
+    asked = np.arange(rows) % every == seed % every
+    whole, some = read(inputs, rows), history(inputs, FACTORS, rows, ROWS, 1, read=asked)
+    for mine, theirs in zip(some.arrays(), whole.arrays(), strict=True):
+        np.testing.assert_allclose(mine[asked], theirs[asked], rtol=1e-9, atol=1e-6)
+        assert np.isnan(mine[~asked]).all()
+
+
 @pytest.mark.slow
 @examples(20)
 @given(seed=st.integers(0, 2**20), move=st.sampled_from([0.002, 0.02]))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bot.market.source_state import AssetState, SourceState, TopicState
     from storage.market.points import Points, Snapshot
 
+_INSTANT: Final = timedelta(0)  # the step of what is no bar
 HELD: Final = MINUTE  # until the second answer that a held figure waits for
 _SAME_HOURS: Final = 0.01
 _TELLS_LISTING: Final = frozenset({"bars"})  # one topic speaks for the contract, so that it is told once
@@ -101,18 +102,21 @@ class Answers:
             return others
         made.snapshots.append(good)
         self._state.host.worked(made.now)
-        due, at, newest = due_after(made.began, topic.pause), 0, made.now
-        for place, asset in enumerate(map(topic.assets.__getitem__, good.assets)):
-            if good.times[place] != at:  # often one time for all of them
-                at = good.times[place]
+        topic.heard(from_ms(max(good.times)), _INSTANT)
+        topic.again_at(due := due_after(made.began, topic.pause))
+        began, at, newest = made.began, 0, made.now
+        states = [topic.assets[name] for name in good.assets]
+        for asset, told_at in zip(states, good.times, strict=True):
+            if told_at != at:  # often one time for all of them
+                at = told_at
                 newest = from_ms(at)
-            if (breaker := asset.breaker).failures or breaker.since is None or breaker.state != "ok":
+            if (breaker := asset.breaker).state != "ok" or breaker.since is None:
                 breaker.worked(made.now)  # else it changes nothing, for hundreds a round
-            asset.asked, asset.due, asset.step = made.began, due, timedelta(0)
+            asset.asked, asset.due, asset.step = began, due, _INSTANT
             if asset.newest is None or asset.newest < newest:
                 asset.newest = newest
-        for name, hours in zip(good.assets, good.columns.get("funding_interval_hours", ()), strict=False):
-            asset = topic.assets[name]
+        every = good.columns.get("funding_interval_hours", ())
+        for asset, name, hours in zip(states, good.assets, every, strict=False):
             if asset.hours != hours or name in self.gone:
                 self._interval(asset, name, hours, made)
         return others
@@ -151,16 +155,19 @@ class Answers:
         for given in found:
             if isinstance(given, Chain):
                 asset.newest = max(asset.newest or given.at, given.at)
+                topic.heard(given.at, asset.step)
                 continue
             hours_of: Any = given.columns.get("funding_interval_hours")
             if hours_of is not None and "mark_price" in given.columns:
                 self._interval(asset, given.asset, float(hours_of[-1]), made)
             newest = from_ms(given.times[-1])
             asset.newest = max(asset.newest or newest, newest)
-            asset.step = given.step or timedelta(0)
+            asset.step = given.step or _INSTANT
+            topic.heard(newest, asset.step)
             if given.step is not None:  # nothing new before the next bar has closed
                 pause = max(pause, newest + 2 * given.step - now)
-        asset.due = due_after(made.began, pause)
+        topic.again_at(due := due_after(made.began, pause))
+        asset.due = due
 
     def _interval(self, asset: AssetState, name: str, hours: float, made: Round) -> None:
         """Tell when a venue settles funding in another rhythm: the same rate is then another yearly one."""
@@ -220,6 +227,7 @@ class Answers:
             if topic.topic in _TELLS_LISTING and self._was_there(topic.topic, name, asset):
                 made.events.append(AssetEvent(self.name, name, "absent", made.now, reason=str(error)))
                 asset.newest = asset.full_at = None
+                topic.recount()
                 self.gone.add(name)
             return True
         if isinstance(error, Blocked) or (isinstance(error, SourceDown) and error.retry_at):

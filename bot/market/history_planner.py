@@ -199,6 +199,10 @@ class HistoryPlanner:
             if (debt[0], debt[2]) == (venue, asset):
                 self._put_off(debt, since, ledger)
 
+    def owes(self, venue: str, topic: Topic) -> bool:
+        """Tell whether any past of a topic is owed."""
+        return bool(self._owed[venue, topic])
+
     def count(self, assets: Collection[str]) -> int:
         """Count the pasts that are owed."""
         return sum(asset in assets for owed in self._owed.values() for asset in owed)

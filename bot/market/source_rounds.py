@@ -42,6 +42,7 @@ ROUND: Final = timedelta(seconds=30)  # after so long nothing new is asked, so t
 _IN_A_ROW: Final = 8
 _TOGETHER: Final = 100  # assets of one answer that are read in one go: a millisecond, so long the loop may wait
 _ALIKE: Final = 32  # answers that are judged together: the first of them waits as long as eight questions take
+_NOW: Final = timedelta(0)
 _LESS: Final = 0.01  # of its time to be answered in is what a question may lose to those before it: timers cost too
 _OPINIONS: Final = 3  # a healthy topic is called down after this many assets failed and none was answered
 
@@ -168,6 +169,7 @@ class SourceRounds:
                 if (known := topic.assets.get(asset)) is not None and not known.asking:
                     # Anew and not away: a round that is under way has planned to ask for it.
                     topic.assets[asset] = AssetState(Breaker(self._steady, self._chance))
+            topic.recount()
 
     def wants(self, asset: str) -> bool:
         """Tell whether anything of an asset may and should be asked now."""
@@ -194,18 +196,31 @@ class SourceRounds:
         """List what is asked now; of a topic in trouble all assets, beginning with another one each time."""
         if topic.breaker.rests:
             return []
+        listed, began, known = names[: WIDEST.get(topic.topic)], made.began, topic.assets
+        if (
+            began < topic.quiet
+            and topic.listed == listed
+            and not topic.breaker.failures
+            and not self.planner.owes(self.name, topic.topic)
+        ):
+            return []  # as most topics most of the time: nobody goes through hundreds of assets for them
         free: list[str] = []
         due: list[str] = []
         orders: set[float | None] = set()
-        began, known = made.began, topic.assets
-        for name in names[: WIDEST.get(topic.topic)]:
+        quiet = math.inf
+        for name in listed:
             asset = known.get(name) or self._asset(topic, name)
             if asset.breaker.state != "ok" and asset.breaker.rests:  # nearly all of hundreds are well
+                quiet = min(quiet, max(asset.due, began + (asset.breaker.left or _NOW).total_seconds()))
                 continue
             free.append(name)
             if began >= asset.due:
                 due.append(name)
                 orders.add(asset.asked)
+            elif asset.due < quiet:
+                quiet = asset.due
+        if not made.asked_for:
+            topic.quiet, topic.listed = (-math.inf if due else quiet), listed
         if topic.breaker.failures and free:
             first = topic.turn % len(free)
             topic.turn += 1

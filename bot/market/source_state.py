@@ -12,6 +12,8 @@ from storage.sources.source_events import SourceEvent
 from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bot.market.breaker import Breaker, State
     from bot.market.source import Source, Topic
 
@@ -50,7 +52,12 @@ class AssetState:
 
 @dataclass(slots=True)
 class TopicState:
-    """One topic of one source. turn: whose asset is asked first while the topic is in trouble."""
+    """One topic of one source.
+
+    turn: whose asset is asked first while the topic is in trouble. newest: time of the newest good figure of any asset;
+    last_good: of bars its close. quiet: by the same clock as the due times of assets, before which no asset of `listed`
+    may be asked, so that nobody looks for one.
+    """
 
     topic: Topic
     pause: timedelta
@@ -59,11 +66,28 @@ class TopicState:
     turn: int = 0
     quarantined: int = 0
     last_rejected: str = ""
+    newest: datetime | None = None
+    last_good: datetime | None = None
+    quiet: float = -math.inf
+    listed: Sequence[str] = ()
 
-    @property
-    def newest(self) -> datetime | None:
-        """Return the time of the newest good figure of any asset."""
-        return max((asset.newest for asset in self.assets.values() if asset.newest), default=None)
+    def heard(self, newest: datetime, step: timedelta) -> None:
+        """Note a good figure of one of its assets: the length of its bar, 0 for an instant."""
+        if self.newest is None or newest > self.newest:
+            self.newest = newest
+        if self.last_good is None or newest + step > self.last_good:
+            self.last_good = newest + step
+
+    def again_at(self, due: float) -> None:
+        """Note from when on one of its assets is asked again."""
+        self.quiet = min(self.quiet, due)
+
+    def recount(self) -> None:
+        """Look at all assets anew, where something is known no longer of one of them."""
+        self.quiet = -math.inf
+        known = [(asset.newest, asset.step) for asset in self.assets.values() if asset.newest]
+        self.newest = max((newest for newest, _ in known), default=None)
+        self.last_good = max((newest + step for newest, step in known), default=None)
 
     def reject(self, count: int, last: str) -> None:
         """Count figures that were kept out, and keep what is wrong with the last of them."""
@@ -113,13 +137,12 @@ class SourceState:
     def _health(self, topic: TopicState, now: datetime) -> SourceHealth:
         breaker = self.host if self.host.state != "ok" else topic.breaker
         rejected = f"Last rejected: {topic.last_rejected}." if topic.last_rejected else None
-        known = (asset.newest + asset.step for asset in topic.assets.values() if asset.newest)
         return SourceHealth(
             source=self.name,
             topic=topic.topic,
             state=breaker.state,
             since=breaker.since or now,
-            last_good=max(known, default=None),
+            last_good=topic.last_good,
             next_try=breaker.next_try(now),
             error=breaker.reason or rejected,
             quarantined=topic.quarantined,

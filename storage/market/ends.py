@@ -1,10 +1,11 @@
 """How far each series goes: the ends in the directory of series, moved on by what is written.
 
 What is live goes on a minute at a time, and one answer tells of hundreds of assets at one time. Those series are
-members of one row of `snapshots`, and it is this row that moves on: a row for each of them would be most of what it
-costs to store a round. `spans` is the directory as it is read, whoever a series moves on with. An answer that tells of
-a few assets less or more than the one before takes those out of the snapshot or in. A member that goes further by
-itself, or with other inputs, takes all of them out first, so that a snapshot is whole or gone.
+members of one row of `snapshots`, and it is this row that moves on, in whatever order and portions they are told of: a
+row for each of them would be most of what it costs to store a round. `spans` is the directory as it is read, whoever a
+series moves on with. An answer that tells of a few assets less or more than the one before takes those out of the
+snapshot or in. A member that goes further by itself, or with other inputs, takes all of them out first, so that a
+snapshot is whole or gone.
 
 Who changes the directory is alone until the transaction ends: of two who move the same series on each would wait for
 the other, and a value that is late beside one that is not kept yet would be noted by nobody.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from storage.market.points import Snapshot
 
     Spans = dict[tuple[str, str, int], dict[str, tuple[int, int]]]  # by asset, venue and step: first, last by input
+    _Key = tuple[str, frozenset[str], str]  # of a snapshot: its venue, its inputs, a print of its assets
 
 SQL: Final = queries("storage.market")
 
@@ -56,10 +58,14 @@ class _Alike:
         }
 
     @property
-    def key(self) -> tuple[str, str, str]:
-        """Return by what a snapshot of these is found: its venue and inputs, and a print of its assets."""
-        assets = hashlib.sha256(" ".join(self.assets).encode()).hexdigest()[:16]
-        return self.venue, ", ".join(self.names), assets
+    def members(self) -> str:
+        """Return a print of the assets, whatever their order: who answers first is another one each minute."""
+        return hashlib.sha256(" ".join(sorted(self.assets)).encode()).hexdigest()[:16]
+
+    @property
+    def key(self) -> _Key:
+        """Return by what a snapshot of these is found."""
+        return self.venue, frozenset(self.names), self.members
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +105,10 @@ def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
     alone: what shares no input of an asset with each other or with `spans`.
     """
     rewritten.alone(work)
-    known = {
-        (venue, inputs, assets): _StoredSnapshot(number, venue, frozenset(inputs.split(", ")), last)
-        for number, venue, inputs, assets, last in work.rows(SQL.snapshots)
-    }
+    known: dict[_Key, _StoredSnapshot] = {}
+    for number, venue, listed, members, last in work.rows(SQL.snapshots):
+        inputs = frozenset(listed.split(", "))
+        known[venue, inputs, members] = _StoredSnapshot(number, venue, inputs, last)
     moved, fresh, others = _parted(alone, known)
     joining = [_gone_on(work, alike, known) for alike in fresh]
     others += [joins.alike for joins in joining if joins.alike.assets]
@@ -113,7 +119,7 @@ def move_on(work: Work, spans: Spans, alone: Iterable[Snapshot]) -> None:
         {one.id for one, alike in doubtful if work.one(_filled(SQL.is_member, alike.names), id=one.id, **alike.given)},
     )
     for number, alike in moved:
-        work.run(SQL.move_snapshot, id=number, members=alike.key[2], last=alike.last)
+        work.run(SQL.move_snapshot, id=number, members=alike.members, last=alike.last)
     _move_singly(work, others)
     for joins in joining:
         if joins.alike.assets:
@@ -127,7 +133,7 @@ def leave(work: Work, asset: str, venue: str, step: int, name: str) -> None:
 
 
 def _parted(
-    alone: Iterable[Snapshot], known: Mapping[tuple[str, str, str], _StoredSnapshot]
+    alone: Iterable[Snapshot], known: Mapping[_Key, _StoredSnapshot]
 ) -> tuple[list[tuple[int, _Alike]], list[_Alike], list[_Alike]]:
     """Return what moves on as one, what may do so from now on, and what goes by itself.
 
@@ -138,20 +144,21 @@ def _parted(
     others: list[_Alike] = []
     for snapshot in alone:
         names = tuple(snapshot.columns)
-        by_time: dict[int, list[str]] = {}
-        for asset, at in zip(snapshot.assets, snapshot.times, strict=True):
-            by_time.setdefault(at, []).append(asset)
-        every = [_Alike(snapshot.venue, 0, at, at, names, assets) for at, assets in by_time.items()]
-        if len(every) != 1 or len(snapshot) == 1:
-            others += every
+        if len(snapshot) < 2 or len(set(snapshot.times)) > 1:
+            by_time: dict[int, list[str]] = {}
+            for asset, at in zip(snapshot.assets, snapshot.times, strict=True):
+                by_time.setdefault(at, []).append(asset)
+            others += (_Alike(snapshot.venue, 0, at, at, names, assets) for at, assets in by_time.items())
             continue
-        found = known.get(every[0].key)
+        at = snapshot.times[0]
+        alike = _Alike(snapshot.venue, 0, at, at, names, list(snapshot.assets))
+        found = known.get(alike.key)
         if found is None:
-            fresh += every
-        elif found.last < every[0].last:
-            moved.append((found.id, every[0]))
+            fresh.append(alike)
+        elif found.last < alike.last:
+            moved.append((found.id, alike))
         else:
-            others += every
+            others.append(alike)
     return moved, fresh, others
 
 
@@ -179,7 +186,7 @@ def _move_singly(work: Work, every: Iterable[_Alike]) -> None:
     work.many(SQL.write_series, others)
 
 
-def _gone_on(work: Work, alike: _Alike, known: Mapping[tuple[str, str, str], _StoredSnapshot]) -> _Joining:
+def _gone_on(work: Work, alike: _Alike, known: Mapping[_Key, _StoredSnapshot]) -> _Joining:
     """Let the snapshot go on that has most of some series, without its others; return which of them are to join it.
 
     For a single asset that is not told of, hundreds would be taken out and put in again.
@@ -202,7 +209,7 @@ def _gone_on(work: Work, alike: _Alike, known: Mapping[tuple[str, str, str], _St
     joining: list[str] = []
     for asset in alike.assets:
         (staying if of.get(asset) == number else joining).append(asset)
-    work.run(SQL.move_snapshot, id=number, members=replace(alike, assets=staying).key[2], last=alike.last)
+    work.run(SQL.move_snapshot, id=number, members=replace(alike, assets=staying).members, last=alike.last)
     return _Joining(replace(alike, assets=joining), alike, number)
 
 
@@ -213,11 +220,11 @@ def _join(work: Work, joins: _Joining) -> None:
     if row is None or row["n"] != len(alike.names) * len(alike.assets):
         return
     _dissolve(work, _snapshots_of(work, alike))
-    venue, inputs, members = whole.key
+    told = {"members": whole.members, "last": whole.last}
     if number is None:
-        number = work.insert(SQL.add_snapshot, venue=venue, inputs=inputs, members=members, last=whole.last)
+        number = work.insert(SQL.add_snapshot, venue=whole.venue, inputs=", ".join(whole.names), **told)
     else:
-        work.run(SQL.move_snapshot, id=number, members=members, last=whole.last)
+        work.run(SQL.move_snapshot, id=number, **told)
     work.run(_filled(SQL.become_members, alike.names), id=number, **alike.given)
 
 

@@ -144,13 +144,33 @@ def _alone(snapshots: Iterable[Snapshot], batches: Iterable[Points]) -> tuple[li
 
 
 def _joined(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
-    """Put those together that tell other inputs of the same assets and times, as one answer does of several topics."""
-    found: dict[tuple[str, tuple[str, ...], tuple[int, ...]], Snapshot] = {}
+    """Put those together that tell other assets of the same inputs and time, or other inputs of the same assets.
+
+    One answer is read in portions and for several topics, and the directory would move each of them on by itself. The
+    inputs are in one order, whichever topic was answered first: rows of one kind are one statement.
+    """
+    parts: dict[tuple[str, frozenset[str], frozenset[int]], list[Snapshot]] = {}
     for snapshot in snapshots:
-        key = (snapshot.venue, tuple(snapshot.assets), tuple(snapshot.times))
-        before = found.get(key)
-        found[key] = replace(before, columns={**before.columns, **snapshot.columns}) if before else snapshot
+        key = (snapshot.venue, frozenset(snapshot.columns), frozenset(snapshot.times))
+        parts.setdefault(key, []).append(snapshot)
+    found: dict[tuple[str, tuple[str, ...], tuple[int, ...]], Snapshot] = {}
+    for same in parts.values():
+        whole = same[0] if len(same) == 1 else _in_one(same)
+        of = (whole.venue, tuple(whole.assets), tuple(whole.times))
+        columns = {**found[of].columns, **whole.columns} if of in found else whole.columns
+        found[of] = replace(whole, columns=dict(sorted(columns.items())))
     return list(found.values())
+
+
+def _in_one(same: Sequence[Snapshot]) -> Snapshot:
+    """Return snapshots of the same inputs one after the other as one."""
+    joined = itertools.chain.from_iterable
+    return replace(
+        same[0],
+        assets=list(joined(part.assets for part in same)),
+        times=list(joined(part.times for part in same)),
+        columns={name: list(joined(part.columns[name] for part in same)) for name in same[0].columns},
+    )
 
 
 def _rows_alone(snapshots: Sequence[Snapshot]) -> list[ColumnsPart]:

@@ -140,10 +140,57 @@ def test_chunks_that_shift_keep_what_they_have(store: Store) -> None:
     for minute in (1, 2):
         points.write(store, [], [told(minute, every[:3]), told(minute, every[3:])])
     numbers = numbers_of(store)
+    assert len(numbers) == 1, "what came at one time is one, whatever its chunks"
     points.write(store, [], [told(3, every[1:4]), told(3, (*every[4:], "C0"))])
-    assert own_ends(store) == dict.fromkeys(every, 1) | {"C0": 3, "C3": 3}
+    assert own_ends(store) == dict.fromkeys(every, 1), "none of them is looked at"
     assert set(ends_of(store).values()) == {3}
     assert numbers_of(store) == numbers
+
+
+def test_chunks_of_several_times_keep_what_they_have(store: Store) -> None:
+    every = tuple(f"C{number}" for number in range(6))
+    for minute in (1, 3):
+        points.write(store, [], [told(minute, every[:3]), told(minute + 1, every[3:])])
+    numbers = numbers_of(store)
+    points.write(store, [], [told(5, every[1:4]), told(6, (*every[4:], "C0"))])
+    assert own_ends(store) == {"C0": 6, "C1": 1, "C2": 1, "C3": 5, "C4": 2, "C5": 2}
+    assert {asset: end for (asset, _), end in ends_of(store).items()} == {
+        "C0": 6, "C1": 5, "C2": 5, "C3": 5, "C4": 6, "C5": 6,
+    }  # fmt: skip
+    assert numbers_of(store) == numbers
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda: [told(3, names=("mark_price", "funding_rate"))],
+        lambda: [told(3, names=("mark_price",)), told(3, names=("funding_rate",))],
+        lambda: [told(3, FEW[::-1])],
+        lambda: [told(3, FEW[2:]), told(3, FEW[:2])],
+    ],
+    ids=["the inputs in another order", "by topics", "the assets in another order", "in portions"],
+)
+def test_whatever_was_answered_first_the_same_snapshot_moves_on(
+    store: Store, then: Callable[[], list[Snapshot]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for minute in (1, 2):
+        points.write(store, [], [told(minute)])
+    monkeypatch.setattr(ends, "_gone_on", None)  # what looks for members that others have
+    points.write(store, [], then())
+    assert snapshots_of(store) == [("funding_rate, mark_price", 3)]
+    assert set(ends_of(store).values()) == {3}
+
+
+def test_what_an_older_version_knew_in_another_order_moves_on(store: Store) -> None:
+    for minute in (1, 2):
+        points.write(store, [], [told(minute)])
+    numbers = numbers_of(store)
+    beside.rows(store, "UPDATE snapshots SET inputs = 'mark_price, funding_rate', members = 'of another order'")
+    for minute in (3, 4):
+        points.write(store, [], [told(minute)])
+    assert numbers_of(store) == numbers
+    assert own_ends(store) == dict.fromkeys(FEW, 1)
+    assert set(ends_of(store).values()) == {4}
 
 
 def test_one_that_is_further_already_does_not_join(store: Store) -> None:

@@ -15,6 +15,8 @@ from storage.market.writing import plain
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from numpy.typing import NDArray
+
     from signals.series import Array
     from storage.market.points import Column, Points
 
@@ -64,7 +66,7 @@ _MONTH_MS: Final = 35 * DAY_MS  # what is further apart than this says nothing o
 _UNSCALED: Final = 500.0  # below every leap that has the shape of a scale
 _SCALE: Final = math.log10(1.5)
 _WITH_PRICE: Final = math.log(1.1)  # positions that double, or close by half, take the price along
-_LONG: Final = 16  # rows from which on arrays pay
+LONG: Final = 16  # rows from which on arrays pay
 
 
 def _sure(name: str) -> tuple[float, float]:
@@ -104,6 +106,23 @@ def impossible(name: str, value: float) -> Why | None:
     return None
 
 
+def possible(name: str, figures: Array) -> NDArray[np.bool_]:
+    """Tell of each figure whether it can be true, as `impossible` does of one: a call is for those in doubt alone.
+
+    NaN handling: it cannot.
+    """
+    least, most = SURE[name]
+    can: NDArray[np.bool_] = (least < figures) & (figures < most)
+    if not can.all():
+        verdicts: dict[float, bool] = {}  # an interval is one of a few
+        for place in np.flatnonzero(~can).tolist():
+            value = float(figures[place])
+            if value not in verdicts:
+                verdicts[value] = impossible(name, value) is None
+            can[place] = verdicts[value]
+    return can
+
+
 def limit_of(name: str, apart: int) -> float:
     """Return how many times the last figure the next one may be, by the time between them in ms."""
     limit = _LEAP.get(name, math.inf)
@@ -129,7 +148,7 @@ def contradictions(columns: Mapping[str, Column]) -> list[tuple[str, Fault]]:
     if len(found) < 2:
         return []
     count = len(next(iter(found.values())))
-    if count >= _LONG:  # of a first history hardly ever one bar is odd: arrays say which ones may be
+    if count >= LONG:  # of a first history hardly ever one bar is odd: arrays say which ones may be
         arrays = {name: np.asarray(column, dtype=float) for name, column in found.items()}
         places = np.flatnonzero(_suspect(arrays)).tolist()
     else:

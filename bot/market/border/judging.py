@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from bot.market.border.bounds import (
     FREE,
     FUNDING,
+    LONG,
     OPEN_INTEREST,
     PRICES,
     Fault,
@@ -29,6 +31,7 @@ from bot.market.border.bounds import (
     is_scale,
     limit_of,
     liquidations_above,
+    possible,
     price_moved,
 )
 from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, LastGoods
@@ -36,22 +39,20 @@ from bot.market.border.liquidated import switched
 from bot.market.border.overlap import Overlap
 from bot.market.border.rates import switch
 from bot.market.border.rows import AHEAD_MS, Rejected, as_switches, preceded, rejected, without, without_future
-from signals.units import DAY, DAY_MS, HOUR, HOUR_MS, to_ms
+from bot.market.border.yardstick import ENOUGH, Yardsticks
+from signals.units import DAY, HOUR, HOUR_MS, to_ms
 from storage.market.points import Snapshot
 from storage.market.writing import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from bot.market.border.bounds import Why
-    from storage.market.points import Column, Newest, Points
-
-    Past = Callable[[str, str, str], Newest | None]
+    from bot.market.border.yardstick import Past
+    from storage.market.points import Column, Points
 
 BELIEVED: Final = DAY  # a level that holds for a day is the venue's new truth: a redenomination
-LONG: Final = 16  # figures from which on arrays pay
-ENOUGH: Final = 5  # a first batch of this length is its own witness
 _TOGETHER_MS: Final = HOUR_MS  # venues that leap alike within so long are witnesses of each other
 _AT_ONCE_MS: Final = HOUR_MS // 2  # a leap over more time than this can be a market that was not seen meanwhile
 _BY_ITSELF: Final = HOUR  # that a lone venue has to repeat it
@@ -67,6 +68,7 @@ class Border:
     def __init__(self, past: Past | None = None) -> None:
         self._known = LastGoods()
         self._past = past or (lambda _venue, _asset, _name: None)
+        self._yardsticks = Yardsticks(self._known, self._past)
         self._leaps: dict[tuple[str, str], dict[str, tuple[int, float]]] = {}  # by asset and input: venue, time, times
         self._overlap = Overlap()
         self._open: dict[str, float] = {}  # the highest open interest of an asset anywhere, USD
@@ -89,6 +91,9 @@ class Border:
             if not self._unusual(alone, now_ms):
                 self._learn(alone, now_ms, settled=points.settled)
                 return points, []  # as nearly all that is live
+            if not points.settled and times[0] <= now_ms + AHEAD_MS and self._yardsticks.begins(alone):
+                self._learn_beside(alone, now_ms)
+                return points, []  # as all that is live at first
         out: list[Rejected] = []
         if times[-1] > now_ms + AHEAD_MS:
             points, out = without_future(points, now_ms)
@@ -131,6 +136,9 @@ class Border:
         """Find what is wrong, by input; and what was held and is confirmed by these points: its time and value."""
         odd: dict[str, list[Fault]] = {}
         back: dict[str, tuple[int, float]] = {}
+        if len(points) >= LONG:  # each column is looked at in several ways
+            arrays = {name: np.asarray(values, dtype=float) for name, values in points.columns.items()}
+            points = replace(points, columns=arrays)
         if points.step is not None:
             flows = (*liquidations_above(points, self._highest), *switched(points))
             for name, fault in (*contradictions(points.columns), *flows):
@@ -165,6 +173,10 @@ class Border:
         """Remember figures that are usual."""
         for name, values in snapshot.columns.items():
             self._known.learn(snapshot.venue, name, snapshot.assets, snapshot.times, values)
+        self._learn_beside(snapshot, now_ms, settled=settled)
+
+    def _learn_beside(self, snapshot: Snapshot, now_ms: int, *, settled: bool = False) -> None:
+        """Remember of figures that passed what others are held against."""
         for asset, usd in zip(snapshot.assets, snapshot.columns.get("open_interest_usd", ()), strict=False):
             if usd > self._open.get(asset, 0.0):
                 self._open[asset] = float(usd)
@@ -198,8 +210,10 @@ class Border:
         found: list[Fault] = []
         gone = {fault.place for fault in faults}
         free = name in FREE or (chained and name in PRICES)
-        if len(column) >= LONG and not gone and name != FUNDING and self._ordinary(points, name, column, free=free):
-            return found
+        key = (points.venue, points.asset, name)
+        sure = len(column) >= LONG and not gone and bool(possible(name, figures := np.asarray(column)).all())
+        if sure and (free or (name != FUNDING and self._yardsticks.ordinary(key, points.times, figures))):
+            return found  # as nearly always
         sound: list[tuple[int, int, float]] = []  # place, time, value
         for place, value in enumerate(plain(column)):
             if place in gone:
@@ -207,62 +221,17 @@ class Border:
             if value != value:  # noqa: PLR0124 - the plain test for NaN
                 if not sparse:
                     found.append(Fault(place, "missing"))
-            elif why := impossible(name, value):
+            elif not sure and (why := impossible(name, value)):
                 found.append(Fault(place, why))
             elif value > 0 or name == FUNDING:
                 sound.append((place, points.times[place], value))
         if free or not sound:
             return found
-        key = (points.venue, points.asset, name)
         if name == FUNDING:
             odd = self._rates(key, points, sound, now, back)
             explained = {fault.place for fault in odd}
             return [fault for fault in found if fault.place not in explained] + odd
         return found + self._levels(key, sound, now, bar=points.step is not None, back=back)
-
-    def _ordinary(self, points: Points, name: str, column: Column, *, free: bool) -> bool:
-        """Tell whether nothing is odd in a long column, at a price that does not grow with every figure; learn of it.
-
-        A first history is millions of figures, and hardly ever one of them is odd.
-        """
-        values = np.asarray(column, dtype=float)
-        lowest, highest = float(values.min()), float(values.max())  # NaN where any of them is
-        if math.isnan(lowest) or impossible(name, lowest) or impossible(name, highest):
-            return False
-        if free:
-            return name != "funding_interval_hours" or all(
-                impossible(name, value) is None for value in set(plain(column))
-            )
-        if lowest <= 0:
-            return False
-        limit = limit_of(name, 0)
-        key, times = (points.venue, points.asset, name), points.times
-        known = self._begin(key, [(0, at, value) for at, value in zip(times[:ENOUGH], values[:ENOUGH], strict=True)])
-        first = values[0] / known.good if known else 1.0
-        moves = values[1:] / values[:-1]
-        if not 1 / limit < first < limit or not ((1 / limit < moves) & (moves < limit)).all():
-            return False
-        self._settle(key, LastGood(float(values[-1]), times[-1]))
-        return True
-
-    def _begin(self, key: tuple[str, str, str], sound: Sequence[tuple[int, int, float]]) -> LastGood | None:
-        """Choose what the first figure is measured against: the past of its series, or a batch's own first figures."""
-        known, first = self._known.of(key[0], key[2]).get(key[1]), sound[0][1]
-        if known is None and (stored := self._past(*key)) is not None and stored.value:
-            known = LastGood(abs(stored.value), to_ms(stored.at))
-        if known is not None and first >= known.at - DAY_MS:
-            return known
-        if len(sound) >= ENOUGH:
-            some = sorted(value for _, _, value in sound[:ENOUGH])
-            return LastGood(some[ENOUGH // 2], first)
-        return known
-
-    def _settle(self, key: tuple[str, str, str], known: LastGood) -> None:
-        """Remember the newest of a series: an older history does not undo it."""
-        of = self._known.of(key[0], key[2])
-        before = of.get(key[1])
-        if before is None or max(known.at, known.odd_at) >= max(before.at, before.odd_at):
-            of[key[1]] = known
 
     def _levels(
         self,
@@ -274,7 +243,7 @@ class Border:
         back: dict[str, tuple[int, float]],
     ) -> list[Fault]:
         """Judge figures above zero against the one before; what leaps is held until the next one agrees with it."""
-        known = self._begin(key, sound)
+        known = self._yardsticks.begin(key, sound[0][1], [value for _, _, value in sound[:ENOUGH]])
         known = replace(known) if known else None
         found: dict[int, Fault] = {}
         held: list[int] = []
@@ -307,7 +276,7 @@ class Border:
                     known.began, known.mark = at, self._mark_before(key)
                 known.odd, known.odd_at, known.since, known.scale, held = value, at, since, scale, [place]
         if known is not None:
-            self._settle(key, known)
+            self._yardsticks.settle(key, known)
         return as_switches(list(found.values()), sound)
 
     def _unproven(self, key: tuple[str, str, str], known: LastGood, now: datetime) -> bool:
@@ -360,7 +329,9 @@ class Border:
         every = zip(range(len(points)), points.times, plain(points.columns[FUNDING]), strict=True)
         found = {fault.place: fault for fault in switch([row for row in every if row[2] == row[2]])}
         other = set(found)
-        known = self._begin(key, [(place, at, max(abs(value), RATE_FLOOR)) for place, at, value in sound])
+        known = self._yardsticks.begin(
+            key, sound[0][1], [max(abs(value), RATE_FLOOR) for _, _, value in sound[:ENOUGH]]
+        )
         known = replace(known) if known else None
         held: int | None = None
         for place, at, value in sound:
@@ -386,7 +357,7 @@ class Border:
             if at > known.odd_at:
                 known.odd, known.odd_at, known.since, held = value, at, now, place
         if known is not None:
-            self._settle(key, known)
+            self._yardsticks.settle(key, known)
         return list(found.values())
 
     # --- bars
@@ -394,6 +365,8 @@ class Border:
     def _chain(self, points: Points, now: datetime, odd: Mapping[str, Sequence[Fault]]) -> list[Fault]:
         """Judge candles by opens and closes in turn: a market moves within a bar and does not leap between two."""
         gone = {fault.place for name in PRICES for fault in odd.get(name, ())}
+        if not gone and len(points) >= LONG and self._yardsticks.smooth(points):
+            return []
         opens, closes = (plain(points.columns[name]) for name in ("open", "close"))
         ends = [
             (2 * place + end, at, prices[place])
@@ -404,13 +377,12 @@ class Border:
         ]
         if not ends:
             return []
-        key = (points.venue, points.asset, "close")
-        values = np.fromiter((value for _, _, value in ends), dtype=float)
-        limit = limit_of("close", 0)
-        known = self._begin(key, ends)
-        moves = np.abs(np.log(values[1:] / values[:-1]))
-        if (known is None or 1 / limit < values[0] / known.good < limit) and bool((moves < math.log(limit)).all()):
-            self._settle(key, LastGood(float(values[-1]), ends[-1][1]))
+        key, limit = (points.venue, points.asset, "close"), limit_of("close", 0)
+        known = self._yardsticks.begin(key, ends[0][1], [value for _, _, value in ends[:ENOUGH]])
+        if (known is None or 1 / limit < ends[0][2] / known.good < limit) and all(
+            abs(math.log(after / before)) < math.log(limit) for (_, _, before), (_, _, after) in pairwise(ends)
+        ):
+            self._yardsticks.settle(key, LastGood(ends[-1][2], ends[-1][1]))
             return []
         found: dict[int, Fault] = {}
         for fault in self._levels(key, ends, now, bar=True, back={}):
@@ -430,8 +402,9 @@ class Border:
         if column is None:
             return
         gone = {fault.place for fault in odd.get("open_interest_usd", ())}
-        good = [value for place, value in enumerate(plain(column)) if place not in gone and value > 0]
-        if good:
+        every = plain(column)
+        good = [value for place, value in enumerate(every) if place not in gone] if gone else every
+        if good := [value for value in good if value > 0]:
             self._open[points.asset] = max(*good, self._open.get(points.asset, 0.0))
 
 

@@ -129,6 +129,10 @@ class LastGoods:
             columns.put_back(found)
         return found
 
+    def knows(self, venue: str, name: str, asset: str) -> bool:
+        """Tell whether anything is known of one input of an asset at a venue."""
+        return asset in self._known.get((venue, name), ())
+
     def venues_of(self, name: str) -> Iterator[tuple[str, dict[str, LastGood]]]:
         """Go through the venues of which an input is known, with what is known there by asset."""
         for venue, what in list(self._known):

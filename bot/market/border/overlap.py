@@ -12,6 +12,7 @@ it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from bisect import bisect_left
 from collections import defaultdict, deque
@@ -20,7 +21,9 @@ from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bot.market.border.bounds import FUNDING, impossible
+import numpy as np
+
+from bot.market.border.bounds import FUNDING, LONG, impossible, possible
 from bot.market.border.last_good import MANY
 from bot.market.border.rates import DEAR, SIDE, SWITCH
 from signals.units import HOUR_MS, MINUTE_MS
@@ -148,11 +151,7 @@ class Overlap:
             newest = self._newest_of(points.venue, name).get(points.asset)
             if newest is None:
                 continue
-            rows = [
-                (at, value)
-                for at, value in zip(points.times, plain(column), strict=True)
-                if impossible(name, value) is None
-            ]
+            rows = _possible(name, points.times, column)
             if name == FUNDING:
                 times = _dearer(rows, newest[1]) if points.settled else None
                 one = Apart(times, proven=False) if times is not None else None
@@ -205,6 +204,15 @@ def against(name: str, both: Sequence[float]) -> float | None:
     middle, tolerance = median(both), COMPARED[name]
     apart = sum(abs(times - 1) > tolerance and (times > 1) == (middle > 1) for times in both)
     return middle if _far(middle) and apart >= _NEARLY_ALL * len(both) else None
+
+
+def _possible(name: str, times: Sequence[int], column: Column) -> list[tuple[int, float]]:
+    """Return the rows of a column that can be true."""
+    rows = list(zip(times, plain(column), strict=True))
+    if len(rows) < LONG:
+        return [row for row in rows if impossible(name, row[1]) is None]
+    can = possible(name, np.asarray(column, dtype=float))
+    return rows if can.all() else list(itertools.compress(rows, can.tolist()))
 
 
 def _beside(rows: Sequence[tuple[int, float]], at: int) -> tuple[int, float] | None:

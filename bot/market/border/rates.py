@@ -47,15 +47,20 @@ def switch(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     one that no contract pays for a month. And a side is too small where all that it pays is a twelfth of the week
     beside it, and less than any contract pays for days.
     """
+    if len(rows) < _FEW:
+        return []
     if len(rows) < 2 * SIDE:
         sizes = np.abs([rate for _, _, rate in rows])
-        alike = len(rows) >= _FEW and float(np.quantile(sizes, 0.25)) > _SOME_DEAR  # not some dear ones among others
+        alike = float(np.quantile(sizes, 0.25)) > _SOME_DEAR  # not some dear ones among others
         return _all_percent(rows) if alike and _in_percent(rows, sizes) else []
     return _larger(rows) or _smaller(rows)
 
 
 def _larger(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     sizes = np.maximum(np.abs([rate for _, _, rate in rows]), _NOTHING)
+    least, most = float(sizes.min()), float(sizes.max())
+    if most / least < SWITCH and least / most > 1 / SWITCH:  # as nearly always: then no two medians are so far apart
+        return _all_percent(rows) if _in_percent(rows, sizes) else []
     windows = np.median(np.lib.stride_tricks.sliding_window_view(sizes, SIDE), axis=1)
     ratio = windows[SIDE:] / windows[:-SIDE]  # after place + SIDE over before it
     found: list[Fault] = []
@@ -93,6 +98,8 @@ def _all_percent(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
 
 
 def _in_percent(rows: Sequence[tuple[int, int, float]], sizes: Array) -> bool:
+    if float(sizes.max()) <= _DEAR_MONTH:  # as nearly always, and medians cost twenty times as much
+        return False
     usual = float(np.median(sizes))
     if rows[-1][1] - rows[0][1] >= _MONTH - DAY_MS and usual > _DEAR_MONTH:
         return True
@@ -112,6 +119,8 @@ def _smaller(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
         return []
     sizes = np.abs([rate for _, _, rate in rows])
     dear = _SMALLEST_USUAL * min(gap / (8 * HOUR_MS), 1.0)
+    if np.convolve(sizes <= dear, np.ones(few), "valid").max() <= _QUANTILES[-1] * (few - 1):
+        return []  # as nearly always: nine tenths of no window are so small, and quantiles cost fifty times as much
     floored = np.maximum(sizes, _LEAST)
     begins = [_exactly(floored, place) for place in _falls(sizes, many, few, dear)]
     ends = [_exactly(floored, len(sizes) - place) for place in reversed(_falls(sizes[::-1], many, few, dear))]

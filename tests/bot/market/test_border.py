@@ -3,19 +3,25 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.market.border.bounds import SURE, impossible, price_moved
+from bot.market.border.bounds import INTERVALS, SURE, WITHIN, impossible, possible, price_moved
 from bot.market.border.judging import BELIEVED, Border
+from bot.market.border.rates import switch
 from bot.market.border.refusals import said
 from signals.inputs import INPUTS
 from signals.units import to_ms
 from storage.market.points import Newest, Points, Snapshot
 from tests.examples import examples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -155,14 +161,27 @@ def test_what_passes_can_be_true(name: str, values: list[float]) -> None:
 FIGURES = st.sampled_from([1.0, 2.0, 50.0, 150.0, 900.0, 1e5, 0.0, -1.0, math.nan, math.inf, 0.01])
 
 
+def figure_by_figure(past: Callable[..., Newest | None]) -> Border:
+    """A border that takes no short way: each figure is judged by itself."""
+    border = Border(past)
+    for short in ("begins", "ordinary", "smooth"):
+        assert callable(getattr(border._yardsticks, short))
+        setattr(border._yardsticks, short, lambda *_: False)
+    return border
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "step"),
+    ("names", "step"),
     [
-        pytest.param("close", HOUR, id="prices"),
-        pytest.param("volume_usd", HOUR, id="flows"),
-        pytest.param("open_interest_coin", None, id="levels"),
-        pytest.param("funding_interval_hours", None, id="within bounds"),
+        pytest.param(("close",), HOUR, id="prices"),
+        pytest.param(("volume_usd",), HOUR, id="flows"),
+        pytest.param(("open", "close"), HOUR, id="candles"),
+        pytest.param(("open_interest_coin",), None, id="levels"),
+        pytest.param(
+            ("open_interest_coin", "funding_interval_hours", "fear_greed"), None, id="levels of several kinds"
+        ),
+        pytest.param(("funding_interval_hours",), None, id="within bounds"),
     ],
 )
 @given(
@@ -170,19 +189,56 @@ FIGURES = st.sampled_from([1.0, 2.0, 50.0, 150.0, 900.0, 1e5, 0.0, -1.0, math.na
     wild=st.lists(FIGURES, min_size=1, max_size=40),
     past=st.sampled_from([None, 1.0, 1e6]),
 )
+@example(calm=[1.0] * 17, wild=[1.0] * 16, past=None)
+@example(calm=[1.0] * 17, wild=[1.0, 150.0, 150.0, *[1.0] * 16], past=None)
 def test_a_long_column_is_judged_as_figure_by_figure(
-    name: str, step: timedelta | None, calm: list[float], wild: list[float], past: float | None
+    names: tuple[str, ...], step: timedelta | None, calm: list[float], wild: list[float], past: float | None
 ) -> None:
     def known(*_: str) -> Newest | None:
         return None if past is None else Newest(NOW - 50 * HOUR, past, "binance")
 
-    at_once, singly = Border(known), Border(known)
-    singly._ordinary = lambda *_, **__: False  # type: ignore[method-assign]
-    for values in (calm, wild, [*calm, *wild], calm):
-        found = [way.admit(points(name, *values, step=step), NOW) for way in (at_once, singly)]
+    at_once, singly = Border(known), figure_by_figure(known)
+    for values in (wild[:1], calm, wild, [*calm, *wild], calm):
+        every = points(names[0], *values, step=step)
+        for shift, name in enumerate(names[1:], 1):
+            every = replace(every, columns={**every.columns, name: [*values[shift:], *values[:shift]]})
+        found = [way.admit(every, NOW) for way in (at_once, singly)]
         pd.testing.assert_frame_equal(found[0][0].frame(), found[1][0].frame())
         assert repr(found[0][1]) == repr(found[1][1])
     assert known_of(at_once) == known_of(singly)
+    assert at_once._open == singly._open
+
+
+BOUNDS = st.sampled_from([edge for name in SURE for edge in (*SURE[name], *WITHIN.get(name, ()), *INTERVALS)])
+
+
+@given(
+    st.sampled_from(sorted(INPUTS)),
+    st.lists(BOUNDS | BOUNDS.map(lambda edge: math.nextafter(edge, 0)) | st.floats() | st.floats(0, 10), max_size=30),
+)
+def test_figures_of_a_column_are_possible_as_each_by_itself(name: str, figures: list[float]) -> None:
+    assert possible(name, np.array(figures, dtype=float)).tolist() == [
+        impossible(name, figure) is None for figure in figures
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rates", "why"),
+    [
+        pytest.param([3e-4] * 21 + [3e-6] * 9, {"switch"}, id="all that is paid is a hundredth"),
+        pytest.param([3e-4] * 21 + [3e-6] * 8 + [3e-5], {"switch"}, id="eight of nine"),
+        pytest.param([3e-4] * 21 + [3e-6] * 7 + [3e-5] * 2, set(), id="seven of nine"),
+        pytest.param([3e-6] * 9 + [3e-4] * 21, {"switch"}, id="small before, and no more"),
+        pytest.param([1e-4] * 9 + [3.1e-3] * 9, {"switch"}, id="thirty times and dear"),
+        pytest.param([1e-4] * 9 + [2.9e-3] * 9, set(), id="a little less than thirty times"),
+        pytest.param([2.1e-3] * 100, {"percent"}, id="dear for a month"),
+        pytest.param([2e-3] * 100, set(), id="as dear as a contract has been"),
+    ],
+)
+def test_rates_in_another_unit(rates: list[float], why: set[str]) -> None:
+    eight = 8 * to_ms(datetime(1970, 1, 1, 1, tzinfo=UTC))
+    rows = [(place, to_ms(NOW) + place * eight, rate) for place, rate in enumerate(rates)]
+    assert {fault.why for fault in switch(rows)} == why
 
 
 def known_of(border: Border) -> dict[tuple[str, ...], dict[str, str]]:

@@ -16,7 +16,7 @@ from storage.panels import panels
 from storage.sources import coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from signals.alerts.rule import AlertRule
@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 # Assets judged together; of a long history fewer, so that what several groups share of them fits into 50 MB.
 AT_ONCE: Final = 50
 CELLS: Final = 25_000  # closes times assets: a value of so many is 200 kB, and all metrics make some 200 of it
-# So long the first judgement of an asset waits for a past that was put off: 300 assets of three venues have theirs in
+# So long an asset waits to be judged for a past that was put off: 300 assets of three venues have theirs in
 # five minutes. What a venue refuses to give stays owed for days, and the rest is judged without it.
 AWAITED: Final = timedelta(minutes=30)
+# The hours that are asked for with the present; each hour they are asked for again, so that an older past is no hole
+# unless it is older than twice as long.
+_PRESENT: Final = timedelta(hours=3)
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
@@ -161,15 +164,13 @@ def _by_asset(
     """Return by asset the groups that may have closes to judge, and when each of their rules was judged."""
     found: dict[str, list[Judgeable]] = {}
     rowless.look()
-    past_to_come: Collection[str] | None = None  # asked once in a turn, and in most turns not at all
+    awaited.look(now)
     for group in rule_groups():
         waiting = rowless.waiting(group, assets, states, now)
         new = [asset for asset, judged in waiting.items() if not judged]
         without = rowless.of(group, new, now) if new else set()
-        if len(without) < len(new) and past_to_come is None:
-            past_to_come = awaited.of(now)
         for asset, judged in waiting.items():
-            if asset not in without and (judged or asset not in (past_to_come or ())):
+            if asset not in without and not awaited.waits(asset, judged, now):
                 found.setdefault(asset, []).append((group, judged))
     return found
 
@@ -263,21 +264,44 @@ class _Rowless:
 
 
 class _Awaited:
-    """The assets whose first judgement waits, since a long past of theirs was put off and is still to come.
+    """The assets that wait for a past of theirs that was put off and is still to come.
 
-    Judged by two hours, a rule would stand as if nothing had been before, and a past that comes later is read by no
-    turn: what is open would not say since when. It would also cost more than all the judging of whose past is there.
+    Of hundreds of assets the present is asked for first. Judged by that alone a rule would stand as if nothing had been
+    before, and a past that comes later is read by no turn: what is open would not say since when. After a stop, each
+    close of it would be judged as not known, once for all. It would also cost more than the judging of all whose past
+    is there.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._since: dict[str, datetime] = {}
+        self._at: datetime | None = None
+        self._owed: dict[str, datetime] = {}  # since when it is owed, by asset
+        self._seen: dict[str, datetime] = {}  # when that was seen first
 
-    def of(self, now: datetime) -> set[str]:
-        """Return them; each waits for half an hour at most."""
-        owed = coverage.assets_owed(self._store, now)
-        self._since = {asset: self._since.get(asset, now) for asset in owed}
-        return {asset for asset, since in self._since.items() if timedelta(0) <= now - since < AWAITED}
+    def look(self, now: datetime) -> None:
+        """See what is owed, now and then: what stays owed for days makes nobody late whose next close is tomorrow's."""
+        if self._at is None or floor(now, LOOKED) != floor(self._at, LOOKED):
+            self._look(now)
+
+    def _look(self, now: datetime) -> None:
+        self._at, self._owed = now, coverage.owed_since(self._store, now - _PRESENT)
+        self._seen = {asset: self._seen.get(asset, now) for asset in self._owed}
+
+    def waits(self, asset: str, judged: Sequence[datetime], now: datetime) -> bool:
+        """Tell whether an asset waits, half an hour at most. judged: when its rules were.
+
+        Nobody waits whose closes are those of now: what is owed then corrects them.
+        """
+        last = min(judged, default=EVER)
+        if last >= now - _PRESENT:
+            return False
+        if self._at != now:  # once in a turn, and in most turns not at all
+            self._look(now)
+        return (
+            asset in self._owed
+            and self._owed[asset] < max(last, now - 2 * _PRESENT)
+            and timedelta(0) <= now - self._seen[asset] < AWAITED
+        )
 
 
 def _waiting(

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signals.units import DAY, HOUR, floor
-from storage.sources.coverage import LONG_PAST, Granted
+from storage.sources.coverage import Granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 HISTORY: Final = timedelta(days=200)  # what the longest window (180 days) needs, where the venue still has it
 OVERLAP: Final = timedelta(hours=2)  # hourly history is published late and corrected; writing twice changes nothing
 PORTION: Final = 20  # pasts asked for in one round, topic and venue: some 5 MB of bars, 20 calls of Binance's 500
+LONG: Final = timedelta(days=7)  # a shorter past is asked for at once, so that a stop of days leaves no hole for long
 REFUSED: Final = DAY  # so long a past rests that was refused however short it was asked
 RENEWED: Final = 7 * DAY  # so long a refused range is not asked for again
 _LATELY: Final = timedelta(hours=3)  # the present of what comes in rows, while its past has to wait
@@ -260,4 +261,4 @@ def shorter(since: datetime, now: datetime) -> datetime | None:
 
 
 def _can_wait(topic: str, begin: datetime, now: datetime) -> bool:
-    return topic in _BESIDE or now - begin > LONG_PAST
+    return topic in _BESIDE or now - begin > LONG

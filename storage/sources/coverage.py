@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SQL: Final = queries("storage.sources")
 State = Literal["read", "missing", "damaged"]
 Debt: TypeAlias = "tuple[str, str, str]"  # venue, topic, asset
-LONG_PAST: Final = timedelta(days=7)  # a shorter one is asked for at once, so that a stop leaves no hole for long
 _REACH: Final = "reach of "  # before venue and topic: how far back it gives
 _TAKEN: Final = "taken "  # before asset, venue, input and begin
 _FIRST_FIGURE: Final = timedelta(hours=12)
@@ -259,9 +258,9 @@ def owed(store: Store) -> dict[Debt, datetime]:
     return {(row["venue"], row["topic"], row["asset"]): from_ms(row["since"]) for row in store.read(SQL.owed)}
 
 
-def assets_owed(store: Store, now: datetime) -> set[str]:
-    """Return the assets of which a long past was put off, at any venue: most of their history is still to come."""
-    return {row["asset"] for row in store.read(SQL.assets_owed, before=to_ms(now - LONG_PAST))}
+def owed_since(store: Store, before: datetime) -> dict[str, datetime]:
+    """Return by asset from when on a past is owed by any venue; those left out that owe none from before a time."""
+    return {row["asset"]: from_ms(row["since"]) for row in store.read(SQL.owed_since, before=to_ms(before))}
 
 
 def note_owed(store: Store, changes: Mapping[Debt, datetime | None]) -> None:

@@ -48,8 +48,8 @@ WHERE asset = :asset AND venue = :venue AND input_group = :group AND start >= :s
 -- name: owed
 SELECT venue, topic, asset, since FROM history_owed ORDER BY venue, topic, asset;
 
--- name: assets_owed
-SELECT DISTINCT asset FROM history_owed WHERE since < :before ORDER BY asset;
+-- name: owed_since
+SELECT asset, min(since) AS since FROM history_owed WHERE since < :before GROUP BY asset ORDER BY asset;
 
 -- name: keep_owed
 INSERT INTO history_owed (venue, topic, asset, since) VALUES (:venue, :topic, :asset, :since)

@@ -1,4 +1,4 @@
-"""An asset is judged for the first time when its past is there, not by the hours that came before it."""
+"""An asset is judged when its past is there, not by the hours that come before it: at first, and after a long stop."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
     made.close()
 
 
-def fallen(store: Store, asset: str, days: int) -> None:
-    """Store the last daily closes of an asset that fell by a quarter ten days ago."""
-    index = pd.date_range(NOW - MINUTE - days * DAY, periods=days, freq="D")
+def fallen(store: Store, asset: str, days: int, until: datetime = NOW) -> None:
+    """Store the last daily closes of an asset that fell by a quarter ten days ago, those before a time."""
+    every = pd.date_range(NOW - MINUTE - days * DAY, periods=days, freq="D")
+    index = every[every < until]
     closes = [75.0 if at >= FELL else 100.0 for at in index]
     points.write(store, [Points.of_frame("binance", asset, DAY, pd.DataFrame({"close": closes}, index=index))])
 
@@ -55,9 +56,8 @@ def judged(store: Store) -> dict[str, datetime | None]:
     ("since", "at", "waits"),
     [
         pytest.param(NOW - 200 * DAY, NOW, True, id="a first history"),
-        pytest.param(NOW - 8 * DAY, NOW, True, id="a long stop"),
-        pytest.param(NOW - 6 * DAY, NOW, False, id="a short stop, asked for at once"),
-        pytest.param(NOW - timedelta(hours=3), NOW, False, id="last hours, asked for each hour"),
+        pytest.param(NOW - timedelta(hours=7), NOW, True, id="some hours"),
+        pytest.param(NOW - timedelta(hours=5), NOW, False, id="last hours, asked for each hour"),
         pytest.param(NOW - 200 * DAY, NOW + AWAITED - MINUTE, True, id="soon before half an hour"),
         pytest.param(NOW - 200 * DAY, NOW + AWAITED, False, id="refused for half an hour"),
         pytest.param(NOW - 200 * DAY, NOW - DAY, False, id="the clock was set back"),
@@ -84,12 +84,32 @@ def test_what_is_open_says_since_when_though_its_past_came_later(store: Store) -
     assert judged(store) == {"SOL": FELL + DAY}
 
 
-def test_who_is_judged_already_is_judged_on(store: Store) -> None:
-    """A past that is owed anew, as after a doubt, makes no alarm late."""
+def test_after_a_long_stop_its_closes_are_judged_by_what_comes_of_them(store: Store) -> None:
+    """Of hundreds the present comes first: by it alone all closes of the stop would be judged as not known."""
+    stopped = FELL - 2 * DAY
+    fallen(store, "SOL", 30, until=stopped)
+    judge(store, ["SOL"], stopped + MINUTE, started=stopped)
+    fallen(store, "SOL", 1)
+    coverage.note_owed(store, {OWED: stopped})
+    assert judge(store, ["SOL"], NOW, started=NOW) == []
+    fallen(store, "SOL", 30)
+    coverage.note_owed(store, {OWED: None})
+    events = judge(store, ["SOL"], NOW + MINUTE, started=NOW)
+    assert [(event.rule, event.kind, event.offline) for event in events] == [("price_drawdown", "fired", True)]
+    assert judged(store) == {"SOL": FELL + DAY}
+
+
+@pytest.mark.parametrize("begins", [True, False], ids=["owed at the start", "owed anew, as after a doubt"])
+def test_what_stays_owed_makes_no_alarm_late(store: Store, begins: bool) -> None:
+    """A venue may refuse a past for days: that is seen long before the next close of a day."""
     fallen(store, "SOL", 30)
     judge(store, ["SOL"], NOW, started=NOW)
     coverage.note_owed(store, {OWED: NOW - 200 * DAY})
+    if begins:
+        store = Store(store.path)  # of another process
+    judge(store, ["SOL"], NOW + 60 * MINUTE, started=NOW)
     index = pd.date_range(NOW - MINUTE, periods=1, freq="D")
     points.write(store, [Points.of_frame("binance", "SOL", DAY, pd.DataFrame({"close": [40.0]}, index=index))])
     events = judge(store, ["SOL"], NOW + DAY, started=NOW)
     assert [(event.rule, event.kind) for event in events] == [("price_drawdown", "escalated")]
+    store.close()

@@ -36,7 +36,7 @@ CELLS: Final = 25_000  # closes times assets: a value of so many is 200 kB, and 
 AWAITED: Final = timedelta(minutes=30)
 # The hours that are asked for with the present; each hour they are asked for again, so that an older past is no hole
 # unless it is older than twice as long.
-_PRESENT: Final = timedelta(hours=3)
+PRESENT: Final = timedelta(hours=3)
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
@@ -139,7 +139,7 @@ def due(
 
     The reader lets go of these assets when the next ones are asked for.
     """
-    rowless, awaited = reader.store.beside(_Rowless), reader.store.beside(_Awaited)
+    rowless, awaited = reader.store.beside(_Rowless), reader.store.beside(Awaited)
     together: dict[str, Sequence[Closes]] = {}
     cells = 0
     for asset, groups in _by_asset(assets, states, now, rowless, awaited).items():
@@ -159,7 +159,7 @@ def due(
 
 
 def _by_asset(
-    assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime, rowless: _Rowless, awaited: _Awaited
+    assets: Sequence[str], states: Mapping[Key, RuleState], now: datetime, rowless: _Rowless, awaited: Awaited
 ) -> Mapping[str, Sequence[Judgeable]]:
     """Return by asset the groups that may have closes to judge, and when each of their rules was judged."""
     found: dict[str, list[Judgeable]] = {}
@@ -263,7 +263,7 @@ class _Rowless:
         return True
 
 
-class _Awaited:
+class Awaited:
     """The assets that wait for a past of theirs that was put off and is still to come.
 
     Of hundreds of assets the present is asked for first. Judged by that alone a rule would stand as if nothing had been
@@ -284,7 +284,7 @@ class _Awaited:
             self._look(now)
 
     def _look(self, now: datetime) -> None:
-        self._at, self._owed = now, coverage.owed_since(self._store, now - _PRESENT)
+        self._at, self._owed = now, coverage.owed_since(self._store, now - PRESENT)
         self._seen = {asset: self._seen.get(asset, now) for asset in self._owed}
 
     def waits(self, asset: str, judged: Sequence[datetime], now: datetime) -> bool:
@@ -293,13 +293,13 @@ class _Awaited:
         Nobody waits whose closes are those of now: what is owed then corrects them.
         """
         last = min(judged, default=EVER)
-        if last >= now - _PRESENT:
+        if last >= now - PRESENT:
             return False
         if self._at != now:  # once in a turn, and in most turns not at all
             self._look(now)
         return (
             asset in self._owed
-            and self._owed[asset] < max(last, now - 2 * _PRESENT)
+            and self._owed[asset] < max(last, now - 2 * PRESENT)
             and timedelta(0) <= now - self._seen[asset] < AWAITED
         )
 

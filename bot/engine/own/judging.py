@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import structlog
 
-from bot.engine.closes import CELLS, PATIENCE
+from bot.engine.closes import CELLS, PATIENCE, PRESENT, Awaited
 from bot.engine.own.closing import Closing
 from bot.engine.own.gone import tell_gone
 from bot.engine.own.live import WAITED, LivePrices, is_live
@@ -190,6 +190,8 @@ class OwnJudge:
         if clock.looked == floor(now, PATIENCE):
             waiting &= judged > 0  # what never had data is looked at every five minutes
         clock.looked = floor(now, PATIENCE)
+        if waiting.any():
+            waiting &= ~self._awaits_its_past(book, waiting & (judged > 0), judged, now)
         if not waiting.any():
             return []
         asked: Bools = np.logical_or.reduce(waiting, axis=0)
@@ -200,6 +202,16 @@ class OwnJudge:
             return []
         happened, touched = self._stepped(clock, closing, judged, due, step, ready, now, note)
         return self._kept(book, happened, touched, now, started)
+
+    def _awaits_its_past(self, book: Book, pairs: Bools, judged: Instants, now: datetime) -> Bools:
+        """Return which of some pairs wait for what a stop has left out; judged: when each was, in ms."""
+        old = pairs & (judged < to_ms(now - PRESENT))
+        awaited = self._store.beside(Awaited)
+        for place in np.flatnonzero(np.logical_or.reduce(old, axis=0)).tolist():
+            last = from_ms(int(judged[old[:, place], place].min()))
+            if not awaited.waits(book.assets[place], [last], now):
+                old[:, place] = False
+        return old
 
     def _stepped(
         self,

@@ -22,6 +22,7 @@ from storage.people import destinations
 from storage.people import rules as people
 from storage.people.forgetting import forget
 from storage.people.rules import Worded
+from storage.sources import coverage
 from tests.storage import beside
 
 if TYPE_CHECKING:
@@ -166,6 +167,20 @@ def test_a_restart_tells_nothing_twice_and_misses_nothing(store: Store, seen: in
     assert (last.at, last.offline, last.values["price_drawdown.price"]) == (at(5) - MINUTE, False, 70)
     assert [kind for kind, _ in outbox_of(store, place)] == kinds
     assert OwnJudge(store, ("BTC",)).judge(at(5), started=at(4.5)) == []
+
+
+def test_a_stop_is_judged_by_the_days_that_come_of_it(store: Store) -> None:
+    """Of hundreds of assets the present comes first; by it alone what began and ended meanwhile was never told."""
+    asks(store)
+    daily(store, [])
+    prices(store, [97], first=FLAT + 4)
+    coverage.note_owed(store, {("binance", "bars", "BTC"): at(0)})
+    again = OwnJudge(store, ("BTC",))
+    assert again.judge(at(5), started=at(5)) == []
+    prices(store, [85, 84, 83, 96], first=FLAT)
+    coverage.note_owed(store, {("binance", "bars", "BTC"): None})
+    events = again.judge(at(5) + MINUTE, started=at(5))
+    assert [(event.kind, event.came_and_went, event.since) for event in events] == [("resolved", True, at(1) - MINUTE)]
 
 
 def test_chats_with_the_same_rule_share_its_episode(store: Store) -> None:

@@ -177,13 +177,27 @@ def _move_singly(work: Work, every: Iterable[_Alike]) -> None:
 
     It is one for each of them where one is new, is a member of a snapshot, or goes as far already.
     """
-    others: list[dict[str, Any]] = []
-    for alike in every:
-        if not work.run(_filled(SQL.move_alike, alike.names), first=alike.first, last=alike.last, **alike.given):
-            ends = {"venue": alike.venue, "step": alike.step, "first": alike.first, "last": alike.last}
-            others += [ends | {"asset": asset, "input": name} for asset in alike.assets for name in alike.names]
-    rewritten.note_late(work, others)
-    work.many(SQL.write_series, others)
+    singly = [
+        alike
+        for alike in every
+        if not work.run(_filled(SQL.move_alike, alike.names), first=alike.first, last=alike.last, **alike.given)
+    ]
+    late = {
+        (asset, alike.venue, alike.first, alike.last)
+        for alike in singly
+        for asset, _ in work.rows(_filled(SQL.reaching, alike.names), first=alike.first, **alike.given)
+    }
+    rewritten.note_late(work, sorted(late))
+    work.table(
+        SQL.write_series,
+        ("asset", "input", "venue", "step", "first", "last"),
+        (
+            (asset, name, alike.venue, alike.step, alike.first, alike.last)
+            for alike in singly
+            for asset in alike.assets
+            for name in alike.names
+        ),
+    )
 
 
 def _gone_on(work: Work, alike: _Alike, known: Mapping[_Key, _StoredSnapshot]) -> _Joining:

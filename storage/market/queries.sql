@@ -135,6 +135,11 @@ WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {amo
 SELECT count(*) AS n FROM spans
 WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND last = :last;
 
+-- name: reaching
+-- Which of some series of a venue have a value at or after a time already. assets: a JSON list.
+SELECT asset, input FROM spans
+WHERE venue = :venue AND step = :step AND input IN ({inputs|'*'}) AND asset {among|:assets} AND last >= :first;
+
 -- name: add_snapshot
 INSERT INTO snapshots (venue, inputs, members, last) VALUES (:venue, :inputs, :members, :last);
 
@@ -390,13 +395,6 @@ SELECT at, {names} FROM (
 ORDER BY at, announced LIMIT :most;
 
 -- --- rewritten.py: what was written into the past --------------------------------------------------------------------
-
--- name: note_late
--- Notes values of an input where it has one at or after the first of them already.
-INSERT INTO rewritten (id, asset, venue, first, last)
-SELECT (SELECT coalesce(max(id), 0) FROM rewritten) + 1, :asset, :venue, :first, :last FROM spans
-WHERE asset = :asset AND input = :input AND venue = :venue AND step = :step AND last >= :first
-ON CONFLICT (asset, venue, first, last) DO UPDATE SET id = (SELECT max(id) FROM rewritten) + 1;
 
 -- name: note_rewritten
 INSERT INTO rewritten (id, asset, venue, first, last)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from storage.engine.sql import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from storage.engine.database import Store
     from storage.engine.work import Work
@@ -42,21 +42,21 @@ def alone(work: Work) -> None:
     work.alone(_DIRECTORY)
 
 
-def note_late(work: Work, ends: Iterable[Mapping[str, object]]) -> None:
-    """Note which of these values lie in the past of their inputs, alone, before the directory of series knows of them.
+def note_late(work: Work, late: Iterable[tuple[str, str, int, int]]) -> None:
+    """Note stretches that are about to be written into the past of an input: asset, venue, first and last time (ms).
 
-    ends: what is about to be written of each series: asset, venue, input, step (seconds, 0 for instants), first, last.
+    Alone, and before the directory of series knows of them.
     """
-    given = list(ends)
-    if given and work.many(SQL.note_late, given) > 0:
+    given = [dict(zip(("asset", "venue", "first", "last"), one, strict=True)) for one in late]
+    if given:
+        work.many(SQL.note_rewritten, given)
         work.run(SQL.forget_rewritten, kept=KEPT)
 
 
 def note(work: Work, asset: str, venue: str, *, first: int, last: int) -> None:
     """Note that a stretch of a venue is no longer what it was, as when its oldest rows are dropped."""
     alone(work)
-    work.run(SQL.note_rewritten, asset=asset, venue=venue, first=first, last=last)
-    work.run(SQL.forget_rewritten, kept=KEPT)
+    note_late(work, [(asset, venue, first, last)])
 
 
 def newest(store: Store) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from signals.inputs import BARS, LEVELS
@@ -43,16 +44,13 @@ def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot]
     """
     batches = list(batches)
     alone, others = _alone(snapshots, batches)  # before anybody waits for the writer
-    parts, settled, count = _parts(batches, others)
+    stages, settled, count = _staged(batches, others)
     count += sum(len(snapshot.columns) * len(snapshot) for snapshot in alone)
     spans: Spans = {}
     tables: _Tables = {"bars": [], "levels": _rows_alone(alone)}
-    for part in parts:  # in their order: what comes later wins
-        if isinstance(part, _Block):
-            tables["bars" if part.step else "levels"].append((part.names, part.rows()))
-            part.widen(spans)
-        else:
-            _add_rows(tables, part, spans)
+    for stage in stages:
+        _add_rows(tables, stage.rows, spans)
+        _add_blocks(tables, stage.blocks, spans)
     for block in settled:
         block.widen(spans)
     with store.write() as work:
@@ -66,29 +64,63 @@ def write(store: Store, batches: Iterable[Points], snapshots: Iterable[Snapshot]
     return count
 
 
-def _parts(batches: Iterable[Points], snapshots: Iterable[Snapshot]) -> tuple[list[_Block | _Rows], list[_Block], int]:
-    """Return what is written in its order, what was settled, and how many values it all is."""
-    rows: _Rows = {}
-    parts: list[_Block | _Rows] = [rows]
-    settled: list[_Block] = []
-    last: _Block | None = None  # while nothing small has come after it
-    count = 0
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What is written before the next stage: rows that were put together, and then blocks by the rows that they have.
+
+    Blocks of the same rows have other inputs here: in which order they are written makes no difference.
+    """
+
+    rows: _Rows = field(default_factory=dict)
+    blocks: dict[tuple[str, str, int], list[_Block]] = field(default_factory=dict)
+
+
+def _staged(batches: Sequence[Points], snapshots: Iterable[Snapshot]) -> tuple[list[_Stage], list[_Block], int]:
+    """Return what is written, stage after stage; what was settled; and how many values it all is.
+
+    A value comes into the first stage in which it is written after those that were given before it: what comes later
+    wins. That is nearly always one stage for all.
+    """
+    stages, settled, count = [_Stage()], list[_Block](), 0
     for snapshot in snapshots:
-        _put_all(rows, snapshot)
+        _put_all(stages[0].rows, snapshot)
         count += len(snapshot.columns) * len(snapshot)
+    # By what rows have in common and input, where its last value is: twice the stage, and one more for a block.
+    steps_of: dict[tuple[str, str, int], dict[str, int]] = {}
+    apart = any(len(points.times) >= _MANY for points in batches)  # else there is one stage
     for points in batches:
-        if not points.settled and len(points.times) < _MANY:
-            count += _put_together(rows, points)
-            last = None
-        elif (block := _block(points)).spans:
+        if points.settled or len(points.times) >= _MANY:
+            block = _block(points)
+            if not block.spans:
+                continue
             count += block.count
             if block.settled:
                 settled.append(block)
-            elif last is not None and last.joins(block):
-                parts[-2] = last = last.joined(block)
-            else:
-                parts += [last := block, rows := {}]
-    return parts, settled, count
+                continue
+            number = _next(steps_of.setdefault(block.key, {}), block.names, whole=True)
+            stages += [_Stage() for _ in range(len(stages), number + 1)]
+            stages[number].blocks.setdefault(block.key, []).append(block)
+            continue
+        number = 0
+        if apart:
+            of = steps_of.setdefault((points.asset, points.venue, _seconds(points)), {})
+            number = _next(of, points.columns, whole=False)
+            stages += [_Stage() for _ in range(len(stages), number + 1)]
+        count += _put_together(stages[number].rows, points)
+    return stages, settled, count
+
+
+def _next(steps: dict[str, int], names: Iterable[str], *, whole: bool) -> int:
+    """Return into which stage some inputs go, and note it. whole: as a block, which comes after rows of its stage."""
+    before = max((steps.get(name, -1) for name in names), default=-1)
+    step = before + (before % 2 if not whole else 1 + before % 2)
+    steps |= dict.fromkeys(names, step)
+    return step // 2
+
+
+def _seconds(points: Points) -> int:
+    """Return how long the bars are; 0 for instants."""
+    return 0 if points.step is None else int(points.step.total_seconds())
 
 
 def _put_together(rows: _Rows, points: Points) -> int:
@@ -96,7 +128,7 @@ def _put_together(rows: _Rows, points: Points) -> int:
 
     Of one time there is one row, whoever asked for its parts.
     """
-    step = 0 if points.step is None else int(points.step.total_seconds())
+    step = _seconds(points)
     known, count = _KNOWN["bars" if step else "levels"], 0
     for place, at in enumerate(points.times):
         row = [
@@ -205,32 +237,27 @@ class _Block:
     spans: list[tuple[str, int, int]]  # inputs, each with the first and the last time with a value
     settled: bool = False
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Return what all of its rows have in common."""
+        return self.asset, self.venue, self.step
+
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """Return the rows as they are bound to the statement, the key of each first."""
         same = (self.asset, self.venue, *([self.step] if self.step else []))
         return zip(*map(itertools.repeat, same), self.times, *self.values, strict=False)
 
-    def joins(self, other: _Block) -> bool:
-        """Tell whether another block has other inputs of the same rows: each row is looked for once then."""
-        return (
-            (self.asset, self.venue, self.step) == (other.asset, other.venue, other.step)
-            and set(self.names).isdisjoint(other.names)
-            and self.times == other.times
-        )
+    def taken(self, places: Sequence[int]) -> list[Sequence[float]]:
+        """Return its values of some rows."""
+        return [[column[place] for place in places] for column in self.values]
 
     def joined(self, other: _Block) -> _Block:
-        """Return both blocks in one."""
-        return replace(
-            self,
-            names=(*self.names, *other.names),
-            values=[*self.values, *other.values],
-            count=self.count + other.count,
-            spans=[*self.spans, *other.spans],
-        )
+        """Return this and a block of other inputs of the same times in one."""
+        return replace(self, names=(*self.names, *other.names), values=[*self.values, *other.values])
 
     def widen(self, spans: Spans) -> None:
         """Add how far the series go in it."""
-        of = spans.setdefault((self.asset, self.venue, self.step), {})
+        of = spans.setdefault(self.key, {})
         for name, first, last in self.spans:
             _widen(of, name, first, last)
 
@@ -244,7 +271,7 @@ class _Block:
 def _block(points: Points) -> _Block:
     if points.settled:
         return _settled_block(points)
-    step = 0 if points.step is None else int(points.step.total_seconds())
+    step = _seconds(points)
     known_names = _KNOWN["bars" if step else "levels"]
     names = tuple(name for name in points.columns if name in known_names)
     values = [plain(points.columns[name]) for name in names]
@@ -309,6 +336,50 @@ def _add_rows(tables: _Tables, rows: _Rows, spans: Spans) -> None:
             else:
                 for name in names:
                     _widen(of, name, at, at)
+
+
+def _add_blocks(tables: _Tables, blocks: Mapping[tuple[str, str, int], Sequence[_Block]], spans: Spans) -> None:
+    """Add blocks to their tables, each row once and those with the same columns together, and how far they go."""
+    alike: dict[tuple[str, tuple[str, ...]], list[Iterator[tuple[Any, ...]]]] = {}
+    for (_, _, step), same in sorted(blocks.items()):  # in the order of the table, in which pages are filled
+        for block in same:
+            block.widen(spans)
+        for piece in _once(same):
+            alike.setdefault(("bars" if step else "levels", piece.names), []).append(piece.rows())
+    for (table, names), rows in alike.items():
+        tables[table].append((names, itertools.chain.from_iterable(rows)))
+
+
+def _once(blocks: Sequence[_Block]) -> Iterator[_Block]:
+    """Return blocks of the same asset, venue and step so that each row stands in one of them.
+
+    Each has other inputs: a history of open interest and one of ratios are two answers about the same hours. To look
+    for a row a second time and to write it anew costs more than to put both together.
+    """
+    whole: list[_Block] = []
+    for block in blocks:
+        same = next((place for place, other in enumerate(whole) if other.times == block.times), None)
+        if same is None:
+            whole.append(block)
+        else:
+            whole[same] = whole[same].joined(block)
+    if len(whole) == 1:
+        yield whole[0]
+        return
+    places = [dict(zip(block.times, range(len(block.times)), strict=True)) for block in whole]
+    holders: dict[int, tuple[int, ...]] = {}  # by time, which of them have it
+    for number, block in enumerate(whole):
+        for at in block.times:
+            holders[at] = (*holders.get(at, ()), number)
+    times: dict[tuple[int, ...], list[int]] = {}
+    for at, having in holders.items():
+        times.setdefault(having, []).append(at)
+    for having, together in times.items():
+        parts = [
+            replace(whole[number], times=together, values=whole[number].taken([places[number][at] for at in together]))
+            for number in having
+        ]
+        yield functools.reduce(_Block.joined, parts)
 
 
 def _widen(of: dict[str, tuple[int, int]], name: str, first: int, last: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from signals.inputs import INPUTS
@@ -268,11 +269,13 @@ def note_owed(store: Store, changes: Mapping[Debt, datetime | None]) -> None:
     if not changes:
         return
     with store.write() as work:
-        for (venue, topic, asset), since in sorted(changes.items()):  # in one order: nobody waits in a circle
-            if since is None:
-                work.run(SQL.drop_owed, venue=venue, topic=topic, asset=asset)
+        # In one order, so that nobody waits in a circle; those beside each other at once, since at first all are owed.
+        for given, some in groupby(sorted(changes.items()), key=lambda change: change[1] is not None):
+            if given:
+                rows = ((*debt, to_ms(since)) for debt, since in some if since is not None)
+                work.table(SQL.keep_owed, ("venue", "topic", "asset", "since"), rows)
             else:
-                work.run(SQL.keep_owed, venue=venue, topic=topic, asset=asset, since=to_ms(since))
+                work.table(SQL.drop_owed, ("venue", "topic", "asset"), (debt for debt, _ in some))
 
 
 def reaches(store: Store) -> dict[tuple[str, str], Granted]:

@@ -123,6 +123,14 @@ def possible(name: str, figures: Array) -> NDArray[np.bool_]:
     return can
 
 
+def all_possible(name: str, column: Column) -> bool:
+    """Tell whether all figures of a column can be true; of a short one it may be False where one is in doubt."""
+    if len(column) >= LONG:
+        return bool(possible(name, np.asarray(column, dtype=float)).all())
+    least, most = SURE[name]
+    return all(least < value < most for value in column)
+
+
 def limit_of(name: str, apart: int) -> float:
     """Return how many times the last figure the next one may be, by the time between them in ms."""
     limit = _LEAP.get(name, math.inf)

@@ -26,12 +26,12 @@ from bot.market.border.bounds import (
     OPEN_INTEREST,
     PRICES,
     Fault,
+    all_possible,
     contradictions,
     impossible,
     is_scale,
     limit_of,
     liquidations_above,
-    possible,
     price_moved,
 )
 from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, LastGoods
@@ -211,8 +211,8 @@ class Border:
         gone = {fault.place for fault in faults}
         free = name in FREE or (chained and name in PRICES)
         key = (points.venue, points.asset, name)
-        sure = len(column) >= LONG and not gone and bool(possible(name, figures := np.asarray(column)).all())
-        if sure and (free or (name != FUNDING and self._yardsticks.ordinary(key, points.times, figures))):
+        sure = not gone and all_possible(name, column)
+        if sure and (free or (len(column) >= LONG and self._yardsticks.ordinary(key, points.times, column))):
             return found  # as nearly always
         sound: list[tuple[int, int, float]] = []  # place, time, value
         for place, value in enumerate(plain(column)):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bot.market.border.last_good import LastGoods
     from signals.series import Array
-    from storage.market.points import Newest, Points, Snapshot
+    from storage.market.points import Column, Newest, Points, Snapshot
 
     Past = Callable[[str, str, str], Newest | None]
 
@@ -81,9 +81,10 @@ class Yardsticks:
                 self._known.of(venue, name)[asset] = LastGood(good, at)
         return True
 
-    def ordinary(self, key: tuple[str, str, str], times: Sequence[int], values: Array) -> bool:
-        """Tell whether no figure of a long column leaps; learn of it. All of them are possible."""
-        if float(values.min()) <= 0:
+    def ordinary(self, key: tuple[str, str, str], times: Sequence[int], column: Column) -> bool:
+        """Tell whether no figure of a long column leaps; learn of it. All are possible; of rates others tell."""
+        values = np.asarray(column, dtype=float)
+        if key[2] == FUNDING or float(values.min()) <= 0:
             return False
         limit = limit_of(key[2], 0)
         moves = values[1:] / values[:-1]

@@ -10,8 +10,9 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from itertools import islice
+from operator import ge
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from bot.market.border.intervals import intervals
 from bot.market.source import NotOffered
@@ -158,12 +159,12 @@ def number(value: object) -> float:
 def stamp(value: object) -> int:
     """Read an exchange time in milliseconds; one in seconds or microseconds is refused, not guessed."""
     try:
-        at = int(value)  # type: ignore[call-overload] # what cannot be an int raises, and is caught below
+        at: int = int(value)  # type: ignore[call-overload] # what cannot be an int raises, and is caught below
     except (TypeError, ValueError):
         raise Unreadable("a time is missing") from None
     if not 1_200_000_000_000 < at < 4_200_000_000_000:  # 2008 to 2103
         raise Unreadable(f"{at} is no time in milliseconds")
-    return int(at)
+    return at
 
 
 def rows_of(answer: Any, *, least: int = 1) -> Sequence[Any]:
@@ -182,7 +183,7 @@ def points(
 
     Of two figures for one time the later one counts.
     """
-    if len(times) > 1 and any(later <= earlier for earlier, later in pairwise(times)):
+    if len(times) > 1 and any(map(ge, times, islice(times, 1, None))):
         place_of = {at: place for place, at in enumerate(times)}
         times = sorted(place_of)
         places = [place_of[at] for at in times]
@@ -193,9 +194,11 @@ def points(
 # --- what most venues have in common
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One hourly bar as a venue sent it: its open in milliseconds, prices as quoted, flows in USD."""
+class Bar(NamedTuple):
+    """One hourly bar as a venue sent it: its open in milliseconds, prices as quoted, flows in USD.
+
+    A tuple, since one is made of each of thousands of rows, and a frozen dataclass costs three times as much.
+    """
 
     at: int
     open: float
@@ -228,7 +231,9 @@ async def backwards(
     last = end = to_ms(until)
     first = to_ms(since) if since else None
     for _ in range(most if first is not None else 1):
-        fresh = {at: row for at, row in await ask_page(end) if at not in known and at <= last}
+        fresh = dict(await ask_page(end))
+        if fresh and (max(fresh) > last or not known.keys().isdisjoint(fresh)):
+            fresh = {at: row for at, row in fresh.items() if at not in known and at <= last}
         if not fresh:
             break
         known |= fresh

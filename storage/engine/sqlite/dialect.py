@@ -150,6 +150,21 @@ def numbered(statement: str) -> tuple[str, tuple[str, ...]]:
     return _PARAMETER.sub(number, said(statement)), tuple(names)
 
 
+@lru_cache(maxsize=2048)
+def of_several(statement: str, rows: int) -> str | None:
+    """Return a numbered statement that puts in so many rows at once, with the values of one row after another.
+
+    None where values stand elsewhere than in one row of VALUES: then it is run once for each.
+    """
+    head, values, rest = statement.partition("VALUES ")
+    row, _, rest = rest.partition(")")
+    count = row.count("?")
+    if not values or "?" in head + rest or row != f"({', '.join(f'?{place}' for place in range(1, count + 1))}":
+        return None
+    alike = f"({', '.join('?' * count)})"
+    return f"{head}{values}{', '.join([alike] * rows)}{rest}"
+
+
 def by_place(keys: Sequence[Any]) -> Callable[[Any], tuple[Any, ...]]:
     """Return what takes the values of a row by their names or places."""
     take = itemgetter(*keys)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.market.border.bounds import INTERVALS, SURE, WITHIN, impossible, possible, price_moved
+from bot.market.border.bounds import INTERVALS, LONG, SURE, WITHIN, all_possible, impossible, possible, price_moved
 from bot.market.border.judging import BELIEVED, Border
 from bot.market.border.rates import switch
 from bot.market.border.refusals import said
@@ -217,9 +217,10 @@ BOUNDS = st.sampled_from([edge for name in SURE for edge in (*SURE[name], *WITHI
     st.lists(BOUNDS | BOUNDS.map(lambda edge: math.nextafter(edge, 0)) | st.floats() | st.floats(0, 10), max_size=30),
 )
 def test_figures_of_a_column_are_possible_as_each_by_itself(name: str, figures: list[float]) -> None:
-    assert possible(name, np.array(figures, dtype=float)).tolist() == [
-        impossible(name, figure) is None for figure in figures
-    ]
+    singly = [impossible(name, figure) is None for figure in figures]
+    assert possible(name, np.array(figures, dtype=float)).tolist() == singly
+    if len(figures) >= LONG or all_possible(name, figures):
+        assert all_possible(name, figures) == all(singly)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from storage.engine.postgres.dialect import said as on_a_server
 from storage.engine.sql import parse, queries
-from storage.engine.sqlite.dialect import said
+from storage.engine.sqlite.dialect import numbered, of_several, said
 
 FILE = """
 -- A word about the file.
@@ -67,6 +67,28 @@ def test_a_word_of_a_dialect_takes_a_part() -> None:
         "DELETE FROM a WHERE id IN (SELECT one.value FROM (SELECT value FROM json_each(:ids)) AS one)"
     )
     assert on_a_server(query.text).count("%(ids)s") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "several"),
+    [
+        pytest.param("INSERT INTO a (x, y) VALUES (:x, :y)", "INSERT INTO a (x, y) VALUES (?, ?), (?, ?)", id="rows"),
+        pytest.param(
+            "INSERT INTO a (x, y) VALUES (:x, :y) ON CONFLICT (x) DO UPDATE SET y = excluded.y",
+            "INSERT INTO a (x, y) VALUES (?, ?), (?, ?) ON CONFLICT (x) DO UPDATE SET y = excluded.y",
+            id="with what follows",
+        ),
+        pytest.param("INSERT INTO a (x, y) VALUES (:x, :x)", None, id="one value twice"),
+        pytest.param("INSERT INTO a (x, y) VALUES (:x, 5)", None, id="a value of its own"),
+        pytest.param("INSERT INTO a (x, y) VALUES ((SELECT max(x) FROM a), :y)", None, id="a value that is read"),
+        pytest.param("INSERT INTO a (x) VALUES (:x) ON CONFLICT (x) DO UPDATE SET x = :x", None, id="a value behind"),
+        pytest.param("INSERT INTO a (x) SELECT x FROM b WHERE x = :x", None, id="no row of values"),
+        pytest.param("DELETE FROM a WHERE x = :x", None, id="no insert"),
+    ],
+)
+def test_only_a_row_of_values_can_be_several_rows_of_one_statement(text: str, several: str | None) -> None:
+    statement, _ = numbered(text)
+    assert of_several(statement, 2) == several
 
 
 @pytest.mark.parametrize(

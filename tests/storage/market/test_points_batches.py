@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -80,6 +81,25 @@ def test_columns_of_the_same_rows_are_one_row(store: Store) -> None:
         ("index_price", times[199]), ("long_short_accounts", times[199]), ("mark_price", times[149]),
         ("open_interest_coin", times[199]), ("open_interest_usd", times[198]),
     ]  # fmt: skip
+
+
+def test_histories_of_other_lengths_are_one_row_an_hour_beside_what_is_live(store: Store) -> None:
+    """Open interest is kept for longer than ratios, and an hour of either is written once, with what both say of it."""
+    times = [to_ms(START) + place * 3_600_000 for place in range(200)]
+    level = functools.partial(Points, "okx", "BTC", None)
+    given_ = [
+        level(times[-1:], {"open_interest_coin": [9.0]}),  # live, before its history: the history comes later, and wins
+        level(times, {"open_interest_coin": [1.0] * 200}),
+        level(times[20:150], {"long_short_accounts": [2.0] * 130}),
+        level(times[50:], {"open_interest_usd": [3.0] * 150}),
+        level(times[:1], {"long_short_accounts": [8.0], "open_interest_coin": [8.0]}),  # and this one after it
+    ]
+    assert points.write(store, given_) == 1 + 200 + 130 + 150 + 2
+    query = "SELECT open_interest_coin, long_short_accounts, open_interest_usd FROM levels ORDER BY at"
+    assert [tuple(row) for row in beside.rows(store, query)] == [
+        (1.0 if place else 8.0, 8.0 if not place else 2.0 if 20 <= place < 150 else None, 3.0 if place >= 50 else None)
+        for place in range(200)
+    ]
 
 
 def test_of_many_that_go_on_to_one_time_those_that_do_not_are_noted(store: Store) -> None:

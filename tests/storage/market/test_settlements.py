@@ -164,6 +164,16 @@ def test_pages_of_rates_lose_nothing(store: Store, monkeypatch: pytest.MonkeyPat
 # --- of a file that does not say so -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("count", [0, 1, 19, 20, 21, 40, 45])
+def test_settlements_are_written_some_at_a_time_and_each_once(store: Store, count: int) -> None:
+    """Of two with one time the later one counts, whether they stand in one statement or in two."""
+    times = [to_ms(EIGHT) - place * HOUR_MS for place in range(count)]
+    rows = [("BTC", "binance", Settled(at, rate, None)) for rate in (1e-4, 2e-4) for at in times]
+    with store.write() as work:
+        settlements.write(work, [*rows, *rows[-1:]])
+    assert kept(store) == [(from_ms(at), 2e-4, None) for at in sorted(times)]
+
+
 @pytest.mark.parametrize(
     ("at", "marked", "settled"),
     [

@@ -6,8 +6,8 @@ coins, a renamed asset, dollars where coins were. What shows it is the other ven
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from itertools import repeat
 from statistics import median
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from storage.market.points import Points, Snapshot
+    from storage.market.points import Column, Points, Snapshot
 
 PRICE: Final = 0.05  # an index arbitraged by the second does not differ more; a unit slip differs by 10 or 1000
 PRODUCT: Final = 0.02
 _SAME_TIME_MS: Final = in_ms(SAME_TIME)
+_SHY: Final = 1 - 1e-9  # of the widest band, so that rounding makes it no wider
+_NOWHERE: Final = (math.inf, -math.inf)
 LASTING: Final = 15  # minutes for which a venue's price may be compared with the others'
 
 
@@ -59,29 +61,55 @@ class CrossChecks:
         self._order = {venue: place for place, venue in enumerate(order)}
         self._lasting_ms = in_ms(lasting)
         self._marks: dict[str, dict[str, tuple[int, float]]] = {}  # by asset and venue: time in ms, price
+        self._bands: dict[
+            str, tuple[float, float]
+        ] = {}  # in which all prices of an asset lie, too narrow for two to differ
+        self._oldest = 0  # time in ms; older prices are in no band
         self.standing: dict[tuple[str, str], Contradiction] = {}
 
     def sift(self, points: Iterable[Points], snapshots: Iterable[Snapshot], now: datetime) -> Sifted:
         """Keep out what is of a venue and asset in contradiction (see `standing`)."""
         every, wide = list(points), list(snapshots)
-        now_ms = to_ms(now)
-        fresh: dict[str, dict[str, tuple[int, float]]] = {}
-        oldest = now_ms - self._lasting_ms
-        for venue, asset, at, (mark,) in _newest(every, wide, ("mark_price",)):
-            if self.standing:
-                self._settle(venue, asset, "mark_price")  # it is judged anew by the newest price
-            known = fresh[asset] = self._marks.setdefault(asset, {})
-            if mark > 0 and at >= oldest:
-                known[venue] = at, mark
-        for asset, known in fresh.items():
-            marks = [value for at, value in known.values() if at >= oldest]
-            if len(marks) < 2 or max(marks) < min(marks) * (1 + PRICE):
-                continue  # whichever of them the others are held against
-            for odd in self._odd(asset, oldest):
-                self.standing[odd.venue, odd.asset] = odd
-        for venue, asset, at, (coins, usd) in _newest(every, wide, OPEN_INTEREST):
-            self._multiply(venue, asset, at, coins, usd)
+        oldest = to_ms(now) - self._lasting_ms
+        if oldest < self._oldest:  # the clock was set back: prices count again that were too old
+            self._bands.clear()
+        self._oldest = oldest
+        for asset in self._priced(every, wide, oldest):
+            self._compare(asset, oldest)
+        for venue, assets, times, columns in _newest(every, wide, OPEN_INTEREST):
+            self._multiply(venue, zip(assets, times, *columns, strict=True))
         return self._parted(every, wide) if self.standing else Sifted(every, wide, [])
+
+    def _priced(self, every: Iterable[Points], wide: Iterable[Snapshot], oldest: int) -> Iterable[str]:
+        """Take in the newest prices; return the assets whose venues have to be compared, as hardly any of hundreds."""
+        doubtful: dict[str, None] = {}
+        for venue, assets, times, (prices,) in _newest(every, wide, ("mark_price",)):
+            for asset, at, mark in zip(assets, times, prices, strict=True):
+                if self.standing:
+                    self._settle(venue, asset, "mark_price")  # it is judged anew by the newest price
+                if mark > 0 and at >= oldest:
+                    known = self._marks.get(asset)
+                    if known is None:
+                        known = self._marks[asset] = {}
+                    known[venue] = at, mark
+                low, high = self._bands.get(asset, _NOWHERE)
+                if not low <= mark <= high:
+                    doubtful[asset] = None
+        return doubtful
+
+    def _compare(self, asset: str, oldest: int) -> None:
+        """Hold the prices of an asset against each other; remember how far they may move before that is due again."""
+        self._bands.pop(asset, None)
+        marks = [value for at, value in self._marks.get(asset, {}).values() if at >= oldest]
+        if not marks:
+            return
+        low, high = min(marks), max(marks)
+        if high < low * (1 + PRICE):  # whichever of them the others are held against
+            slack = max(1.0, math.sqrt((1 + PRICE) * low / high) * _SHY)
+            self._bands[asset] = low / slack, high * slack
+            return
+        for odd in self._odd(asset, oldest):
+            self.standing[odd.venue, odd.asset] = odd
 
     def _parted(self, every: Sequence[Points], wide: Sequence[Snapshot]) -> Sifted:
         """Take out what is of a venue and asset in contradiction."""
@@ -100,19 +128,20 @@ class CrossChecks:
         if standing is not None and standing.name == name:
             del self.standing[venue, asset]
 
-    def _multiply(self, venue: str, asset: str, at: int, coins: float, usd: float) -> None:
+    def _multiply(self, venue: str, rows: Iterable[tuple[str, int, float, float]]) -> None:
         """Hold dollars against coins times the price of the same minute, where that is known."""
-        mark = self._marks.get(asset, {}).get(venue)
-        if mark is None or not coins or abs(at - mark[0]) > _SAME_TIME_MS:
-            return
-        ratio = float(usd / (coins * mark[1]))
-        if ratio != ratio:  # noqa: PLR0124 - the plain test for NaN
-            return
-        if self.standing:
-            self._settle(venue, asset, "open_interest_usd")
-        if abs(ratio - 1) > PRODUCT:
-            wrong = Contradiction(venue, asset, "open_interest_usd", ratio)
-            self.standing.setdefault((venue, asset), wrong)
+        for asset, at, coins, usd in rows:
+            mark = self._marks.get(asset, {}).get(venue)
+            if mark is None or not coins or abs(at - mark[0]) > _SAME_TIME_MS:
+                continue
+            ratio = float(usd / (coins * mark[1]))
+            if ratio != ratio:  # noqa: PLR0124 - the plain test for NaN
+                continue
+            if self.standing:
+                self._settle(venue, asset, "open_interest_usd")
+            if abs(ratio - 1) > PRODUCT:
+                wrong = Contradiction(venue, asset, "open_interest_usd", ratio)
+                self.standing.setdefault((venue, asset), wrong)
 
     def _odd(self, asset: str, oldest: int) -> list[Contradiction]:
         """Compare the venues' prices: by their middle where there are three, else with the one named first."""
@@ -128,14 +157,11 @@ class CrossChecks:
 
 def _newest(
     every: Iterable[Points], wide: Iterable[Snapshot], names: Sequence[str]
-) -> Iterator[tuple[str, str, int, tuple[float, ...]]]:
-    """Go through the newest figures of those that have all of these inputs: venue, asset, time (ms), figures."""
+) -> Iterator[tuple[str, Sequence[str], Sequence[int], list[Column]]]:
+    """Go through the newest figures of those that have all of these inputs: venue, assets, times (ms), columns."""
     for given in every:
         if len(given) and all(name in given.columns for name in names):
-            yield given.venue, given.asset, given.times[-1], tuple(given.columns[name][-1] for name in names)
+            yield given.venue, (given.asset,), given.times[-1:], [given.columns[name][-1:] for name in names]
     for snapshot in wide:
         if all(name in snapshot.columns for name in names):
-            columns = (snapshot.columns[name] for name in names)
-            yield from zip(
-                repeat(snapshot.venue), snapshot.assets, snapshot.times, zip(*columns, strict=True), strict=False
-            )
+            yield snapshot.venue, snapshot.assets, snapshot.times, [snapshot.columns[name] for name in names]

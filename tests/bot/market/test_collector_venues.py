@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ from bot.market.exchange.venue_recipe import recipes
 from bot.market.keeper import Recalled
 from bot.market.providers.defillama import DefiLlama
 from bot.market.source_rounds import WIDEST
-from storage.market.points import Newest, Points
+from signals.units import to_ms
+from storage.market.points import Newest, Points, Snapshot
 from tests.bot.market.conftest import every
 from tests.examples import examples
 from tests.fakes.exchange import Clock, FakeExchange
@@ -342,3 +344,38 @@ async def test_options_and_stablecoins_come_from_the_first_round_on(
     (note,) = [note for note in notes if note.source == "defillama"]
     assert note.attribution == "Stablecoin supply by DefiLlama"
     assert "may change" in note.caveats[0]
+
+
+def as_if_nothing_was_known(checks: CrossChecks) -> CrossChecks:
+    """Have all venues of an asset compared by each of its prices."""
+    checks._bands.clear()
+    return checks
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_who_contradicts_is_found_whatever_was_compared_before(seed: int) -> None:
+    draw = random.Random(seed)
+    quick, slow = CrossChecks(FOUR, timedelta(minutes=LASTING)), CrossChecks(FOUR, timedelta(minutes=LASTING))
+    usual, assets, now = dict.fromkeys(("BTC", "ETH", "SOL"), 100.0), ("BTC", "ETH", "SOL"), NOW
+    found = 0
+    for _ in range(400):
+        now += timedelta(minutes=draw.choice([0, 1, 1, 1, 5, 20, -30]))  # also a clock that is set back
+        usual = {asset: price * draw.uniform(0.98, 1.02) for asset, price in usual.items()}
+        wide: list[Snapshot] = []
+        alone: list[Points] = []
+        for venue in draw.sample(FOUR, 2):
+            marks = [
+                usual[asset] * draw.choice([1.0] * 40 + [1.04, 1.0499999, 0.96, 1.06, 1000.0, 0.0, -1.0, math.nan])
+                for asset in assets
+            ]
+            at = [to_ms(now - timedelta(minutes=draw.choice([0, 0, 0, 14, 16, 40]))) for _ in assets]
+            told = Snapshot(venue, assets, at, {"mark_price": marks})
+            if draw.random() < 0.5:
+                wide.append(told)
+            else:
+                alone.append(told.of(draw.randrange(3)))
+        expected = as_if_nothing_was_known(slow).sift(alone, wide, now)
+        assert repr(quick.sift(alone, wide, now)) == repr(expected)  # by words, as NaN is not itself
+        assert quick.standing == slow.standing
+        found += bool(quick.standing)
+    assert 20 < found < 380, "some contradict, and some agree"

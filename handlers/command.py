@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from handlers.access import Access
     from handlers.channels.channel import Address
     from handlers.reply import Reply
+    from storage.alerts.episodes import Episode
     from storage.engine.database import Store
     from storage.people.destinations import Destination
     from storage.queries.glance import Glance, NoGlance
@@ -114,10 +115,11 @@ class Asker:
     this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
     the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
-    along. inline: they type in another chat, and send the answer there. edits: they edited a message that had changed
-    something when it said this; "" where what it said is not known any more. link: of this bot on the platform, with a
-    place for the word that it hands on (`{}`); None where the platform has no such links. message: the number of what
-    says it, where that can be edited.
+    along. answers: the number of the message that what they said answers, as `Channel.send` gave it; None where it
+    answers none. inline: they type in another chat, and send the answer there. edits: they edited a message that had
+    changed something when it said this; "" where what it said is not known any more. link: of this bot on the platform,
+    with a place for the word that it hands on (`{}`); None where the platform has no such links. message: the number of
+    what says it, where that can be edited.
     """
 
     platform: str
@@ -130,6 +132,7 @@ class Asker:
     manages: bool = False
     owner: bool = False
     replies: bool = False
+    answers: str | None = None
     inline: bool = False
     link: str | None = None
     edits: str | None = None
@@ -186,6 +189,19 @@ class Deps:
             self.store, self.asker.platform, to.chat, to.topic, kind=to.kind, title=title, now=self.now,
             server=self.asker.server, person=self.asker.user if to.kind == "private" else None, zone=self.usual_zone,
         )  # fmt: skip
+
+    def about(self) -> Sequence[Episode]:
+        """Return the episodes that the message tells of which is answered, those that are not over first.
+
+        None where no message is answered, or one that tells of none. What a line leaves out is theirs, as in the
+        buttons below that message.
+        """
+        here = self.here() if self.asker.answers else None
+        if here is None or self.asker.answers is None:
+            return ()
+        from storage.alerts import episodes  # noqa: PLC0415 - opens the database
+
+        return episodes.told_in(self.store, here.id, self.asker.answers)
 
     @property
     def zone(self) -> str:

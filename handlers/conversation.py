@@ -77,14 +77,15 @@ class Conversations:
         if question is None and deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
             return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
         if question:
+            deps = replace(deps, asker=replace(deps.asker, answers=question.answers or deps.asker.answers))
             answer = await _following(question, text, deps, on_error)
         else:
             answer = await answer_blocks(text, deps, on_error=on_error)
         led_by = question.messages if question else self._led_by.get(_offered(person, text), ())
-        self._keep_open(person, answer, question, led_by, deps.asker.message)
+        self._keep_open(person, answer, question, led_by, deps.asker)
         if not answer.refused and answer.unfinished is None and (shows := _only_shown(text, deps)):
             messages = (deps.asker.message,) if deps.asker.message else ()
-            self._keep(person, _Question(self._until(), shows, messages, soft=True))
+            self._keep(person, _Question(self._until(), shows, messages, soft=True, answers=deps.asker.answers))
         return replace(answer, led_by=led_by) if answer.changed or answer.news else answer
 
     def _taken(self, text: str, person: _Person, deps: Deps) -> _Question | None:
@@ -98,7 +99,7 @@ class Conversations:
         return question if _is_taken(question, text, deps) else None
 
     def _keep_open(
-        self, person: _Person, answer: Answer, before: _Question | None, led_by: tuple[str, ...], message: str | None
+        self, person: _Person, answer: Answer, before: _Question | None, led_by: tuple[str, ...], asker: Asker
     ) -> None:
         """Keep the question that an answer asks; else the one that was asked before, which no refusal ends.
 
@@ -109,11 +110,11 @@ class Conversations:
         if not (answer.refused or said_nothing) and answer.unfinished is None:
             return
         unfinished = answer.unfinished or (before.unfinished if before else None)
-        if message is not None and not (before and unfinished is before.unfinished):
-            led_by = (*led_by, message)
+        if asker.message is not None and not (before and unfinished is before.unfinished):
+            led_by = (*led_by, asker.message)
         if unfinished:
             soft = before is not None and before.soft and unfinished is before.unfinished
-            self._keep(person, _Question(self._until(), unfinished, led_by, soft=soft))
+            self._keep(person, _Question(self._until(), unfinished, led_by, soft=soft, answers=asker.answers))
         rows = (block for block in answer.blocks if isinstance(block, Buttons))
         for line in (button.command for row in rows for button in row.buttons) if led_by else ():
             self._led_by[_offered(person, line)] = led_by
@@ -136,12 +137,14 @@ class _Question:
     """A question that is open. until: by the steady clock. messages: the numbers of those that led to it.
 
     soft: nothing was asked, but shown what is set; who says what it is to be means that, and nobody need say so.
+    answers: of an alert that was answered with what led to it, as in Asker: the next message is about that as well.
     """
 
     until: float
     unfinished: Unfinished
     messages: tuple[str, ...]
     soft: bool = False
+    answers: str | None = None
 
 
 def _is_taken(question: _Question, text: str, deps: Deps) -> bool:

@@ -220,6 +220,7 @@ def nobody(_: str) -> Asking | None:
     return None
 
 
+AnsweredBy = Callable[[str, "Deps"], bool]
 Run = Callable[[Deps, Any], Awaitable["Reply"]]
 
 
@@ -248,6 +249,7 @@ class Command:
     whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
     ends: bool = False  # takes back what another one begins, so that "off" says nothing more to it
     ended: tuple[str, ...] = ()  # what is on by it: "stop" beside one of these means "off" behind its name
+    answered_by: AnsweredBy | None = None  # whether what is said next, beside what is set, says what to set
 
     @property
     def by_speech(self) -> bool:
@@ -296,12 +298,13 @@ def command(
     whole: bool = False,
     ends: bool = False,
     ended: str = "",
+    answered_by: AnsweredBy | None = None,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type
     of its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
-    ended: likewise, for what is on by it.
+    ended: likewise, for what is on by it. answered_by: where what is said next may mean something by itself too.
     """
 
     def declare(run: Run) -> Command:
@@ -315,7 +318,7 @@ def command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
             for_all=for_all, shows=shows, whole=whole, ends=ends,
-            ended=tuple(filter(None, ended.split(", "))),
+            ended=tuple(filter(None, ended.split(", "))), answered_by=answered_by,
         )  # fmt: skip
 
     return declare

@@ -45,6 +45,7 @@ _AROUND: Final = frozenset(
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
 _NONE: Final = "“{}” is no answer to that."
 _TIMES: Final = re.compile(r"\d{1,3}([.,]\d+)?")
+_TWO: Final = re.compile(r"(?<!\S)([$€]?\d[\d.,'_]*k?)[/–-]([$€]?\d[\d.,'_]*k?)(?!\S)", re.IGNORECASE)  # 90k/91k
 _OR: Final = re.compile(r"\bor\b", re.IGNORECASE)
 _COMPARED: Final = re.compile(r"[<>≤≥=]|\b(crosses|flips)\b", re.IGNORECASE)
 _OF_NOW: Final = frozenset(
@@ -151,6 +152,9 @@ def _is_taken(question: _Question, text: str, deps: Deps) -> bool:
     """Tell whether a message without a slash is said to the question that is open, and not for itself."""
     unfinished = question.unfinished
     if question.soft:
+        answered_by = commands()[unfinished.name].answered_by
+        if answered_by and answered_by(text, deps):
+            return True  # of /mute, oi 8h
         return not _leaves_it(text) and not _understood(text, deps)
     if _leaves_it(text):  # before "stop" is read as a command
         return True
@@ -204,7 +208,7 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     """
     from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
-    text = "now" if _words_of(text) in _OF_NOW else text
+    text = "now" if _words_of(text) in _OF_NOW else _TWO.sub(r"\1 \2", text)
     spoken = _spoken(text)
     bare = sum(BARE_NUMBER.fullmatch(number) is not None for number in spoken.numbers)
     apart = bare <= 1 or asked.wanted.several  # not 90k or 91k
@@ -217,10 +221,13 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     known = of_coin or not _unknown(spoken.beside, deps.assets)
     if asked.wanted.several and spoken.numbers:
         known |= _understood(asked.completed(said), deps)
-    answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
+    line = asked.completed(said)
+    if bare > 1:  # before a coin the second would be taken as so many of it: 3000 3100 eth
+        line = replace(asked, wanted=replace(asked.wanted, behind=True)).completed(said)
+    answer = await answer_blocks(line, deps if known else replace(deps, look=None), on_error=on_error)
     if not answer.refused:
         return _read_as(answer, text, said)
-    several = len(spoken.numbers) > 1 and bool(spoken.around) and not apart
+    several = len(spoken.numbers) > 1 and not apart
     of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
     says = bool(spoken.numbers) or any(word.lower() not in FILLERS | _AROUND for word in spoken.beside)  # as what? not
     if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked) or of_coin:

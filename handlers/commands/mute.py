@@ -39,6 +39,19 @@ class Muted:
     what: str = argument(REST, default="", label="what")
 
 
+def _says_how_long(text: str, deps: Deps) -> bool:
+    """Tell whether what is said names alarms or assets and for how long: oi 8h is no question then."""
+    from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
+
+    try:
+        asked = to_mute(text, deps.now, deps.zone)
+        wanted(asked.what, deps, "/mute oi btc 2h")
+    except Refused:
+        return False
+    return asked.end is not None
+
+
 @command(
     subject="own",
     example="/mute oi until monday",
@@ -47,6 +60,7 @@ class Muted:
     "stop pinging, stop bothering, stop spamming, stop alerts for, stop alarms for, no alerts for, no alarms for, "
     "no alerts until, no alarms until, not now, hush, shush, stfu, go away",
     shows=True,
+    answered_by=_says_how_long,
 )
 async def mute(deps: Deps, args: ForHowLong) -> Reply:
     """Be told nothing for a while, of all or of a part.

@@ -155,7 +155,8 @@ class Deps:
     finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. look: start
     looking at an asset that is not followed, as `asking` does for one that is; None: nobody can be asked. glances: what
     came of it, by asset, when the command answers once more. access: who may do what. may_draw: count a picture for
-    whoever asks; False where there were enough for the moment. usual_zone: the time zone of chats that chose none.
+    whoever asks; False where there were enough for the moment. usual_zone: the time zone of chats that chose none. off:
+    the switches of the market in the configuration by which something is not collected.
     """
 
     now: datetime
@@ -171,6 +172,7 @@ class Deps:
     may_draw: Callable[[Asker], bool] = lambda _: True
     usual_zone: str = "UTC"
     limits: RuleLimits = LIMITS
+    off: frozenset[str] = frozenset()
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""

@@ -118,7 +118,7 @@ async def _market(deps: Deps, args: Drawing, asset: str, kind: str) -> Reply:
     reference = _reference(deps, args, asset, picture=kind)
     data = await asyncio.to_thread(pictures.read_market, deps.store, reference) if deps.store.exists else None
     if kind == "liqs" and not (data and data.liquidated):
-        raise none_stored(asset)
+        raise none_stored(deps, asset)
     if data is None:
         raise await nothing_stored(deps, asset, ("oi_drawdown",) if kind == "oi" else ("price_drawdown",))
     full = pictures.market_spec(data, reference)

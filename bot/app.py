@@ -124,7 +124,7 @@ class App:
         admitted = asker if isinstance(admitted, TurnedAway) else admitted
         deps = Deps(now(), admitted, self.store, assets, self.asking, clock=now, look=self.look)
         deps = replace(deps, access=self.access, may_draw=self.gate.may_draw, limits=self.config.rules.limits)
-        deps = replace(deps, usual_zone=self.config.time_zone)
+        deps = replace(deps, usual_zone=self.config.time_zone, off=self.config.market.off)
         return await self.conversations.answer(text, deps, on_error=logged)
 
     def asking(self, asset: str) -> Asking | None:

@@ -38,7 +38,7 @@ from handlers.command import Refused
 from handlers.language.kinds import zone_named
 from handlers.limits import LIMITS, RuleLimits
 from signals.assets import UnreadableSymbol, followed
-from signals.venues import OPTIONS, READ, STREAMED, USUAL, venue_named
+from signals.venues import OPTIONS, READ, STREAMED, USUAL, VENUES, venue_named
 from storage.engine.place import Server, place_given
 from storage.people.bots import name_of, platform_of
 
@@ -96,6 +96,13 @@ class Market(_Section):
         None, description="another server that speaks alternative.me's API, for tests"
     )
     hyperliquid_url: ServerAddress = Field(None, description="another server for followed addresses, for tests")
+
+    @property
+    def off(self) -> frozenset[str]:
+        """Return the switches that are off and by which nothing is collected, by their names here."""
+        found = {name for name in ("options", "liquidations", "stablecoins", "fear_greed") if not getattr(self, name)}
+        read_anyhow = any(VENUES[venue].options for venue in self.venues)
+        return frozenset(found - {"options"} if read_anyhow else found)
 
     @field_validator("venues", mode="before")
     @classmethod

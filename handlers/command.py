@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from handlers.access import Access
     from handlers.channels.channel import Address
     from handlers.reply import Reply
+    from storage.alerts.episodes import Episode
     from storage.engine.database import Store
     from storage.people.destinations import Destination
     from storage.queries.glance import Glance, NoGlance
@@ -114,10 +115,11 @@ class Asker:
     this person may change the settings of this chat. managers: who may, in the platform's own words. server: the id of
     the server that the chat lies in, in which people have roles. manages: this person may change what holds for all of
     that server. owner: this bot is theirs. replies: what they said answers a message of the bot, where others read
-    along. inline: they type in another chat, and send the answer there. edits: they edited a message that had changed
-    something when it said this; "" where what it said is not known any more. link: of this bot on the platform, with a
-    place for the word that it hands on (`{}`); None where the platform has no such links. message: the number of what
-    says it, where that can be edited.
+    along. answers: the number of the message that what they said answers, as `Channel.send` gave it; None where it
+    answers none. inline: they type in another chat, and send the answer there. edits: they edited a message that had
+    changed something when it said this; "" where what it said is not known any more. link: of this bot on the platform,
+    with a place for the word that it hands on (`{}`); None where the platform has no such links. message: the number of
+    what says it, where that can be edited.
     """
 
     platform: str
@@ -130,6 +132,7 @@ class Asker:
     manages: bool = False
     owner: bool = False
     replies: bool = False
+    answers: str | None = None
     inline: bool = False
     link: str | None = None
     edits: str | None = None
@@ -152,7 +155,8 @@ class Deps:
     finds figures too old says so in Reply.outdated. clock: the time when news comes; None: still `now`. look: start
     looking at an asset that is not followed, as `asking` does for one that is; None: nobody can be asked. glances: what
     came of it, by asset, when the command answers once more. access: who may do what. may_draw: count a picture for
-    whoever asks; False where there were enough for the moment. usual_zone: the time zone of chats that chose none.
+    whoever asks; False where there were enough for the moment. usual_zone: the time zone of chats that chose none. off:
+    the switches of the market in the configuration by which something is not collected.
     """
 
     now: datetime
@@ -168,6 +172,7 @@ class Deps:
     may_draw: Callable[[Asker], bool] = lambda _: True
     usual_zone: str = "UTC"
     limits: RuleLimits = LIMITS
+    off: frozenset[str] = frozenset()
 
     def here(self) -> Destination | None:
         """Return this chat as it is stored, or None if it has never asked for anything."""
@@ -187,6 +192,19 @@ class Deps:
             server=self.asker.server, person=self.asker.user if to.kind == "private" else None, zone=self.usual_zone,
         )  # fmt: skip
 
+    def about(self) -> Sequence[Episode]:
+        """Return the episodes that the message tells of which is answered, those that are not over first.
+
+        None where no message is answered, or one that tells of none. What a line leaves out is theirs, as in the
+        buttons below that message.
+        """
+        here = self.here() if self.asker.answers else None
+        if here is None or self.asker.answers is None:
+            return ()
+        from storage.alerts import episodes  # noqa: PLC0415 - opens the database
+
+        return episodes.told_in(self.store, here.id, self.asker.answers)
+
     @property
     def zone(self) -> str:
         """Return the time zone of the chat that asks; the usual one where it is not known yet."""
@@ -204,6 +222,7 @@ def nobody(_: str) -> Asking | None:
     return None
 
 
+AnsweredBy = Callable[[str, "Deps"], bool]
 Run = Callable[[Deps, Any], Awaitable["Reply"]]
 
 
@@ -232,6 +251,7 @@ class Command:
     whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
     ends: bool = False  # takes back what another one begins, so that "off" says nothing more to it
     ended: tuple[str, ...] = ()  # what is on by it: "stop" beside one of these means "off" behind its name
+    answered_by: AnsweredBy | None = None  # whether what is said next, beside what is set, says what to set
 
     @property
     def by_speech(self) -> bool:
@@ -280,12 +300,13 @@ def command(
     whole: bool = False,
     ends: bool = False,
     ended: str = "",
+    answered_by: AnsweredBy | None = None,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type
     of its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
-    ended: likewise, for what is on by it.
+    ended: likewise, for what is on by it. answered_by: where what is said next may mean something by itself too.
     """
 
     def declare(run: Run) -> Command:
@@ -299,7 +320,7 @@ def command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
             owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
             for_all=for_all, shows=shows, whole=whole, ends=ends,
-            ended=tuple(filter(None, ended.split(", "))),
+            ended=tuple(filter(None, ended.split(", "))), answered_by=answered_by,
         )  # fmt: skip
 
     return declare

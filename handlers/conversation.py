@@ -45,6 +45,7 @@ _AROUND: Final = frozenset(
 _NUMBER: Final = re.compile(r"[-+]?[$€]?\d[\d.,'_]*[a-z%$€]{0,5}")
 _NONE: Final = "“{}” is no answer to that."
 _TIMES: Final = re.compile(r"\d{1,3}([.,]\d+)?")
+_TWO: Final = re.compile(r"(?<!\S)([$€]?\d[\d.,'_]*k?)[/–-]([$€]?\d[\d.,'_]*k?)(?!\S)", re.IGNORECASE)  # 90k/91k
 _OR: Final = re.compile(r"\bor\b", re.IGNORECASE)
 _COMPARED: Final = re.compile(r"[<>≤≥=]|\b(crosses|flips)\b", re.IGNORECASE)
 _OF_NOW: Final = frozenset(
@@ -77,14 +78,15 @@ class Conversations:
         if question is None and deps.asker.address.kind == "private" and _words_of(text) in _NOTHING_ELSE:
             return Answer((Line("Nothing waits for an answer, so all is as it was. /help shows what can be asked."),))
         if question:
+            deps = replace(deps, asker=replace(deps.asker, answers=question.answers or deps.asker.answers))
             answer = await _following(question, text, deps, on_error)
         else:
             answer = await answer_blocks(text, deps, on_error=on_error)
         led_by = question.messages if question else self._led_by.get(_offered(person, text), ())
-        self._keep_open(person, answer, question, led_by, deps.asker.message)
+        self._keep_open(person, answer, question, led_by, deps.asker)
         if not answer.refused and answer.unfinished is None and (shows := _only_shown(text, deps)):
             messages = (deps.asker.message,) if deps.asker.message else ()
-            self._keep(person, _Question(self._until(), shows, messages, soft=True))
+            self._keep(person, _Question(self._until(), shows, messages, soft=True, answers=deps.asker.answers))
         return replace(answer, led_by=led_by) if answer.changed or answer.news else answer
 
     def _taken(self, text: str, person: _Person, deps: Deps) -> _Question | None:
@@ -98,7 +100,7 @@ class Conversations:
         return question if _is_taken(question, text, deps) else None
 
     def _keep_open(
-        self, person: _Person, answer: Answer, before: _Question | None, led_by: tuple[str, ...], message: str | None
+        self, person: _Person, answer: Answer, before: _Question | None, led_by: tuple[str, ...], asker: Asker
     ) -> None:
         """Keep the question that an answer asks; else the one that was asked before, which no refusal ends.
 
@@ -109,11 +111,11 @@ class Conversations:
         if not (answer.refused or said_nothing) and answer.unfinished is None:
             return
         unfinished = answer.unfinished or (before.unfinished if before else None)
-        if message is not None and not (before and unfinished is before.unfinished):
-            led_by = (*led_by, message)
+        if asker.message is not None and not (before and unfinished is before.unfinished):
+            led_by = (*led_by, asker.message)
         if unfinished:
             soft = before is not None and before.soft and unfinished is before.unfinished
-            self._keep(person, _Question(self._until(), unfinished, led_by, soft=soft))
+            self._keep(person, _Question(self._until(), unfinished, led_by, soft=soft, answers=asker.answers))
         rows = (block for block in answer.blocks if isinstance(block, Buttons))
         for line in (button.command for row in rows for button in row.buttons) if led_by else ():
             self._led_by[_offered(person, line)] = led_by
@@ -136,18 +138,23 @@ class _Question:
     """A question that is open. until: by the steady clock. messages: the numbers of those that led to it.
 
     soft: nothing was asked, but shown what is set; who says what it is to be means that, and nobody need say so.
+    answers: of an alert that was answered with what led to it, as in Asker: the next message is about that as well.
     """
 
     until: float
     unfinished: Unfinished
     messages: tuple[str, ...]
     soft: bool = False
+    answers: str | None = None
 
 
 def _is_taken(question: _Question, text: str, deps: Deps) -> bool:
     """Tell whether a message without a slash is said to the question that is open, and not for itself."""
     unfinished = question.unfinished
     if question.soft:
+        answered_by = commands()[unfinished.name].answered_by
+        if answered_by and answered_by(text, deps):
+            return True  # of /mute, oi 8h
         return not _leaves_it(text) and not _understood(text, deps)
     if _leaves_it(text):  # before "stop" is read as a command
         return True
@@ -201,7 +208,7 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     """
     from handlers import speech  # noqa: PLC0415 - for what is said without a slash
 
-    text = "now" if _words_of(text) in _OF_NOW else text
+    text = "now" if _words_of(text) in _OF_NOW else _TWO.sub(r"\1 \2", text)
     spoken = _spoken(text)
     bare = sum(BARE_NUMBER.fullmatch(number) is not None for number in spoken.numbers)
     apart = bare <= 1 or asked.wanted.several  # not 90k or 91k
@@ -214,10 +221,13 @@ async def _completed(asked: Unfinished, text: str, deps: Deps, on_error: OnError
     known = of_coin or not _unknown(spoken.beside, deps.assets)
     if asked.wanted.several and spoken.numbers:
         known |= _understood(asked.completed(said), deps)
-    answer = await answer_blocks(asked.completed(said), deps if known else replace(deps, look=None), on_error=on_error)
+    line = asked.completed(said)
+    if bare > 1:  # before a coin the second would be taken as so many of it: 3000 3100 eth
+        line = replace(asked, wanted=replace(asked.wanted, behind=True)).completed(said)
+    answer = await answer_blocks(line, deps if known else replace(deps, look=None), on_error=on_error)
     if not answer.refused:
         return _read_as(answer, text, said)
-    several = len(spoken.numbers) > 1 and bool(spoken.around) and not apart
+    several = len(spoken.numbers) > 1 and not apart
     of_use = answer.unfinished is not None  # of 0.5btc at 25x both are, and the price is still wanted
     says = bool(spoken.numbers) or any(word.lower() not in FILLERS | _AROUND for word in spoken.beside)  # as what? not
     if (known and says and (of_use or not several)) or not _asks_the_same(answer, asked) or of_coin:

@@ -48,6 +48,7 @@ def say(text: str, config: Path | None, db: Path | None, *, as_json: bool) -> in
             clock=clock.now,
             look=_looker(settings, store, clock),
             usual_zone=settings.time_zone if settings else "UTC",
+            off=settings.market.off if settings else frozenset(),
         )
         reply = asyncio.run(answer(text, deps))
         picture = _save_picture(reply, store)

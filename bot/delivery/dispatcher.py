@@ -21,13 +21,14 @@ from bot.delivery.held import tell_held
 from bot.delivery.probing import FOR_GOOD, Probes
 from bot.delivery.rate_limiter import Paces, RateLimiter
 from bot.delivery.restored import tell_restored
+from bot.delivery.settling import passes
 from bot.delivery.stages.budget import budget, may_wait
 from bot.delivery.stages.group import group
 from bot.delivery.stages.join import join, setups_around
 from bot.delivery.stages.merge import merge
-from bot.delivery.stages.mute import joins_muted, mute
+from bot.delivery.stages.mute import mute
 from bot.delivery.stages.only import only
-from bot.delivery.stages.outcome import PASS, Drop, Hold, Recipient
+from bot.delivery.stages.outcome import PASS, Recipient
 from bot.delivery.stages.quiet import quiet
 from bot.delivery.stages.render import Renderer
 from bot.delivery.stages.send import kind_of, send
@@ -402,18 +403,17 @@ def _staged(work: Work, claim: Claim, now: datetime) -> Claim:
     """Take the rows of a claim through the stages before they are put into words; return it with those that pass."""
     recipient = Recipient(claim.zone, claim.switches)
     claim = claim.only([row for row in claim.rows if not digests.taken_back(work, claim.destination, row, now)])
-    for joined in filter(None, (joins_muted(row, recipient, now) for row in claim.rows)):
-        switches.switch_on(work, claim.destination, joined)
-    left = [row for row in claim.rows if _passes(work, row, judged(row, recipient, now), now)]
+    there = claim.destination
+    left = [row for row in claim.rows if passes(work, there, row, judged(row, recipient, now), now)]
     if around := {episode for row in left for episode in setups_around(row)}:
         told = gathering.told_there(work, claim.destination, around)
         told |= {row.notice.episode for row in left if row.notice.episode is not None}
-        left = [row for row in left if _passes(work, row, join(row, told), now)]
+        left = [row for row in left if passes(work, there, row, join(row, told), now)]
     most = switches.budget_of(claim.switches)
     new = [row for row in left if not row.message]  # an edit of what was told before never waits, and takes none along
     if new and most is not None and may_wait(new):
         outcome = budget(recipient, most, held.sent_since(work, claim.destination, midnight(now, recipient.clock)), now)
-        left = [row for row in left if row not in new or _passes(work, row, outcome, now)]
+        left = [row for row in left if row not in new or passes(work, there, row, outcome, now)]
     for episode in _begun_or_over(claim):
         switches.episode_over(work, claim.destination, episode)
     return claim.only(left)
@@ -424,19 +424,6 @@ def _begun_or_over(claim: Claim) -> set[int]:
     ending = {switch.episode for switch in claim.switches}
     notices = (row.notice for row in claim.rows if row.notice.kind in ("resolved", "resumed"))
     return {notice.episode for notice in notices if notice.episode is not None and notice.episode in ending}
-
-
-def _passes(work: Work, row: OutboxRow, outcome: Outcome, now: datetime) -> bool:
-    """Settle a row that does not pass as its outcome says, and tell whether it passes."""
-    match outcome:
-        case Hold(until, reason, held_for):
-            outbox.hold(work, row, until, reason, held_for)
-            return False
-        case Drop(state, reason):
-            outbox.end(work, row, state, reason, now=now)
-            return False
-        case _:
-            return True
 
 
 def judged(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:

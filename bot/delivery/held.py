@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from bot.delivery.settling import passes
 from bot.delivery.stages.mute import mute
 from bot.delivery.stages.only import only
-from bot.delivery.stages.outcome import Drop, Recipient
+from bot.delivery.stages.outcome import Recipient
 from signals.alerts.condition import RANKS
 from signals.alerts.event import HELD
 from signals.units import HOUR, MINUTE
@@ -46,7 +47,7 @@ def _tell(work: Work, place: HeldThere, chosen: tuple[Switch, ...], now: datetim
     if later := recipient.quiet_until(now) or (soon and soon + DIGEST_LATE):
         held.hold_on(work, place.rows, later)
         return
-    rows = [one for one in place.rows if not _dropped(work, one, recipient, now)]
+    rows = [one for one in place.rows if _is_wanted(work, place.destination, one, recipient, now)]
     if len(rows) == 1 and rows[0].held_for == "quiet":
         held.let_go(work, rows[0].row, now=now)  # alone it is told in full
         return
@@ -66,13 +67,10 @@ def _tell(work: Work, place: HeldThere, chosen: tuple[Switch, ...], now: datetim
     held.told(work, [one.row for one in rows], _REASON, now=now)
 
 
-def _dropped(work: Work, one: HeldRow, recipient: Recipient, now: datetime) -> bool:
-    """Settle what the destination has muted since it is held."""
-    for outcome in (mute(one.row, recipient, now), only(one.row, recipient)):
-        if isinstance(outcome, Drop):
-            outbox.end(work, one.row, outcome.state, outcome.reason, now=now)
-            return True
-    return False
+def _is_wanted(work: Work, destination: int, one: HeldRow, recipient: Recipient, now: datetime) -> bool:
+    """Settle what the destination has muted since it is held, and tell whether this is none of it."""
+    outcomes = (mute(one.row, recipient, now), only(one.row, recipient))
+    return all(passes(work, destination, one.row, outcome, now) for outcome in outcomes)
 
 
 def _listed(rows: Sequence[HeldRow]) -> dict[str, Any]:

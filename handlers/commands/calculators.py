@@ -159,7 +159,7 @@ def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, floa
     if is_now(args.entry) and is_now(args.exit):
         text = f"The entry price is missing. Type it like {example_with(example, named, mark)}."
         raise Refused(text, wanted=MissingValue(text, several=True))
-    _ask_about_entry(args, mark, named)
+    _ask_about_slips(args, mark, named, args.exit)
     wanted = args.exit == NOW or (args.exit is None and args.fee is None)
     if not wanted and not is_now(args.entry):
         return args, args.entry or 0.0, None
@@ -170,10 +170,12 @@ def _priced(deps: Deps, args: PnlArgs, named: Instrument) -> tuple[PnlArgs, floa
     return replace(args, exit=price), args.entry or 0.0, mark
 
 
-def _ask_about_entry(args: PnlArgs | SizeArgs, mark: MarkNow | None, named: Instrument) -> None:
-    if args.entry and not args.exact:
-        meant, kept = "{} in its place", "exact at the end"
-        ask_about_slip(args.entry, mark, unit=named.unit, named=True, meant=meant, kept=kept)
+def _ask_about_slips(args: PnlArgs | SizeArgs, mark: MarkNow | None, named: Instrument, other: float | None) -> None:
+    """Ask about an entry, or the other price, that is a power of ten away from the known one."""
+    for price in () if args.exact else (args.entry, other):
+        if price is not None and not is_now(price):
+            meant, kept = "{} in its place", "exact at the end"
+            ask_about_slip(price, mark, unit=named.unit, named=True, meant=meant, kept=kept)
 
 
 def _pnl_numbers(args: PnlArgs, entry: float, side: Side) -> dict[str, Any]:
@@ -274,7 +276,7 @@ async def size(deps: Deps, args: SizeArgs) -> Reply:
     named = instrument_of(deps, args.instrument)
     at_mark = is_now(args.entry)
     mark = mark_of(deps, named)
-    _ask_about_entry(args, mark, named)
+    _ask_about_slips(args, mark, named, args.stop)
     entry = args.entry or price_now(
         deps, mark, named, missing="entry price", example="/size {now} stop {below} risk 500usd"
     )
@@ -358,6 +360,8 @@ def _risk(args: SizeArgs) -> float:
     if args.risk is not None and args.share is not None:  # `risk 1% 10000usd`: of so much
         if args.balance is not None:
             raise Refused("The risk is given twice. Type it once, like risk 500usd, or risk 1% balance 10000.")
+        if args.risk.amount == args.share:  # 1% of what? 1usd, as the question has it: nobody has a balance of $1
+            return args.risk.amount
         return _risk(replace(args, risk=None, balance=args.risk.amount))
     if args.risk is not None:
         return args.risk.amount
@@ -371,9 +375,12 @@ def _risk(args: SizeArgs) -> float:
             ),
         )
     if args.balance is None:
+        share = f"{args.share:g}"
+        question = f"{share}% of what? Type the balance, like 10000, or {share}usd if that is all that may be lost."
         raise Refused(
-            f"{args.share:g}% of what? Add the balance, like risk {args.share:g}% balance 10000, "
-            f"or type dollars, like risk {args.share:g}usd."
+            f"{share}% of what? Add the balance, like risk {share}% balance 10000, or type dollars, like risk "
+            f"{share}usd.",
+            wanted=MissingValue(question, ((f"${share}", f"{share}usd"),), shape="balance {}"),
         )
     if not 0 < args.share <= 100:
         raise Refused("The risk is between 0 and 100 percent of the balance. Type it like risk 1% balance 10000.")

@@ -10,7 +10,7 @@ from handlers.command import Deps, Refused, command
 from handlers.commands.funding import heading
 from handlers.commands.liquidations import none_stored
 from handlers.commands.market import answered, nothing_stored, readings_of
-from handlers.language.assets import meant_asset
+from handlers.language.assets import meant_asset, usual_asset
 from handlers.language.kinds import ASSET, DURATION, argument, choice
 from handlers.language.metrics import DRAWN, chart_words, together
 from handlers.reply import Block, Button, Buttons, Line, Picture, Reply
@@ -61,7 +61,7 @@ async def chart(deps: Deps, args: Drawing) -> Reply:
     and liqs alone, and funding, taker, net, drawdown, ma180, closing and fng with their alarm lines and past alerts.
     Spans are 4h, 24h, 7d, 30d, 90d, 1y or all; "light" draws on white.
     """
-    what = together(args.what or "picture market", args.also)
+    what = together(args.what or _of_alert(deps) or "picture market", args.also)
     if what is None:
         raise Refused(f"One picture at a time. {_SHOWS}")
     asset = _asset(deps, args)
@@ -86,7 +86,14 @@ def _asset(deps: Deps, args: Drawing) -> str:
         raise Refused(
             f"One asset at a time: {wording.listing(meant, 'or')}? Type it like /chart {meant[0].lower()} 7d."
         )
-    return meant[0] if meant else deps.assets[0]
+    return meant[0] if meant else usual_asset(deps)
+
+
+def _of_alert(deps: Deps) -> str | None:
+    """Return the metric whose picture shows what the alert is about that is answered, as the button below it does."""
+    from signals.alerts.rule import rules  # noqa: PLC0415 - see above
+
+    return next((rules()[one.rule].metrics[0] for one in deps.about() if one.rule in rules()), None)
 
 
 def _reference(deps: Deps, args: Drawing, asset: str, **what: str) -> dict[str, Any]:
@@ -111,7 +118,7 @@ async def _market(deps: Deps, args: Drawing, asset: str, kind: str) -> Reply:
     reference = _reference(deps, args, asset, picture=kind)
     data = await asyncio.to_thread(pictures.read_market, deps.store, reference) if deps.store.exists else None
     if kind == "liqs" and not (data and data.liquidated):
-        raise none_stored(asset)
+        raise none_stored(deps, asset)
     if data is None:
         raise await nothing_stored(deps, asset, ("oi_drawdown",) if kind == "oi" else ("price_drawdown",))
     full = pictures.market_spec(data, reference)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from handlers.command import Deps, Refused, command
 from handlers.language.assets import OneAsset, meant_asset
 from handlers.reply import Block, Button, Buttons, Line, Reply, plain
+from handlers.words import readings as words
 from handlers.words import wording
 from signals.units import DAY, HOUR, MINUTE
 from signals.venues import VENUES, venue_title
@@ -38,15 +39,17 @@ async def liqs(deps: Deps, args: OneAsset) -> Reply:
     asset = meant_asset(deps, args.asset, "/liqs btc")
     found = await asyncio.to_thread(liquidations.read, deps.store, asset, deps.now)
     if found.nothing:
-        raise none_stored(asset)
+        raise none_stored(deps, asset)
     lines = _live(asset, found, deps.zone) if found.venues else _days(asset, found)
     lines += [Line(_rejected(rejected), "caveat") for rejected in found.rejected]
     lines.append(Buttons((Button("Price", f"/price {asset.lower()}"), Button("Health", f"/health {asset.lower()}"))))
     return Reply(tuple(lines), plain(_values(asset, found)), stamp=_stamp(found, deps.stamp_note))
 
 
-def none_stored(asset: str) -> Refused:
+def none_stored(deps: Deps, asset: str) -> Refused:
     """Return the refusal where no liquidations are stored."""
+    if off := words.switched_off(deps.off, "liquidated_longs_usd"):
+        return Refused(f"No liquidations of {asset} are stored. {off} A file brings them in with perpulse import FILE.")
     return Refused(
         f"No liquidations of {asset} are stored yet. A running bot (perpulse run) hears them from the exchanges; "
         "a file brings them in with perpulse import FILE."

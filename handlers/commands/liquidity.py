@@ -114,6 +114,7 @@ async def stables(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - every c
     if reading is None:
         lines: list[Block] = [
             Line(f"Stablecoins in dollars: {words.why_not(found.lacking('stable_supply'))}.", "headline"),
+            *([Line(off)] if (off := words.switched_off(deps.off, "stablecoin_supply_usd")) else []),
             Line(_RESERVES, "caveat"),
         ]
         return answered(deps, found.asset, lines, {}, (), outdated=found.outdated)

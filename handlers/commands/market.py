@@ -57,7 +57,7 @@ async def nothing_stored(deps: Deps, asset: str, ids: Sequence[str]) -> Refused:
 
     needs = [metrics()[metric].needs for metric in ids]
     silent = await asyncio.to_thread(sources.all_silent, deps.store)
-    said = words.nothing_stored(asset, [frozenset(names) for names in needs], needs[0][0], silent=silent)
+    said = words.nothing_stored(asset, [frozenset(names) for names in needs], needs[0][0], silent=silent, off=deps.off)
     return Refused(said, outdated=(asset,))
 
 
@@ -237,7 +237,8 @@ async def fng(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - every comma
     mood = found.get("fear_greed")
     if mood is None:
         why = words.why_not(found.lacking("fear_greed"))
-        lines: list[Block] = [Line(f"Fear & Greed index: {why}.", "headline")]
+        off = words.switched_off(deps.off, "fear_greed")
+        lines: list[Block] = [Line(f"Fear & Greed index: {why}.", "headline"), *([Line(off)] if off else [])]
         return answered(deps, found.asset, lines, {}, (), outdated=found.outdated)
     index, week = mood.get("value"), mood.get("change_7d")
     # Up to 24 every site says Extreme Fear; the borders above differ between sites, so no class is named there.

@@ -39,6 +39,19 @@ class Muted:
     what: str = argument(REST, default="", label="what")
 
 
+def _says_how_long(text: str, deps: Deps) -> bool:
+    """Tell whether what is said names alarms or assets and for how long: oi 8h is no question then."""
+    from handlers.language.telling.subscriptions import wanted  # noqa: PLC0415 - see above
+    from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
+
+    try:
+        asked = to_mute(text, deps.now, deps.zone)
+        wanted(asked.what, deps, "/mute oi btc 2h")
+    except Refused:
+        return False
+    return asked.end is not None
+
+
 @command(
     subject="own",
     example="/mute oi until monday",
@@ -47,6 +60,7 @@ class Muted:
     "stop pinging, stop bothering, stop spamming, stop alerts for, stop alarms for, no alerts for, no alarms for, "
     "no alerts until, no alarms until, not now, hush, shush, stfu, go away",
     shows=True,
+    answered_by=_says_how_long,
 )
 async def mute(deps: Deps, args: ForHowLong) -> Reply:
     """Be told nothing for a while, of all or of a part.
@@ -54,7 +68,8 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
     /mute 2h mutes everything, what is critical too. Words narrow it, as in /sub: /mute oi 8h, /mute btc until 18:00,
     /mute funding eth until monday, /mute fng for good. It ends by itself; /unmute or /mute off ends it now.
 
-    The Mute button of a message asks what and for how long; until over ends with the alarm that it tells of.
+    The Mute button of a message asks what and for how long; until over ends with the alarm that it tells of. /mute 2h
+    as a reply to a message mutes what that one tells of.
     """
     from handlers.language.telling.switches import to_mute  # noqa: PLC0415 - see above
     from storage.people import switches  # noqa: PLC0415 - see above
@@ -62,7 +77,7 @@ async def mute(deps: Deps, args: ForHowLong) -> Reply:
     kept = [word for word in args.what.split() if word.lower() not in _OFF]
     if len(kept) < len(args.what.split()):
         return await unmute.run(deps, Muted(" ".join(kept)))
-    asked = to_mute(args.what, deps.now, deps.zone)
+    asked = to_mute(args.what, deps.now, deps.zone, _answered(deps))
     told = _told(deps, asked)
     if told and asked.end is None:
         return _menu(asked, told)
@@ -96,12 +111,17 @@ async def unmute(deps: Deps, args: Muted) -> Reply:
 
     first, _, others = args.what.strip().partition(" ")
     only = first.lower() in _ONLY
-    asked = to_mute(others if only else args.what, deps.now, deps.zone)
-    told = _told(deps, asked)
+    text = others if only else args.what
+    asked = to_mute(text, deps.now, deps.zone, _answered(deps))
     here = deps.here()
     every = switches.of_one(deps.store, here.id) if here else []
     on = [one for one in every if one.kind == "mute" and one.runs(deps.now)]  # what has ended is no longer muted
+    told = _told(deps, asked)
     meant = [one for one in on if _is_meant(one, deps, asked, told, everything=_all_of_it(on), only=only)]
+    if not meant and _answered(deps) is not None:  # nothing that the message tells of is muted by itself
+        asked = to_mute(text, deps.now, deps.zone)
+        told = _told(deps, asked)
+        meant = [one for one in on if _is_meant(one, deps, asked, told, everything=_all_of_it(on), only=only)]
     for one in meant:
         switches.switch_back(deps.store, here.id if here else 0, "mute", one.what)
     left = [one for one in on if one not in meant]
@@ -120,6 +140,11 @@ async def unmute(deps: Deps, args: Muted) -> Reply:
     lines.append(Buttons((*more, _SETTINGS)))
     values = {"unmuted": [one.what for one in meant], "muted": _values(left)}
     return Reply(tuple(lines), values, back=back if meant else None)
+
+
+def _answered(deps: Deps) -> int | None:
+    """Return the episode of the alert that is answered; None where none is."""
+    return next((episode.id for episode in deps.about()), None)
 
 
 def _told(deps: Deps, asked: ToMute) -> list[Episode]:

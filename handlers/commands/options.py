@@ -59,6 +59,8 @@ async def options(deps: Deps, args: OneExpiry) -> Reply:
     asset = meant_asset(deps, args.asset, "/options btc")
     found = await asyncio.to_thread(option_chain.read, deps.store, asset, deps.now)
     if found is None:
+        if off := words.switched_off(deps.off, "options"):
+            raise Refused(f"No options of {asset} are stored that have not expired. {off}")
         raise Refused(
             f"No options of {asset} are stored that have not expired. A running bot (perpulse run) reads them from "
             "Deribit twice an hour; it has those of BTC, ETH, SOL and a few others.",
@@ -244,7 +246,7 @@ async def vol(deps: Deps, args: OneAsset) -> Reply:
     if reading is None and level is None:
         lines: list[Block] = [
             Line(f"{asset} implied volatility: {words.why_not(found.lacking('implied_vol'))}.", "headline"),
-            Line(_whence(asset), "caveat"),
+            Line(_whence(deps, asset), "caveat"),
         ]
         return answered(deps, asset, lines, {}, (), outdated=found.outdated)
     now = value(reading, "iv") if reading or level is None else level[0]
@@ -289,9 +291,11 @@ def _level(deps: Deps, asset: str) -> tuple[float, Stamp] | None:
     return newest.value, stamp_of(deps.store, asset, {"implied_volatility": newest}, deps.now)
 
 
-def _whence(asset: str) -> str:
+def _whence(deps: Deps, asset: str) -> str:
     """Say where the index of a coin comes from, or that there is none, and what to do."""
     if asset in _INDEXED:
+        if off := words.switched_off(deps.off, "implied_volatility"):
+            return f"{off} A file brings history in with perpulse import FILE."
         return "A running bot (perpulse run) collects it from Deribit; perpulse import FILE brings history in."
     return f"Deribit has an index of BTC and ETH only; type /options {asset.lower()} for those of {asset}."
 

@@ -150,20 +150,10 @@ def _what_is_on(deps: Deps, destination: int | None, before: str) -> Reply:
         return Reply(tuple(lines), values)
     lines = [Line(f"{before}Still on in this chat:" if before == _OFF else f"{before}On in this chat:", "headline")]
     lines += [Line(said) for said in (*words.on(found.rows), *words.sounds(found.sounds))]
-    told = [episode for episode in found.open if _is_told(found.rows, episode.rule, episode.asset)]
-    lines += [Line(said) for said in words.open_now(told, deps.now)]
+    lines += [Line(said) for said in words.open_now(found.open, deps.now)]
     lines.append(Line("To stop: /unsub for all of it, or /unsub and a word, for example /unsub funding."))
     lines.append(Line("How much comes, and when: /settings"))
     return Reply(tuple(lines), values)
-
-
-def _is_told(rows: Sequence[tuple[str, str]], alarm: str, asset: str) -> bool:
-    """Tell whether an alarm of an asset comes here: who asked for everything is spared what is only told by name."""
-    from signals.inputs import MARKET  # noqa: PLC0415 - see above
-    from storage.people.destinations import ANY  # noqa: PLC0415 - opens the database
-    from storage.people.subscriptions import is_on  # noqa: PLC0415 - brings numpy along
-
-    return is_on([row for row in rows if row[1] in (ANY, asset) or asset == MARKET], alarm)
 
 
 @command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from handlers.command import Deps, command
@@ -175,6 +175,8 @@ async def why(deps: Deps, args: WhyWhat) -> Reply:
     """
     from signals.alerts.burst import BURST  # noqa: PLC0415 - see above
 
+    if args.setup is None and args.alarm is None and args.asset is None:
+        args = _of_alert(deps, args)
     if args.alarm == BURST:  # whose own message asks what moved it
         return await _of_asset(deps, args.asset, args.span or 4 * HOUR, args.thought)
     if args.alarm is not None:
@@ -182,6 +184,19 @@ async def why(deps: Deps, args: WhyWhat) -> Reply:
     if args.setup is not None:
         return await _of_setup(deps, args.setup, args)
     return await _of_asset(deps, args.asset, args.span or DAY, args.thought)
+
+
+def _of_alert(deps: Deps, args: WhyWhat) -> WhyWhat:
+    """Ask about the story, or the fast move, that the alert tells of which is answered, as the button below it does."""
+    from signals.alerts.burst import BURST  # noqa: PLC0415 - see above
+    from signals.alerts.setup import setups  # noqa: PLC0415 - see above
+
+    for episode in deps.about():
+        if episode.rule in setups():
+            return replace(args, setup=episode.rule)
+        if episode.rule == BURST:
+            return replace(args, alarm=BURST)
+    return args
 
 
 async def _of_setup(deps: Deps, typed: str, args: SetupWhat) -> Reply:

@@ -1,4 +1,4 @@
-"""Which asset a person means: the one that was named where anything is known of it, else the first followed one."""
+"""Which asset a person means: the one that was named, else that of the alert which is answered, else the first one."""
 
 from __future__ import annotations
 
@@ -19,18 +19,23 @@ _MOST_NAMED = 12
 
 @dataclass(frozen=True, slots=True)
 class OneAsset:
-    """Which asset; the first followed one where none is named."""
+    """Which asset; where none is named that of the alert which is answered, else the first followed one."""
 
     asset: str | None = argument(ASSET, default=None)
 
 
+def usual_asset(deps: Deps) -> str:
+    """Return the asset where none is named: that of the alert which is answered, else the first followed one."""
+    return next((episode.asset for episode in deps.about() if episode.asset != MARKET), deps.assets[0])
+
+
 def meant_asset(deps: Deps, asset: str | None, example: str) -> str:
-    """Return the asset that is meant, the first followed one by default.
+    """Return the asset that is meant, by default as `usual_asset`.
 
     Refused where nothing is known of it; a venue can say how it stands now.
     """
     if asset is None or asset == MARKET:  # a button under a figure of the whole market names no asset
-        return deps.assets[0]
+        return usual_asset(deps)
     if asset in deps.assets:
         return asset
     stored = [name for name in points.assets(deps.store) if name != MARKET] if deps.store.exists else []

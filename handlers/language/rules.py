@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def one_rule(text: str, deps: Deps, command: str) -> tuple[str, str]:
-    """Return the rule and the asset that a text names, the first followed asset where it names none.
+    """Return the rule and the asset that a text names; where it names none, those of the alert that is answered.
 
+    Without an alert the asset is the first followed one.
     Refused, with what to type, where it names no rule, several, or more than one asset.
     """
     found = meant_rules(text, deps, command)
@@ -42,7 +43,12 @@ def _ids() -> str:
 
 
 def meant_rules(text: str, deps: Deps, command: str) -> Wanted:
-    """Return the rules and assets that a text names, in any order; a whole title or id names one rule alone."""
+    """Return the rules and assets that a text names, in any order; a whole title or id names one rule alone.
+
+    Of an empty text they are those of the alert that is answered, if one is.
+    """
+    if not text.strip():
+        text = next((f"{one.rule} {one.asset}" for one in deps.about() if one.rule in rules()), text)
     said = text.lower().replace("-", " ")
     for name, rule in sorted(rules().items(), key=lambda item: -len(item[1].title)):
         for words in (rule.title.lower().replace("-", " "), name, name.replace("_", " ")):

@@ -11,7 +11,7 @@ from signals.units import DAY
 from signals.venues import VENUES, venue_credit, venue_order, venue_title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime, timedelta
 
     from signals.series import Coverage
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from storage.queries.market.readings import NotKnown, Readings
 
 FEW = 3  # venues that are listed by name before a figure
+_SWITCHES = {  # the switch of the market in the configuration, by what it collects
+    "options": "options",
+    "implied_volatility": "options",
+    "liquidated_longs_usd": "liquidations",
+    "liquidated_shorts_usd": "liquidations",
+    "stablecoin_supply_usd": "stablecoins",
+    "fear_greed": "fear_greed",
+}
 _PROVIDERS = {venue.id for venue in VENUES.values() if venue.credit}
 
 
@@ -53,16 +61,31 @@ def _titles(inputs: Sequence[str]) -> str:
     return wording.listing([INPUTS[name].title for name in inputs])
 
 
-def nothing_stored(asset: str, needs: Sequence[frozenset[str]], first: str, *, silent: bool) -> str:
+def switched_off(off: Collection[str], *names: str) -> str:
+    """Say that one of these inputs is not collected, and which line of the configuration turns it on; "" if it is.
+
+    off: the switches that are off.
+    """
+    switch = next((_SWITCHES[name] for name in names if _SWITCHES.get(name) in off), None)
+    if switch is None:
+        return ""
+    return f"It is switched off in this bot: {switch} = true under [market] in its configuration turns it on."
+
+
+def nothing_stored(
+    asset: str, needs: Sequence[frozenset[str]], first: str, *, silent: bool, off: Collection[str] = ()
+) -> str:
     """Say that nothing is stored yet, and where data comes from.
 
     needs: the inputs of each metric that was asked for; first: the first input of the first one. silent: sources were
-    asked, and none answers.
+    asked, and none answers. off: as in switched_off.
     """
     of = "" if asset == MARKET else f" for {asset}"
     title = INPUTS[first].title if len(set(needs)) == 1 else ""
     verb = "are" if title.partition(" ")[0].endswith("s") else "is"  # longs liquidated, bids within 1 % of mid
     what = f"No {title} {verb}" if title else "Nothing is"
+    if told := switched_off(off, first):
+        return f"{what} stored{of}. {told} A file brings history in with perpulse import FILE."
     why = "no source answers at the moment: /sources says why" if silent else "a running bot (perpulse run) collects it"
     return f"{what} stored{of} yet; {why}. A file brings history in with perpulse import FILE."
 

@@ -11,9 +11,10 @@ from handlers.words.stories import conditions
 from handlers.words.stories.conditions import LINES
 from signals.alerts.condition import judged
 from signals.alerts.derived import CROSSINGS, with_derived
-from signals.inputs import MARKET
+from signals.inputs import INPUTS, MARKET
 from signals.language.spelling import sentence_case
 from signals.metric import metrics
+from signals.rules.live import PRICE
 from signals.units import DAY, HOUR
 from signals.venues import venue_title
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from signals.alerts.condition import Condition
     from signals.alerts.rule import AlertRule
+    from storage.market.points import Newest
     from storage.people.rules import OwnRule
     from storage.queries.market.flows import RateAt
     from storage.queries.rules.preview import Looked, Preview
@@ -149,12 +151,13 @@ def _which(rate: RateAt, zone: str) -> str:
     return f", paid at {wording.clock(rate.at, zone)}" if rate.paid else ", where funding was heading"
 
 
-def distance(rule: AlertRule, looked: Looked) -> str:
+def distance(rule: AlertRule, looked: Looked, price: Newest | None = None) -> str:
     """Say the newest values beside their lines: 12 % a year (line above 30 % a year); nothing where none is known.
 
-    Of several groups of conditions the one is said of which most hold.
+    Of several groups of conditions the one is said of which most hold. price: the newest one, where that is what the
+    rule compares, in the place of that of the last close.
     """
-    values = _newest(rule, looked)
+    values = _newest(rule, looked) | ({} if price is None else {PRICE: price.value})
     groups = rule.levels[0].enter
     best = max(groups, key=lambda group: _holding(group, values))
     return "; ".join(_against(rule, one, values) for one in best if _is_known(one, values))
@@ -245,15 +248,26 @@ def standing(one: RuleStanding, now: datetime, zone: str) -> str:
     if (
         one.newest is not None
         and len(one.newest.found) == 1
-        and (said := distance(one.newest.rule, one.newest.found[0]))
+        and (said := distance(one.newest.rule, one.newest.found[0], one.price))
     ):
-        old = now - one.newest.until > 2 * DAY
-        parts.append(f"{f'on {wording.day(one.newest.until)}' if old else 'last close'} {said}")
+        parts.append(f"{_when(one, now, zone)} {said}")
     if one.newest is not None:
         parts.append(_spoken(one, now, zone))
     if one.judged:
         parts.append(f"{later(one.days)} up {one.up} of {one.judged}")
     return " · ".join(parts)
+
+
+def _when(one: RuleStanding, now: datetime, zone: str) -> str:
+    """Say of which moment the figure is that a rule is held against."""
+    if one.price is not None:  # it is judged by the minute, and no close is waited for
+        return (
+            "now"
+            if now - one.price.at <= INPUTS["mark_price"].fresh_for
+            else f"at {wording.clock(one.price.at, zone, dated=True)}"
+        )
+    assert one.newest is not None  # noqa: S101 - there is a figure
+    return f"on {wording.day(one.newest.until)}" if now - one.newest.until > 2 * DAY else "last close"
 
 
 def history(one: RuleStanding, now: datetime, zone: str) -> list[str]:

@@ -206,6 +206,12 @@ def told_with(store: Store, destination: int, episode: int) -> list[Episode]:
     return [_episode(row) for row in store.read(SQL.episodes_told_with, destination=destination, episode=episode)]
 
 
+def told_in(store: Store, destination: int, message: str) -> list[Episode]:
+    """Return the episodes that a message tells a destination of, those that are not over first; none of another one."""
+    found = (_episode(row) for row in store.read(SQL.episodes_told_in, destination=destination, message=message))
+    return sorted(found, key=lambda episode: episode.ended is not None)
+
+
 def named(store: Store, ids: Collection[int]) -> dict[int, Episode]:
     """Return episodes by their numbers; those that are not known are left out."""
     return {row["id"]: _episode(row) for row in store.read(SQL.episodes_named, ids=json.dumps(list(ids)))}

@@ -65,6 +65,11 @@ WHERE id IN (SELECT beside.episode FROM messages m
         WHERE n.episode = :episode AND o.destination = :destination))
 ORDER BY id;
 
+-- name: episodes_told_in
+SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
+WHERE id IN (SELECT episode FROM messages WHERE destination = :destination AND message = :message)
+ORDER BY id;
+
 -- name: episodes_named
 SELECT id, rule, asset, since, fired, ended, rank, first_values, last_values FROM episodes
 WHERE id IN ({numbers}(:ids));

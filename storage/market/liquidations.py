@@ -86,19 +86,29 @@ def load(store: Store, *, since: datetime, asset: str | None = None) -> list[Hou
 class Slot:
     """What was liquidated of an asset at a venue in a stretch of time, in USD, from `at` on.
 
-    heard: how much of the time that was asked about. first, last: from when and up to when anything was heard. All in
-    ms, and times since 1970: a picture has thousands of these.
+    heard: how much of the time that was asked about. Both in ms, and `at` since 1970: a picture has thousands of these.
     """
 
     at: int
     longs_usd: float
     shorts_usd: float
     heard: int
-    first: int
-    last: int
 
 
-def slots(
+@dataclass(frozen=True, slots=True)
+class HeardSlots:
+    """Hours of a venue in slots; those of which nothing was heard are left out.
+
+    A slot may be there twice. first, last: from when and up to when anything was heard, in ms since 1970; `last` is not
+    after `first` where there is no slot.
+    """
+
+    slots: tuple[Slot, ...]
+    first: int = 0
+    last: int = 0
+
+
+def in_slots(
     store: Store,
     asset: str,
     venue: str,
@@ -107,18 +117,22 @@ def slots(
     start: datetime,
     closed: datetime,
     now: datetime,
-    whole: tuple[datetime, datetime],
-) -> list[Slot]:
-    """Return hours from `start` on in slots of one length; those of which nothing was heard are left out.
+    until: datetime,
+) -> HeardSlots:
+    """Return hours from `start` on in slots of one length.
 
-    Bars count that opened before `closed`, and of other hours what a stream heard up to `now`: a slot may be there
-    twice. length: of whole hours. whole: the time of which it is counted how much was heard. The database sums them:
-    two years of hours of nine venues are 150,000 rows, which cost 2 s here.
+    Bars count that opened before `closed`, and of other hours what a stream heard up to `now`. length: of whole hours.
+    until: it is counted how much was heard before it. The database sums them: two years of hours of nine venues are
+    150,000 rows, which cost 2 s here.
     """
-    since, until = map(to_ms, whole)
-    given = {"start": to_ms(start), "closed": to_ms(closed), "now": to_ms(now), "since": since, "until": until}
-    rows = store.read_plain(SQL.liquidated_in_slots, asset=asset, venue=venue, slot=in_ms(length), **given)
-    return [Slot(number * in_ms(length), *sums) for number, *sums in rows]
+    of = {"asset": asset, "venue": venue, "start": to_ms(start), "closed": to_ms(closed), "now": to_ms(now)}
+    slot_ms = in_ms(length)
+    rows = store.read_plain(SQL.liquidated_in_slots, **of, slot=slot_ms, until=to_ms(until))
+    if not rows:
+        return HeardSlots(())
+    ((*ends,),) = store.read_plain(SQL.liquidated_ends, **of)
+    first, last = ([end for end in ends[side::2] if end is not None] for side in (0, 1))
+    return HeardSlots(tuple(Slot(number * slot_ms, *sums) for number, *sums in rows), min(first), max(last))
 
 
 def venues_heard(store: Store, asset: str, start: datetime) -> list[str]:

@@ -12,6 +12,7 @@ from signals.inputs import MARKET
 from signals.metric import metrics
 from storage.alerts import episodes
 from storage.people.destinations import ANY
+from storage.people.subscriptions import is_on
 from storage.queries.market import funding, prices, readings
 from storage.queries.market.readings import Reading
 
@@ -147,16 +148,16 @@ def _by_conditions(rule: AlertRule, reading: Reading) -> int:
 
 
 def open_of(store: Store, subscriptions: Iterable[tuple[str, str]]) -> list[Episode]:
-    """Return the open episodes that subscriptions (alarm and asset, `*` for any) ask for, the most urgent first."""
+    """Return the open episodes that subscriptions (alarm and asset, `*` for any) ask for, the most urgent first.
+
+    Who asked for everything is spared what is told by name alone.
+    """
     rows = list(subscriptions)
     found = [
         episode
         for episode in episodes.running(store)
         if (episode.rule in rules() or episode.rule == BURST)
-        and any(
-            alarm in (ANY, episode.rule) and (asset in (ANY, episode.asset) or episode.asset == MARKET)
-            for alarm, asset in rows
-        )
+        and is_on([row for row in rows if row[1] in (ANY, episode.asset) or episode.asset == MARKET], episode.rule)
     ]
     return sorted(found, key=_urgency)
 

@@ -25,8 +25,8 @@ def mute(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:
     notice = row.notice
     if lists_others(notice) and notice.kind != "digest":  # one that is not told is part of the next
         return PASS
-    if joins_muted(row, recipient, now):
-        return Drop("muted", "this chat has muted the message that it goes on in")
+    if joined := _joins_muted(row, recipient, now):
+        return Drop("muted", "this chat has muted the message that it goes on in", joined)
     meant = {ANY, notice.rule, f"{EPISODE}{notice.episode}"}
     if notice.payload.get("event") != POSITION:
         meant |= {notice.asset, f"{notice.rule} {notice.asset}"}
@@ -39,7 +39,7 @@ def mute(row: OutboxRow, recipient: Recipient, now: datetime) -> Outcome:
     return PASS
 
 
-def joins_muted(row: OutboxRow, recipient: Recipient, now: datetime) -> Switch | None:
+def _joins_muted(row: OutboxRow, recipient: Recipient, now: datetime) -> Switch | None:
     """Return the mute of a row that begins, and goes on in a message which is muted by itself; else None.
 
     It ends as that one does, and at the latest when what the message told of first is over.

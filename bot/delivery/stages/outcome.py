@@ -31,10 +31,11 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """It ends here, as what it is kept."""
+    """It ends here, as what it is kept. mutes: what is muted by it from now on, so that what follows ends here too."""
 
     state: Literal["merged", "muted"]
     reason: str
+    mutes: Switch | None = None
 
 
 Outcome = Pass | Hold | Drop

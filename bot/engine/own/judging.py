@@ -13,13 +13,14 @@ import structlog
 from bot.engine.closes import CELLS, PATIENCE, PRESENT, Awaited
 from bot.engine.own.closing import Closing
 from bot.engine.own.gone import tell_gone
-from bot.engine.own.live import WAITED, LivePrices, is_live
+from bot.engine.own.live import WAITED, LivePrices
 from bot.engine.own.telling import Close, Happened, tell
 from bot.engine.own.values import ValuesAtCloses
 from bot.engine.own.wanted import Largest, WantedRules
 from signals.alerts.rule import rule_of
 from signals.inputs import MARKET
 from signals.metric import metrics
+from signals.rules.live import is_live
 from signals.rules.many.book import Book
 from signals.rules.many.keeping import kept, restore
 from signals.units import DAY, MILLISECOND, MINUTE, SECOND_MS, floor, from_ms, in_ms, to_ms

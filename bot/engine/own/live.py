@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from bot.engine.own.values import ValuesAtCloses
-from signals.alerts.derived import CROSSINGS, with_derived
+from signals.alerts.derived import with_derived
 from signals.inputs import INPUTS
+from signals.rules.live import HOURLY, METRIC, PRICE
 from signals.units import HOUR, MINUTE, MINUTE_MS, floor, from_ms, in_ms, to_ms
 from storage.market.recent import RecentValues
 
@@ -27,27 +28,9 @@ if TYPE_CHECKING:
     from signals.series import Array
     from storage.engine.database import Store
 
-METRIC: Final = "price_move"
-PRICE: Final = f"{METRIC}.price"
-HOURLY: Final = f"{METRIC}.change_1h"
 BACK: Final = 60  # minutes that a change or a crossing looks back at most
 WAITED: Final = 45_000  # ms of a minute in which a price of that minute is waited for
 _FRESH: Final = in_ms(INPUTS["mark_price"].fresh_for)
-
-
-def is_live(rule: AlertRule) -> bool:
-    """Tell whether all that a rule compares can be known by the minute: price, its change in an hour, its crossings."""
-    made = {one.name: one for one in rule.derived}
-    names = {name for level in rule.levels for name in level.names()}
-    return rule.metrics == (METRIC,) and all(
-        name in {PRICE, HOURLY}
-        or (
-            name in made
-            and made[name].of == PRICE
-            and (made[name].kind in CROSSINGS or (made[name].over <= HOUR and not made[name].over % MINUTE))
-        )
-        for name in names
-    )
 
 
 class LivePrices:

@@ -28,8 +28,9 @@ _NOTHING_SAID: Final = "/help"  # for a mention alone
 class Written:
     """A line for this bot: the number of its message, where and by whom it was written, and what it says.
 
-    server: of the place. replies: it answers a message of the bot, where others read along. uncallable: it names a role
-    that the bot may not call. edited: it may have said something else before.
+    answers: the number of the message that it answers. server: of the place. replies: it answers a message of the bot,
+    where others read along. uncallable: it names a role that the bot may not call. edited: it may have said something
+    else before.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Written:
     replies: bool = False
     uncallable: bool = False
     edited: bool = False
+    answers: int | None = None
 
 
 def heard(message: Message, me: ClientUser) -> Written | None:
@@ -57,8 +59,9 @@ def heard(message: Message, me: ClientUser) -> Written | None:
     server = message.guild.id if message.guild else None
     uncallable = not place.calls_all and not all(role.mentionable for role in message.role_mentions)
     return Written(
-        message.id, place, message.author.id, text, server, replies, uncallable, message.edited_at is not None
-    )
+        message.id, place, message.author.id, text, server, replies, uncallable, message.edited_at is not None,
+        message.reference.message_id if message.reference else None,
+    )  # fmt: skip
 
 
 def _answers(message: Message, me: ClientUser) -> bool:

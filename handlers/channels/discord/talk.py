@@ -96,6 +96,7 @@ class WrittenTalk:
             server=None if written.server is None else str(written.server),
             manages=place.manages,
             replies=written.replies,
+            answers=None if written.answers is None else str(written.answers),
             edits=_edits(written, before),
             message=str(written.number),
         )

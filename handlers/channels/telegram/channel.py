@@ -45,7 +45,7 @@ from handlers.channels.telegram.missed import Missed
 from handlers.channels.telegram.reading import PollRequest
 from handlers.channels.telegram.replying import Given, Replies
 from handlers.channels.telegram.rights import Rights, one_person, person
-from handlers.channels.telegram.sending import LIMITS, Sending
+from handlers.channels.telegram.sending import LIMITS, Sending, number_of
 from handlers.channels.telegram.wire import Wire
 from handlers.channels.text import clean, clip
 from handlers.command import Asker, commands
@@ -362,7 +362,11 @@ class Telegram:
             self._missed.note(_address(message.chat, message), said.line)
             return
         asker = self._asker(message.chat, message, may_change=await self._rights.may_change(message))
-        asker = replace(asker, replies=said.replies, edits=edits, message=str(message.message_id))
+        answered = message.reply_to_message
+        asker = replace(
+            asker, replies=said.replies, answers=number_of(answered) if answered else None, edits=edits,
+            message=str(message.message_id),
+        )  # fmt: skip
         answer = _asked(await self._ask(said.line, asker), asker.address)
         await self._replies.give_to(message, said.line, asker.address, answer, given)
 

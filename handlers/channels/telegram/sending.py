@@ -27,7 +27,7 @@ from handlers.reply import Block, Buttons, Document, Line, Picture
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from telegram import Bot
+    from telegram import Bot, Message
 
     from handlers.channels.telegram.wire import Wire
 
@@ -242,6 +242,11 @@ class _Unchanged(SendFailed):
 
 class _TopicGone(RightsMissing):
     """The topic is closed or gone; of the main thread, it is closed."""
+
+
+def number_of(message: Message) -> str:
+    """Return the number of a message as `send` gave it."""
+    return f"{message.message_id}{'p' * bool(message.photo)}"
 
 
 def has_attachment(blocks: tuple[Block, ...]) -> bool:

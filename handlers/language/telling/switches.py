@@ -28,6 +28,7 @@ _OVER: Final = frozenset({"over", "end", "ends", "ended", "done", "finished"})
 _ENDLESS: Final = frozenset({"forever", "always", "permanently"})
 _IDLE: Final = frozenset({"it", "is", "its", "it's", "the", "at", "next", "on"})
 _SAYS_NOTHING: Final = frozenset({"for", "of", "the", "and", "please", "pls"})  # of the fillers, `price` is an alarm
+_OF_THE_ALERT: Final = frozenset({"this", "that", "it", "one", "these", "alert", "message"})
 _COUNTED: Final = {"a": 1.0, "an": 1.0, "one": 1.0, "two": 2.0, "three": 3.0, "half": 0.5}
 _HOURS_NAMED: Final = {"midnight": time(0), "morning": time(8), "noon": time(12), "evening": time(18)}
 _WEEKDAYS: Final = "monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
@@ -82,8 +83,11 @@ class QuietHours:
     strict: bool = False
 
 
-def to_mute(text: str, now: datetime, zone: str) -> ToMute:
-    """Read what is to be muted and for how long, in any order. Refused for two lengths, or one that is not a time."""
+def to_mute(text: str, now: datetime, zone: str, about: int | None = None) -> ToMute:
+    """Read what is to be muted and for how long, in any order. Refused for two lengths, or one that is not a time.
+
+    about: the episode of the alert that is answered, which is meant where nothing else is named.
+    """
     words = [chunk.lower() for chunk in chunks(text)]
     reader = _EndReader(words, now, ZoneInfo(zone))
     rest: list[str] = []
@@ -105,7 +109,9 @@ def to_mute(text: str, now: datetime, zone: str) -> ToMute:
         else:
             rest.append(reader.word())
             reader.skip(1)
-    what = " ".join(word for word in rest if word not in _SAYS_NOTHING)
+    idle = _SAYS_NOTHING if about is None else _SAYS_NOTHING | _OF_THE_ALERT
+    what = " ".join(word for word in rest if word not in idle)
+    episode = about if episode is None and not what else episode
     if what or episode is None:
         scope = "everything" if scope == "everything" and not what else None  # "the oi alarm" names one
     else:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from signals.units import from_ms, to_ms
 from signals.wall_clock import quiet_until
 from storage.alerts import outbox
+from storage.alerts.sending import gathering
 from storage.engine.sql import queries
 from storage.people import switches
 
@@ -56,7 +57,12 @@ def due(work: Work, *, now: datetime, most: int) -> list[HeldThere]:
     found: dict[int, list[Row]] = {}
     for row in work.rows(SQL.held_due, now=to_ms(now), longest_hold=latest, most=most):
         found.setdefault(row["destination"], []).append(row)
-    return [HeldThere(place, rows[0]["zone"], tuple(map(_held, rows))) for place, rows in found.items()]
+    every = [row for rows in found.values() for row in rows]
+    goes_on = gathering.taken_in(work, every, lambda row: outbox.read_row(row).notice)
+    return [
+        HeldThere(place, rows[0]["zone"], tuple(_held(row, goes_on.get(row["id"])) for row in rows))
+        for place, rows in found.items()
+    ]
 
 
 def told(work: Work, rows: Iterable[OutboxRow], reason: str, *, now: datetime) -> None:
@@ -116,5 +122,5 @@ def digest_soon(work: Work, destination: int, *, now: datetime, latest: datetime
     return None if row is None or row["next"] is None else from_ms(row["next"])
 
 
-def _held(row: Row) -> HeldRow:
-    return HeldRow(outbox.read_row(row), cast("HeldFor", row["held_for"]))
+def _held(row: Row, goes_on: str | None = None) -> HeldRow:
+    return HeldRow(outbox.read_row(row, goes_on), cast("HeldFor", row["held_for"]))

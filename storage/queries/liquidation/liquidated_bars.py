@@ -16,11 +16,11 @@ from storage.queries.liquidation import liquidations
 from storage.queries.liquidation.liquidations import NAMES, SILENT, Sums
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.market.liquidations import Slot
+    from storage.market.liquidations import HeardSlots
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +43,25 @@ class LiquidatedBars:
 
 @dataclass(frozen=True, slots=True)
 class _Venue:
-    """What was heard of a venue: its hours in slots of at most a day, and of other days what was imported."""
+    """What was heard of a venue: its hours in slots, and of other days what was imported."""
 
-    hours: Sequence[Slot]
+    hours: HeardSlots
     days: Mapping[datetime, Sums]
 
     def heard(self, since: datetime, until: datetime) -> timedelta:
         """Return how much of a time was heard: the one for which the slots count it."""
-        whole = sum(slot.heard for slot in self.hours) * MILLISECOND
+        whole = sum(slot.heard for slot in self.hours.slots) * MILLISECOND
         return whole + sum((sums.heard for at, sums in self.days.items() if since <= at < until), timedelta(0))
 
     @property
     def first(self) -> datetime:
         """Return from when on anything was heard."""
-        return from_ms(min([*(slot.first for slot in self.hours), *map(to_ms, self.days)]))
+        return min([*([from_ms(self.hours.first)] if self.hours.slots else []), *self.days])
 
     @property
     def last(self) -> datetime:
         """Return up to when anything was heard."""
-        return from_ms(max([*(slot.last for slot in self.hours), *(to_ms(at + DAY) for at in self.days)]))
+        return max([*([from_ms(self.hours.last)] if self.hours.slots else []), *(at + DAY for at in self.days)])
 
 
 def read(store: Store, asset: str, start: datetime, end: datetime, step: timedelta) -> LiquidatedBars | None:
@@ -69,10 +69,10 @@ def read(store: Store, asset: str, start: datetime, end: datetime, step: timedel
 
     None where nothing of it was heard.
     """
-    heard = _heard(store, asset, start, end, min(step, DAY))
+    heard = _heard(store, asset, start, end, step)
     if not heard:
         return None
-    daily = not any(venue.hours for venue in heard.values())
+    daily = not any(venue.hours.slots for venue in heard.values())
     step, unit = (max(step, DAY), DAY) if daily else (step, HOUR)
     since, until = floor(start, unit), floor(end, unit)
     return LiquidatedBars(
@@ -90,7 +90,7 @@ def _in_slots(venues: Iterable[_Venue], length: int) -> Iterator[tuple[datetime,
     """Sum venues by slots of a length in ms, and yield each with where it begins."""
     found: dict[int, tuple[float, float, int]] = {}
     for venue in venues:
-        hours = [(slot.at, slot.longs_usd, slot.shorts_usd, slot.heard) for slot in venue.hours]
+        hours = [(slot.at, slot.longs_usd, slot.shorts_usd, slot.heard) for slot in venue.hours.slots]
         days = [(to_ms(at), sums.longs, sums.shorts, in_ms(sums.heard)) for at, sums in venue.days.items()]
         for at, longs, shorts, heard in hours + days:
             known = found.get(at // length, (0.0, 0.0, 0))
@@ -108,23 +108,26 @@ def is_least(heard: Mapping[str, timedelta], length: timedelta) -> bool:
 
 
 def _heard(store: Store, asset: str, start: datetime, end: datetime, length: timedelta) -> Mapping[str, _Venue]:
-    """Return what was heard by venue: its hours in slots, and for the rest of the time its imported days."""
+    """Return what was heard by venue: its hours in slots, and for the rest of the time its imported days.
+
+    length: of a slot. Only beside days of its own are a venue's hours summed by days, to tell which of these they are.
+    """
     begin = floor(start, HOUR)
     imported = {series.venue for name in NAMES for series in points.stored(store, asset, name)}
     found: dict[str, _Venue] = {}
     for venue in imported.union(kept.venues_heard(store, asset, begin)):
-        hours = kept.slots(
-            store, asset, venue, length,
-            start=begin, closed=end - HOUR + SILENT, now=end, whole=(begin, floor(end, HOUR)),
+        bars = [*liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end)] if venue in imported else []
+        hours = kept.in_slots(
+            store, asset, venue, min(length, DAY) if bars else length,
+            start=begin, closed=end - HOUR + SILENT, now=end, until=floor(end, HOUR),
         )  # fmt: skip
-        of_hours = {slot.at // DAY_MS for slot in hours}
-        bars = liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end) if venue in imported else ()
-        if hours or bars:
+        of_hours = {slot.at // DAY_MS for slot in hours.slots}
+        if hours.slots or bars:
             found[venue] = _Venue(hours, {at: sums for at, sums in bars if to_ms(at) // DAY_MS not in of_hours})
     return _summed_once(found, {sample.venue for sample in liquidations.read(store, asset, end).rejected})
 
 
 def _summed_once(found: Mapping[str, _Venue], rejected: Collection[str]) -> Mapping[str, _Venue]:
     """Leave out who is rejected or was not heard, and the sum of the others beside them."""
-    known = {name: venue for name, venue in found.items() if name not in rejected and (venue.hours or venue.days)}
+    known = {name: venue for name, venue in found.items() if name not in rejected and (venue.hours.slots or venue.days)}
     return {name: venue for name, venue in known.items() if name != EVERYWHERE or len(known) == 1}

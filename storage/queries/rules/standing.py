@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 from signals.alerts.rule import rule_of
 from signals.evidence import horizon_of
 from signals.metric import metrics
+from signals.rules.live import price_alone
 from signals.rules.reading import Scope
 from storage.alerts import episodes, record
+from storage.queries.market.known_at import newest_price
 from storage.queries.rules import preview
 from storage.queries.rules.scope import assets_of
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from storage.alerts.episodes import Episode
     from storage.engine.database import Store
+    from storage.market.points import Newest
     from storage.people.rules import OwnRule
     from storage.queries.rules.preview import Preview
 
@@ -31,7 +34,8 @@ class RuleStanding:
 
     newest: its values at the last closes; None where what it stands on went away. running: its episodes that have not
     ended. fired: when its chat could have been told since it was made, the oldest first. days: after how many days it
-    is judged; judged: how many of what it said are, after `up` of which price was higher.
+    is judged; judged: how many of what it said are, after `up` of which price was higher. price: the newest one of its
+    asset, where it compares nothing else and is judged by the minute.
     """
 
     rule: OwnRule
@@ -41,6 +45,7 @@ class RuleStanding:
     days: int
     judged: int
     up: int
+    price: Newest | None = None
 
     @property
     def holding(self) -> tuple[str, ...]:
@@ -73,4 +78,5 @@ def _read(store: Store, rule: OwnRule, followed: Sequence[str], now: datetime) -
         days,
         len(outcomes),
         sum(outcome.change > 0 for outcome in outcomes),
+        newest_price(store, found.found[0].asset, now) if len(found.found) == 1 and price_alone(declared) else None,
     )

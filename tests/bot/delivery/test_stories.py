@@ -314,6 +314,23 @@ def test_who_muted_the_message_of_a_fall_hears_of_no_further_sign(desk: Desk) ->
     assert len(said(desk)) == 2, "until that is over"
 
 
+def test_a_sign_that_waits_is_not_listed_where_its_message_was_muted_meanwhile(desk: Desk) -> None:
+    tell(desk, (CLOSING, "fired"))
+    said(desk)
+    desk.switch(Switch("quiet", value="20:00-07:00"))
+    desk.clock.forward(9 * 3600)
+    tell(desk, (FALL, "fired"), ("funding_stretch", "fired"), rank="notice")
+    assert len(said(desk)) == 1
+    assert desk.rows()[-2][0] == "queued"
+    desk.switch(Switch("mute", f"episode {desk.running[CLOSING]}", value=f"episode {desk.running[CLOSING]}"))
+    desk.clock.forward(11 * 3600)
+    assert [head for head in said(desk)[1:] if "below its high" in head] == []
+    assert desk.rows()[1:3] == [("muted", "this chat has muted the message that it goes on in"), ("sent", None)]
+    desk.clock.forward(3600)
+    tell(desk, (FALL, "escalated"), rank="warning")
+    assert len(said(desk)) == 2, "what follows of it is muted with it"
+
+
 def heads_of_new_messages(desk: Desk) -> list[str]:
     began = [one for one in desk.channel.said if one.edited is None and one.message.reply_to is None]
     return [one.message.blocks[0].text for one in began]  # type: ignore[union-attr]

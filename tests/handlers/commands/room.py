@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
@@ -13,8 +13,14 @@ from handlers.answer import answer
 from handlers.channels.channel import Address
 from handlers.command import Asker, Deps, Refused, nobody
 from handlers.reply import Reply, plain_text
+from signals.alerts.episodes import Transition
+from storage.alerts import episodes, outbox
+from storage.alerts.outbox import Notice
 from storage.market import points
+from storage.people import destinations
 from tests import loop
+from tests.fakes.notices import claim_from, ready, sent_from
+from tests.storage import senders
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -57,3 +63,26 @@ class Room:
         assert "\n" not in said
         assert len(said) < 260
         return said
+
+
+def here(room: Room, asker: Asker = ME) -> int:
+    """Return the chat of who asks as it is stored, made if it is new."""
+    to = asker.address
+    return destinations.ensure(room.store, asker.platform, to.chat, None, kind=to.kind, title=None, now=room.now).id
+
+
+def told(room: Room, *rules: str, asset: str = "BTC", asker: Asker = ME, message: str = "m1") -> list[int]:
+    """Let episodes begin and be told in one message, as the outbox has it; return their numbers."""
+    place = here(room, asker)
+    with room.store.write() as work:
+        numbers = []
+        for rule in rules:
+            number = episodes.record(work, (rule, asset), Transition("fired", NOW, NOW, "notice", {}), None)
+            notice = Notice("fired", "notice", NOW, ready("news"), number, rule, asset)
+            outbox.announce_to(work, place, notice, now=NOW, expires=NOW + timedelta(hours=6))
+            numbers.append(number)
+    process = senders.take(room.store)
+    how: dict[str, Any] = {"now": NOW, "process": process, "platform": asker.platform, "limit": 1}
+    (claim,) = claim_from(room.store, **how, together=lambda *_: True)
+    sent_from(room.store, claim, message, now=NOW)
+    return numbers

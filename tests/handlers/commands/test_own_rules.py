@@ -241,6 +241,23 @@ def test_what_it_would_have_said_is_what_the_prices_say(winter: Desk) -> None:
     assert shown
 
 
+@pytest.mark.parametrize(
+    ("rule", "asked_after", "stands"),
+    [
+        pytest.param("btc < 40k", timedelta(0), "calm · now ", id="price"),
+        pytest.param("btc crosses 40k", timedelta(0), "calm · now ", id="a crossing of it"),
+        pytest.param("btc < 40k", timedelta(hours=1), "calm · at ", id="a price that is an hour old"),
+        pytest.param("btc price up 20% in 24h", timedelta(0), "calm · last close ", id="what waits for a close"),
+    ],
+)
+def test_what_is_judged_by_the_minute_stands_at_the_price_of_now(
+    winter: Desk, rule: str, asked_after: timedelta, stands: str
+) -> None:
+    winter.ask(f"/alert save {rule}")
+    later = replace(winter, now=winter.now + asked_after)
+    assert lines(later.ask("/alerts"))[2].startswith(stands)
+
+
 def test_a_rule_fires_each_time_that_it_begins(winter: Desk) -> None:
     """Whoever drew a line wants to hear of each time; three days in which an alarm goes on are for built-in ones."""
     often = winter.ask("/alert btc price up 1% in 24h")

@@ -18,8 +18,8 @@ from storage.alerts.outbox import Notice
 from storage.alerts.sending import held
 from storage.engine.database import Store
 from storage.people import destinations, switches
-from tests.fakes.notices import claim_from, ready, sent_from
-from tests.handlers.commands.room import ADMIN, ME, MEMBER, NOW, OTHER, TERMINAL, Room
+from tests.fakes.notices import claim_from, ready
+from tests.handlers.commands.room import ADMIN, ME, MEMBER, NOW, OTHER, TERMINAL, Room, here, told
 from tests.storage import beside, senders
 
 if TYPE_CHECKING:
@@ -39,34 +39,12 @@ def room(tmp_path: Path) -> Iterator[Room]:
     made.store.close()
 
 
-def here(room: Room, asker: Asker = ME) -> int:
-    to = asker.address
-    return destinations.ensure(room.store, asker.platform, to.chat, None, kind=to.kind, title=None, now=room.now).id
-
-
 def kept(room: Room, asker: Asker = ME) -> tuple[Switch, ...]:
     return switches.of_one(room.store, here(room, asker))
 
 
 def buttons(reply: Reply) -> list[list[Button]]:
     return [list(block.buttons) for block in reply.all_blocks() if isinstance(block, Buttons)]
-
-
-def told(room: Room, *rules: str, asset: str = "BTC") -> list[int]:
-    """Let episodes begin and be told in one message, as the outbox has it; return their numbers."""
-    place = here(room)
-    with room.store.write() as work:
-        numbers = []
-        for rule in rules:
-            number = episodes.record(work, (rule, asset), Transition("fired", NOW, NOW, "notice", {}), None)
-            notice = Notice("fired", "notice", NOW, ready("news"), number, rule, asset)
-            outbox.announce_to(work, place, notice, now=NOW, expires=NOW + 6 * HOUR)
-            numbers.append(number)
-    process = senders.take(room.store)
-    how: dict[str, Any] = {"now": NOW, "process": process, "platform": "telegram", "limit": 1}
-    (claim,) = claim_from(room.store, **how, together=lambda *_: True)
-    sent_from(room.store, claim, "m1", now=NOW)
-    return numbers
 
 
 def over(room: Room, rule: str, number: int, asset: str = "BTC") -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from bot import demo
 from bot.engine.evaluate import judge
+from signals.alerts.episodes import Transition
+from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.queries import alarms
 from storage.queries.market import charts
@@ -87,6 +89,13 @@ def test_without_a_database_there_are_no_checks(empty: Any) -> None:
 )
 def test_what_is_open_is_found_by_what_was_asked_for(winter: Any, rows: list[tuple[str, str]], found: bool) -> None:
     assert any(episode.rule == "oi_drawdown" for episode in alarms.open_of(winter.store, rows)) is found
+
+
+def test_what_is_told_by_name_alone_is_open_for_who_named_it(empty: Any) -> None:
+    with empty.store.write() as work:
+        episodes.record(work, ("spring", "BTC"), Transition("fired", empty.now, empty.now, "notice", {}), None)
+    for rows, found in (([("*", "*")], False), ([("*", "BTC")], False), ([("spring", "*")], True)):
+        assert bool(alarms.open_of(empty.store, rows)) is found, rows
 
 
 def test_chart_data_is_rows_and_the_alerts_that_were_known(winter: Any) -> None:

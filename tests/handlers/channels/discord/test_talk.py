@@ -85,7 +85,7 @@ async def test_a_reply_to_the_bot_is_heard_and_one_to_others_is_not(tmp_path: Pa
         talk.asked.clear()
         await ann.send(channel, "and eth at 3000?", reply_to=ours)
         [(line, asker)] = talk.asked
-        assert (line, asker.replies) == ("and eth at 3000?", True)
+        assert (line, asker.replies, asker.answers) == ("and eth at 3000?", True, str(ours.id))
         count = len(channel.history())
         await ann.send(channel, "thank you so much", reply_to=ours)
         assert len(channel.history()) == count + 1, "people talk below the messages of a bot, too"

@@ -89,6 +89,26 @@ async def test_what_is_said_to_the_bot(place: Place, chat: int, text: str, line:
     assert said == ([] if line is None else [(line, replies)])
 
 
+@pytest.mark.parametrize(
+    ("chat", "line", "more", "answers"),
+    [
+        pytest.param(GROUP, "/why", {}, "1", id="a command below an alert"),
+        pytest.param(GROUP, "/why", PHOTO, "1p", id="below an alert with a picture"),
+        pytest.param(GROUP, "why", {}, "1", id="in words"),
+        pytest.param(PRIVATE, "/mute 1h", {}, "1", id="in private"),
+        pytest.param(GROUP, "/why", None, None, id="below nothing"),
+    ],
+)
+async def test_it_is_known_which_message_is_answered(
+    place: Place, chat: int, line: str, more: dict[str, Any] | None, answers: str | None
+) -> None:
+    answered = of_the_bot(place.fake)["reply_to_message"] | {"chat": place.fake.chats[chat].as_json()}
+    place.fake.say(chat, ANN, line, **({} if more is None else {"reply_to_message": answered | more}))
+    await place.heard(1)
+    [(_, asker)] = place.asked
+    assert asker.answers == answers
+
+
 async def test_where_nothing_is_to_be_said_nothing_is(place: Place) -> None:
     place.answers["/quiet"] = Answer(())
     place.fake.say(PRIVATE, ANN, "/quiet")

@@ -80,6 +80,7 @@ def test_an_imported_day_counts_where_no_hour_of_it_is_known(store: Store) -> No
     bars(store, "bybit", DAY, {TODAY - n * DAY: (100.0, 50.0) for n in (1, 2, 3)})
     bars(store, "bybit", HOUR, {TODAY - DAY + 3 * HOUR: (7.0, 0.0)})
     assert longs(store, 4 * DAY, DAY) == [(TODAY - 3 * DAY, 100.0), (TODAY - 2 * DAY, 100.0), (TODAY - DAY, 7.0)]
+    assert sum(value for _, value in longs(store, 4 * DAY, 30 * DAY)) == 207.0
 
 
 def test_days_alone_are_in_days_and_whole(store: Store) -> None:
@@ -115,3 +116,15 @@ def test_the_sum_is_the_same_however_it_is_cut(store: Store) -> None:
         sum(value for _, value in longs(store, 6 * DAY, step)) for step in (HOUR, 2 * HOUR, 12 * HOUR, DAY, 7 * DAY)
     }
     assert len(sums) == 1
+
+
+@pytest.mark.parametrize("step", [HOUR, 6 * HOUR, DAY, 4 * DAY], ids=lambda step: f"{step / HOUR:.0f} hours")
+def test_it_is_said_from_when_to_when_it_was_heard_however_it_is_cut(store: Store, step: timedelta) -> None:
+    bars(store, "bybit", HOUR, {FULL - n * HOUR: (5.0, 1.0) for n in range(2, 31)})
+    hours(store, "okx", {FULL - 40 * HOUR: (2.0, HOUR / 2), FULL: (1.0, HOUR / 3)})
+    found = liquidated_bars.read(store, "BTC", NOW - 5 * DAY, NOW, step)
+    assert found is not None
+    assert (found.known_from, found.at) == (FULL - 40 * HOUR, FULL + HOUR / 3)
+    alone = liquidated_bars.read(store, "BTC", FULL - 25 * HOUR, FULL - HOUR - HOUR / 2, step)
+    assert alone is not None
+    assert (alone.known_from, alone.at) == (FULL - 25 * HOUR, FULL - 2 * HOUR)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from signals.units import DAY, HOUR, floor
@@ -61,6 +62,12 @@ class Question(NamedTuple):
     name: str
     since: datetime | None
     past: bool
+
+
+@cache
+def _of_now(name: str) -> Question:
+    """Ask for the present of an asset. Kept, since a minute has thousands of them and a few hundred names."""
+    return Question(name, None, past=False)
 
 
 @dataclass(slots=True)
@@ -127,7 +134,7 @@ class HistoryPlanner:
         some = self._refused or self._failed
         resting = {name for name in begins if self._rests((venue, topic.topic, name), now)} if some else set()
         if not any(begins.values()):  # the present of all of them, as in most rounds
-            return [Question(name, None, past=False) for name in due]
+            return list(map(_of_now, due))
         rationed = [
             name
             for name, begin in begins.items()

@@ -255,7 +255,14 @@ class SourceRounds:
         Whoever that does not tell of stays in it: asked for alone, they are judged and blamed as everywhere.
         """
         await self._breath.take()  # the first answer has just been parsed and read
-        waiting = {question.name: question for question in queue if self._asks_now(topic, question, made)}
+        assets, began = topic.assets, made.began
+        waiting = {  # who is asked for the present alone, and by no other round, nor was since this one was planned
+            question.name: question
+            for question in queue
+            if question.since is None
+            and not (asset := assets[question.name]).asking
+            and (asset.asked is None or asset.asked <= began)
+        }
         names = list(waiting)
         try:
             async with self._urgent if made.asked_for else self._gate, asyncio.timeout(self._patience_s):
@@ -278,11 +285,6 @@ class SourceRounds:
         left = [question for question in queue if question.name not in taken]
         queue.clear()
         queue.extend(left)
-
-    def _asks_now(self, topic: TopicState, question: Question, made: Round) -> bool:
-        """Tell whether a question is for the present alone, and no other round asks it, or has since it was planned."""
-        asset = topic.assets[question.name]
-        return question.since is None and not asset.asking and (asset.asked is None or asset.asked <= made.began)
 
     def _take(
         self, topic: TopicState, question: Question, answer: Sequence[Found], since: datetime | None, made: Round

@@ -34,7 +34,7 @@ from bot.market.border.bounds import (
     liquidations_above,
     price_moved,
 )
-from bot.market.border.last_good import CALM_RATE, RATE_FLOOR, RATE_LEAP, LastGood, LastGoods
+from bot.market.border.last_good import CALM_RATE, MANY, RATE_FLOOR, RATE_LEAP, LastGood, LastGoods
 from bot.market.border.liquidated import switched
 from bot.market.border.overlap import Overlap
 from bot.market.border.rates import switch
@@ -165,8 +165,10 @@ class Border:
         odd: set[int] = set()
         if max(snapshot.times, default=0) > (ahead := now_ms + AHEAD_MS):
             odd = {place for place, at in enumerate(snapshot.times) if at > ahead}
+        # One array for all columns: to make it takes 6 of the 15 us in which a column of 100 levels is judged.
+        times = np.array(snapshot.times) if len(snapshot) >= MANY else snapshot.times
         for name, values in snapshot.columns.items():
-            odd.update(self._known.unusual(snapshot.venue, name, snapshot.assets, snapshot.times, values))
+            odd.update(self._known.unusual(snapshot.venue, name, snapshot.assets, times, values))
         return odd
 
     def _learn(self, snapshot: Snapshot, now_ms: int, *, settled: bool = False) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from signals.series import Array
     from storage.market.points import Column
 
+    Times = Sequence[int] | Array  # in ms
+
 CALM_RATE: Final = 0.004  # a rate per interval up to this is never held: BTC and ETH have paid 0.00375 out of calm
 RATE_LEAP: Final = 30.0  # times the highest rate of the days before; 21 is the most that BTC and ETH have shown
 RATE_FLOOR: Final = 2e-5
@@ -90,7 +92,7 @@ class _Columns:
         days = np.minimum(np.maximum(times - self.at, 0) / _HALF_LIFE_MS, _MOST_DAYS)
         return np.maximum(self.good * np.power(0.5, days), RATE_FLOOR)
 
-    def usual(self, name: str, times: Sequence[int], values: Column) -> bool:
+    def usual(self, name: str, times: Times, values: Column) -> bool:
         """Tell whether all figures are usual beyond doubt; where one may not be, `unusual` finds it."""
         least, most = SURE[name]
         figures, at = np.array(values, dtype=float), np.asarray(times)
@@ -144,7 +146,7 @@ class LastGoods:
         for venue, name in list(self._known):
             self.of(venue, name).pop(asset, None)
 
-    def unusual(self, venue: str, name: str, assets: Sequence[str], times: Sequence[int], values: Column) -> list[int]:
+    def unusual(self, venue: str, name: str, assets: Sequence[str], times: Times, values: Column) -> list[int]:
         """Return the places of the figures of one input at one venue that have to be looked at: see `unusual`."""
         columns = self._columns_of(venue, name, assets)
         if columns is not None and columns.usual(name, times, values):
@@ -186,7 +188,7 @@ class LastGoods:
 
 
 def unusual(
-    name: str, known_of: Mapping[str, LastGood], assets: Sequence[str], times: Sequence[int], values: Iterable[float]
+    name: str, known_of: Mapping[str, LastGood], assets: Sequence[str], times: Times, values: Iterable[float]
 ) -> list[int]:
     """Return the places of the figures of one input at one venue that have to be looked at, one a asset.
 

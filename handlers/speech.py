@@ -330,7 +330,10 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
             if (at not in one.places and (not _asks(word, assets) or word.lower() in SUBJECTS))  # help market
             or (word.lower() in _TELLING and not command.by_speech)  # weekly digest
         ]
-        if not command.by_speech:  # it is offered, so it must be a line that can be run
+        if command.text_of:
+            told = plan_of(cast("Hashable", command.text_of))
+            left = [word for at, word in enumerate(words) if at not in one.places and _useful(word, told, assets)]
+        elif not command.by_speech:  # it is offered, so it must be a line that can be run
             left = [word for word in left if _tells(word.rpartition(" ")[2], plan, assets)]
             left = [word for word in left if not (command.ends and word.lower() == "off")]
         return Meant(command, " ".join(left))

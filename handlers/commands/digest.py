@@ -78,6 +78,7 @@ class _Wish:
     "did i miss, recap, news, digests",
     shows=True,
     ended="digest, digests",
+    now=" ".join(word for word, does in _DOES.items() if does == "now"),
 )
 async def digest(deps: Deps, args: When) -> Reply:
     """Get the day in ten lines, at a time of your own.

@@ -191,6 +191,8 @@ OFFERED = {
     # what changes something is done by its own name alone
     "alert me about btc": ("/sub btc",),
     "set an alarm for btc": ("/sub btc",),
+    "follow my eth long": ("/watch eth long",),
+    "track my btc short from 95k": ("/watch btc short 95k",),
     "resume": ("/unmute",),
     "is btc muted": ("/settings",),
     "stop alerts": ("/unsub",),

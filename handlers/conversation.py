@@ -64,6 +64,7 @@ class Conversations:
         self._steady = steady
         self._open: dict[_Person, _Question] = {}
         self._led_by: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()
+        self._undoes: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()  # the messages whose change a line undoes
 
     async def answer(self, text: str, deps: Deps, *, on_error: OnError) -> Answer:
         """Answer a line for a channel, as `answer_blocks` does; never raises."""
@@ -87,7 +88,25 @@ class Conversations:
         if not answer.refused and answer.unfinished is None and (shows := _only_shown(text, deps)):
             messages = (deps.asker.message,) if deps.asker.message else ()
             self._keep(person, _Question(self._until(), shows, messages, soft=True, answers=deps.asker.answers))
-        return replace(answer, led_by=led_by) if answer.changed or answer.news else answer
+        if not (answer.changed or answer.news):
+            return answer
+        return replace(answer, led_by=led_by, undone=self._undone(person, text, answer, led_by, deps.asker.message))
+
+    def _undone(
+        self, person: _Person, text: str, answer: Answer, led_by: tuple[str, ...], message: str | None
+    ) -> tuple[str, ...]:
+        """Return the messages whose change a line undoes, and remember of a change the one line that undoes it.
+
+        Whoever then undoes that has done again what those messages said.
+        """
+        undone = self._undoes.pop(_offered(person, text), ()) if answer.changed else ()
+        if len(answer.back) == 1:
+            line = _offered(person, answer.back[0])
+            if undone:
+                _remember(self._led_by, line, undone)
+            elif messages := (*led_by, *([message] if message else [])):
+                _remember(self._undoes, line, messages)
+        return undone
 
     def _taken(self, text: str, person: _Person, deps: Deps) -> _Question | None:
         """Return the open question that a message answers, which is open no more; a command drops it."""
@@ -118,9 +137,7 @@ class Conversations:
             self._keep(person, _Question(self._until(), unfinished, led_by, soft=soft, answers=asker.answers))
         rows = (block for block in answer.blocks if isinstance(block, Buttons))
         for line in (button.command for row in rows for button in row.buttons) if led_by else ():
-            self._led_by[_offered(person, line)] = led_by
-            if len(self._led_by) > _MOST:
-                self._led_by.popitem(last=False)
+            _remember(self._led_by, _offered(person, line), led_by)
 
     def _until(self) -> float:
         return self._steady() + _OPEN_SECONDS
@@ -188,7 +205,7 @@ def _only_shown(text: str, deps: Deps) -> Unfinished | None:
         meant = look_up(text, deps.assets)
     except Refused:
         return None
-    return Unfinished(meant.command.name, "", _WHATEVER) if meant.only_shows else None
+    return Unfinished(meant.command.name, "", _WHATEVER) if meant.only_shows and not meant.rest else None
 
 
 def _understood(text: str, deps: Deps) -> bool:
@@ -340,6 +357,12 @@ def _leaves_it(text: str) -> bool:
 
 def _words_of(text: str) -> str:
     return " ".join(text.lower().split()).strip(".!")
+
+
+def _remember(kept: OrderedDict[_Offered, tuple[str, ...]], line: _Offered, messages: tuple[str, ...]) -> None:
+    kept[line] = messages
+    if len(kept) > _MOST:
+        kept.popitem(last=False)
 
 
 def _offered(person: _Person, line: str) -> _Offered:

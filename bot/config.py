@@ -99,10 +99,9 @@ class Market(_Section):
 
     @property
     def off(self) -> frozenset[str]:
-        """Return the switches that are off and by which nothing is collected, by their names here."""
-        found = {name for name in ("options", "liquidations", "stablecoins", "fear_greed") if not getattr(self, name)}
-        read_anyhow = any(VENUES[venue].options for venue in self.venues)
-        return frozenset(found - {"options"} if read_anyhow else found)
+        """Return the switches that are off, so that something is not collected."""
+        read = any(VENUES[venue].options for venue in self.venues)  # they come with its other figures
+        return frozenset(name for name, on in self if on is False and not (name == "options" and read))
 
     @field_validator("venues", mode="before")
     @classmethod
@@ -385,9 +384,8 @@ def _place(path: Path | None, key: str) -> str:
     parts = key.upper().split(".")
     names = {f"{PREFIX}{'__'.join(parts[:count])}" for count in range(1, len(parts) + 1)}
     given = {name.upper(): name for name in os.environ}
-    return next((f"environment, {given[name]}" for name in sorted(names, reverse=True) if name in given), None) or str(
-        path or "environment"
-    )
+    found = (f"environment, {given[name]}" for name in sorted(names, reverse=True) if name in given)
+    return next(found, str(path or "environment"))
 
 
 def _line(problem: Any) -> str:

@@ -28,7 +28,6 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from bot.market.tiers.config import TiersSection
 from bot.processes.config import Roles  # noqa: TC001 - pydantic reads it
-from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.addresses import ProxyAddress, ServerAddress, StreamAddress, secrets_in
 from handlers.channels.config import running, sections
@@ -40,6 +39,7 @@ from handlers.limits import LIMITS, RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL, VENUES, venue_named
 from storage.engine.place import Server, place_given
+from storage.engine.sharing.leases import ROLES
 from storage.people.bots import name_of, platform_of
 
 if TYPE_CHECKING:

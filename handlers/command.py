@@ -253,6 +253,7 @@ class Command:
     ended: tuple[str, ...] = ()  # what is on by it: "stop" beside one of these means "off" behind its name
     text_of: type[Any] | None = None  # of whose words its text is made: arguments of other commands
     now: tuple[str, ...] = ()  # with one of these behind its name it changes nothing either
+    said_now: tuple[str, ...] = ()  # those of its words that mean it with the first of these behind it
     answered_by: AnsweredBy | None = None  # whether what is said next, beside what is set, says what to set
 
     @property
@@ -305,13 +306,14 @@ def command(
     ended: str = "",
     text_of: type[Any] | None = None,
     now: str = "",
+    said_now: str = "",
     answered_by: AnsweredBy | None = None,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
     The function's name is the command, the first line of its docstring the help, the rest the details, and the type of
     its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
-    ended: likewise, for what is on by it. now: with blanks between. answered_by: where what is said next may mean
+    ended, said_now: likewise. now: with blanks between. answered_by: where what is said next may mean
     something by itself too.
     """
 
@@ -324,7 +326,9 @@ def command(
         told = first.rstrip("."), rest.strip()
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
-            owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
+            owners_only=owners_only, draws=draws, harmless=harmless,
+            words=tuple(filter(None, f"{words}, {said_now}".split(", "))),
+            said_now=tuple(filter(None, said_now.split(", "))),
             for_all=for_all, shows=shows, whole=whole, ends=ends,
             ended=tuple(filter(None, ended.split(", "))), text_of=text_of,
             now=tuple(now.split()), answered_by=answered_by,

@@ -53,6 +53,9 @@ _OF_NOW: Final = frozenset(
     for price in ("price now", "current price", "market price", "mark price", "last price", "price of now")
 )  # fmt: skip
 _WHATEVER: Final = MissingValue("", behind=True)
+_UNDO: Final = frozenset(
+    ("undo", "/undo", "undo that", "undo it", "undo this", "take it back", "take that back", "revert")
+)
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -64,6 +67,7 @@ class Conversations:
         self._steady = steady
         self._open: dict[_Person, _Question] = {}
         self._led_by: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()
+        self._back: OrderedDict[_Person, tuple[str, ...]] = OrderedDict()  # what undoes the last change of somebody
         self._undoes: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()  # the messages whose change a line undoes
 
     async def answer(self, text: str, deps: Deps, *, on_error: OnError) -> Answer:
@@ -72,6 +76,14 @@ class Conversations:
             return await answer_blocks(text, deps, on_error=on_error)
         if stands := _what_stands(text, deps):
             return stands
+        if _words_of(text) in _UNDO:
+            back = self._back.get(_person(deps.asker), ())
+            if len(back) != 1:
+                return Answer(()) if deps.asker.replies and not back else _no_undo(back)
+            [text] = back
+        return await self._answer(text, deps, on_error)
+
+    async def _answer(self, text: str, deps: Deps, on_error: OnError) -> Answer:
         person = _person(deps.asker)
         question = self._taken(text, person, deps)
         if question and _leaves_it(text):
@@ -95,11 +107,16 @@ class Conversations:
     def _undone(
         self, person: _Person, text: str, answer: Answer, led_by: tuple[str, ...], message: str | None
     ) -> tuple[str, ...]:
-        """Return the messages whose change a line undoes, and remember of a change the one line that undoes it.
+        """Return the messages whose change a line undoes, and remember of a change what undoes it.
 
         Whoever then undoes that has done again what those messages said.
         """
-        undone = self._undoes.pop(_offered(person, text), ()) if answer.changed else ()
+        if not answer.changed:
+            return ()
+        self._back[person] = answer.back
+        if len(self._back) > _MOST:
+            self._back.popitem(last=False)
+        undone = self._undoes.pop(_offered(person, text), ())
         if len(answer.back) == 1:
             line = _offered(person, answer.back[0])
             if undone:
@@ -349,6 +366,14 @@ def _as_command(text: str, deps: Deps) -> str:
     except Refused:
         return ""
     return "" if meant.command.subject == "start" else meant.line  # hello
+
+
+def _no_undo(back: tuple[str, ...]) -> Answer:
+    """Say why "undo" undoes nothing: there is nothing, or it takes several lines."""
+    if not back:
+        return Answer((Line("I know of no change of yours to undo. /settings shows what is set here."),), refused=True)
+    buttons = Buttons(tuple(Button(shown(line), line) for line in back))
+    return Answer((Line("That takes more than one line:"), *(Line(line) for line in back), buttons), refused=True)
 
 
 def _leaves_it(text: str) -> bool:

@@ -25,8 +25,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 
-_WrongLine: type[Exception] = typer.BadParameter.__mro__[2]  # what is wrong with a line, be it the library's own
-
 tiers_app = typer.Typer(no_args_is_help=True, help="Leverage tiers: renew them from the venues, or show one table.")
 app.add_typer(tiers_app, name="tiers")
 
@@ -353,7 +351,7 @@ def typed(words: list[str]) -> NoReturn:
     """Run what was typed behind the program's name, and exit; what is wrong with it is told in one line."""
     try:
         sys.exit(_command()(words, prog_name="perpulse", standalone_mode=False) or 0)
-    except _WrongLine as error:
+    except typer.TyperException as error:  # what is wrong with the line
         from bot.cli.common import usage_said
 
         context = getattr(error, "ctx", None)

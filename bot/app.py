@@ -62,11 +62,11 @@ if TYPE_CHECKING:
     from bot.market.source import Source
     from bot.market.streams.liquidations import LiquidationStreams
     from bot.market.tiers.weekly import WeeklyTiers
-    from bot.processes.roles import Role
     from bot.tape import Edge
     from handlers.access import Access
     from handlers.channels.channel import Channel
     from handlers.command import Asker
+    from storage.engine.sharing.leases import Role
     from storage.queries.glance import Glance, NoGlance
 
 log = structlog.get_logger(__name__)

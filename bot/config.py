@@ -28,7 +28,6 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from bot.market.tiers.config import TiersSection
 from bot.processes.config import Roles  # noqa: TC001 - pydantic reads it
-from bot.processes.roles import ROLES
 from bot.watch.config import BackupSection, WatchSection
 from handlers.channels.addresses import ProxyAddress, ServerAddress, StreamAddress, secrets_in
 from handlers.channels.config import running, sections
@@ -40,6 +39,7 @@ from handlers.limits import LIMITS, RuleLimits
 from signals.assets import UnreadableSymbol, followed
 from signals.venues import OPTIONS, READ, STREAMED, USUAL, VENUES, venue_named
 from storage.engine.place import Server, place_given
+from storage.engine.sharing.leases import ROLES
 from storage.people.bots import name_of, platform_of
 
 if TYPE_CHECKING:
@@ -99,10 +99,9 @@ class Market(_Section):
 
     @property
     def off(self) -> frozenset[str]:
-        """Return the switches that are off and by which nothing is collected, by their names here."""
-        found = {name for name in ("options", "liquidations", "stablecoins", "fear_greed") if not getattr(self, name)}
-        read_anyhow = any(VENUES[venue].options for venue in self.venues)
-        return frozenset(found - {"options"} if read_anyhow else found)
+        """Return the switches that are off, so that something is not collected."""
+        read = any(VENUES[venue].options for venue in self.venues)  # they come with its other figures
+        return frozenset(name for name, on in self if on is False and not (name == "options" and read))
 
     @field_validator("venues", mode="before")
     @classmethod
@@ -385,9 +384,8 @@ def _place(path: Path | None, key: str) -> str:
     parts = key.upper().split(".")
     names = {f"{PREFIX}{'__'.join(parts[:count])}" for count in range(1, len(parts) + 1)}
     given = {name.upper(): name for name in os.environ}
-    return next((f"environment, {given[name]}" for name in sorted(names, reverse=True) if name in given), None) or str(
-        path or "environment"
-    )
+    found = (f"environment, {given[name]}" for name in sorted(names, reverse=True) if name in given)
+    return next(found, str(path or "environment"))
 
 
 def _line(problem: Any) -> str:

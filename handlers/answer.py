@@ -59,9 +59,9 @@ class Answer:
 
     blocks: empty where nothing is to be said, as to who asks on and on. news: awaited by the channel, which edits its
     message into what comes; None: it stands as it is. unfinished: what was asked lacks a value, and the blocks ask for
-    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. led_by:
-    numbers of the earlier messages that led to that, as one whose question was answered. apart: it is shown in a
-    message of its own, and the answer to what was edited stays.
+    it. refused: the blocks say why there is no answer. changed: something that is stored was changed by it. back: the
+    lines that undo that. led_by: numbers of the earlier messages that led to it, as one whose question was answered.
+    undone: of those whose change it undoes. apart: it is a message of its own, and the answer to what was edited stays.
     """
 
     blocks: tuple[Block, ...]
@@ -71,6 +71,8 @@ class Answer:
     changed: bool = False
     led_by: tuple[str, ...] = ()
     apart: bool = False
+    back: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
 
     def by(self, how: str) -> Answer:
         """Return it with how the value is said that it asks for, where that is not simply the next message."""
@@ -131,7 +133,7 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
     async def news() -> tuple[Block, ...]:
         try:
             told = await pending.news()
-            became.asks, became.changed = _wanted(told) is not None, _changes(told)
+            became.asks, became.changed = _wanted(told) is not None, _back(told) is not None
             return _blocks(told)
         except Refused as refused:
             became.asks = refused.wanted is not None
@@ -140,9 +142,9 @@ async def answer_blocks(text: str, deps: Deps, *, on_error: OnError) -> Answer:
             on_error(name, error)
             return _blocks(first)
 
-    meanwhile = _blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …"))
-    unfinished = _unfinished(wanted, meant) if (wanted := _wanted(first)) else None
-    return Answer(meanwhile, _News(news, became), unfinished, changed=_changes(first))
+    meanwhile, back = _blocks(_noted(pending.meanwhile, f"Asking {_names(pending.venues)} …")), _back(first)
+    unfinished = Unfinished(meant.command.name, meant.rest, wanted) if (wanted := _wanted(first)) else None
+    return Answer(meanwhile, _News(news, became), unfinished, changed=back is not None, back=back or ())
 
 
 @dataclass(slots=True)
@@ -279,7 +281,7 @@ def _pressable(reply: Reply, meant: Meant, deps: Deps) -> Reply:
     """Leave out the buttons that would be refused to whoever asks: those that change a chat are not everybody's."""
     if deps.asker.may_change:
         return reply
-    if meant.command.changes_chat:  # of which it only shows what is set
+    if meant.command.changes_chat and not meant.rest:  # of which it only shows what is set
         reply = replace(reply, blocks=(*reply.blocks, Line(f"Only {deps.asker.managers} can change that.", "caveat")))
     every = commands()
 
@@ -364,15 +366,16 @@ def _as_it_stands(said: Reply | _Refusal, first: Reply | _Refusal, meant: Meant)
     wanted = _wanted(first)
     if wanted and said is first:
         return _asked(wanted, meant)
-    return Answer(_blocks(said), changed=_changes(first), refused=isinstance(said, _Refusal))
+    back = _back(first)
+    return Answer(_blocks(said), changed=back is not None, refused=isinstance(said, _Refusal), back=back or ())
 
 
 def _wanted(said: Reply | _Refusal) -> MissingValue | None:
     return said.error.wanted if isinstance(said, _Refusal) else None
 
 
-def _changes(said: Reply | _Refusal) -> bool:
-    return not isinstance(said, _Refusal) and said.back is not None
+def _back(said: Reply | _Refusal) -> tuple[str, ...] | None:
+    return None if isinstance(said, _Refusal) else said.back
 
 
 async def _again(first: Reply | _Refusal, meant: Meant, deps: Deps) -> Reply | _Refusal:
@@ -418,7 +421,7 @@ def _refusal(error: Exception, note: str | None = None) -> tuple[Block, ...]:
 
 def _asked(wanted: MissingValue, meant: Meant) -> Answer:
     """Ask for the one value that is missing."""
-    return asked_again(_unfinished(wanted, meant))
+    return asked_again(Unfinished(meant.command.name, meant.rest, wanted))
 
 
 def asked_again(unfinished: Unfinished, why: str = "") -> Answer:
@@ -427,10 +430,6 @@ def asked_again(unfinished: Unfinished, why: str = "") -> Answer:
     offers = tuple(Button(label, unfinished.completed(value)) for label, value in wanted.offers)
     buttons = (Buttons(offers),) if offers else ()
     return Answer((Line(f"{why} {wanted.question}".strip()), *buttons), unfinished=unfinished, refused=True)
-
-
-def _unfinished(wanted: MissingValue, meant: Meant) -> Unfinished:
-    return Unfinished(meant.command.name, meant.rest, wanted)
 
 
 def _defect(name: str, error: Exception, on_error: OnError) -> tuple[Block, ...]:

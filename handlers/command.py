@@ -251,6 +251,9 @@ class Command:
     whole: bool = False  # what stands behind its name, or behind its words at the beginning, is taken as it was typed
     ends: bool = False  # takes back what another one begins, so that "off" says nothing more to it
     ended: tuple[str, ...] = ()  # what is on by it: "stop" beside one of these means "off" behind its name
+    text_of: type[Any] | None = None  # of whose words its text is made: arguments of other commands
+    now: tuple[str, ...] = ()  # with one of these behind its name it changes nothing either
+    said_now: tuple[str, ...] = ()  # those of its words that mean it with the first of these behind it
     answered_by: AnsweredBy | None = None  # whether what is said next, beside what is set, says what to set
 
     @property
@@ -274,7 +277,8 @@ class Meant:
     @property
     def only_shows(self) -> bool:
         """Tell whether it changes nothing, and says what is set in a chat."""
-        return self.command.shows and not self.rest
+        said = self.rest.lower().split()
+        return self.command.shows and (not said or any(word in said for word in self.command.now))
 
     @property
     def line(self) -> str:
@@ -300,13 +304,17 @@ def command(
     whole: bool = False,
     ends: bool = False,
     ended: str = "",
+    text_of: type[Any] | None = None,
+    now: str = "",
+    said_now: str = "",
     answered_by: AnsweredBy | None = None,
 ) -> Callable[[Run], Command]:
     """Declare the function below as a command.
 
-    The function's name is the command, the first line of its docstring the help, the rest the details, and the type
-    of its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
-    ended: likewise, for what is on by it. answered_by: where what is said next may mean something by itself too.
+    The function's name is the command, the first line of its docstring the help, the rest the details, and the type of
+    its second parameter the arguments. words: what people say for it, with commas between; see handlers/speech.py.
+    ended, said_now: likewise. now: with blanks between. answered_by: where what is said next may mean
+    something by itself too.
     """
 
     def declare(run: Run) -> Command:
@@ -318,9 +326,12 @@ def command(
         told = first.rstrip("."), rest.strip()
         return Command(
             name, subject, *told, example, arguments, run, changes_chat, private, roles, examples, glance,
-            owners_only=owners_only, draws=draws, words=tuple(filter(None, words.split(", "))), harmless=harmless,
+            owners_only=owners_only, draws=draws, harmless=harmless,
+            words=tuple(filter(None, f"{words}, {said_now}".split(", "))),
+            said_now=tuple(filter(None, said_now.split(", "))),
             for_all=for_all, shows=shows, whole=whole, ends=ends,
-            ended=tuple(filter(None, ended.split(", "))), answered_by=answered_by,
+            ended=tuple(filter(None, ended.split(", "))), text_of=text_of,
+            now=tuple(now.split()), answered_by=answered_by,
         )  # fmt: skip
 
     return declare

@@ -53,6 +53,9 @@ _OF_NOW: Final = frozenset(
     for price in ("price now", "current price", "market price", "mark price", "last price", "price of now")
 )  # fmt: skip
 _WHATEVER: Final = MissingValue("", behind=True)
+_UNDO: Final = frozenset(
+    ("undo", "/undo", "undo that", "undo it", "undo this", "take it back", "take that back", "revert")
+)
 # Of these, what means nothing else: "stop" is a wish of its own, and "forget it" must not offer to delete everything.
 _NOTHING_ELSE: Final = frozenset(("cancel", "never mind", "nevermind", "forget it", "abort"))
 
@@ -64,6 +67,8 @@ class Conversations:
         self._steady = steady
         self._open: dict[_Person, _Question] = {}
         self._led_by: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()
+        self._back: OrderedDict[_Person, tuple[str, ...]] = OrderedDict()  # what undoes the last change of somebody
+        self._undoes: OrderedDict[_Offered, tuple[str, ...]] = OrderedDict()  # the messages whose change a line undoes
 
     async def answer(self, text: str, deps: Deps, *, on_error: OnError) -> Answer:
         """Answer a line for a channel, as `answer_blocks` does; never raises."""
@@ -71,6 +76,14 @@ class Conversations:
             return await answer_blocks(text, deps, on_error=on_error)
         if stands := _what_stands(text, deps):
             return stands
+        if _words_of(text) in _UNDO:
+            back = self._back.get(_person(deps.asker), ())
+            if len(back) != 1:
+                return Answer(()) if deps.asker.replies and not back else _no_undo(back)
+            [text] = back
+        return await self._answer(text, deps, on_error)
+
+    async def _answer(self, text: str, deps: Deps, on_error: OnError) -> Answer:
         person = _person(deps.asker)
         question = self._taken(text, person, deps)
         if question and _leaves_it(text):
@@ -87,7 +100,30 @@ class Conversations:
         if not answer.refused and answer.unfinished is None and (shows := _only_shown(text, deps)):
             messages = (deps.asker.message,) if deps.asker.message else ()
             self._keep(person, _Question(self._until(), shows, messages, soft=True, answers=deps.asker.answers))
-        return replace(answer, led_by=led_by) if answer.changed or answer.news else answer
+        if not (answer.changed or answer.news):
+            return answer
+        return replace(answer, led_by=led_by, undone=self._undone(person, text, answer, led_by, deps.asker.message))
+
+    def _undone(
+        self, person: _Person, text: str, answer: Answer, led_by: tuple[str, ...], message: str | None
+    ) -> tuple[str, ...]:
+        """Return the messages whose change a line undoes, and remember of a change what undoes it.
+
+        Whoever then undoes that has done again what those messages said.
+        """
+        if not answer.changed:
+            return ()
+        self._back[person] = answer.back
+        if len(self._back) > _MOST:
+            self._back.popitem(last=False)
+        undone = self._undoes.pop(_offered(person, text), ())
+        if len(answer.back) == 1:
+            line = _offered(person, answer.back[0])
+            if undone:
+                _remember(self._led_by, line, undone)
+            elif messages := (*led_by, *([message] if message else [])):
+                _remember(self._undoes, line, messages)
+        return undone
 
     def _taken(self, text: str, person: _Person, deps: Deps) -> _Question | None:
         """Return the open question that a message answers, which is open no more; a command drops it."""
@@ -118,9 +154,7 @@ class Conversations:
             self._keep(person, _Question(self._until(), unfinished, led_by, soft=soft, answers=asker.answers))
         rows = (block for block in answer.blocks if isinstance(block, Buttons))
         for line in (button.command for row in rows for button in row.buttons) if led_by else ():
-            self._led_by[_offered(person, line)] = led_by
-            if len(self._led_by) > _MOST:
-                self._led_by.popitem(last=False)
+            _remember(self._led_by, _offered(person, line), led_by)
 
     def _until(self) -> float:
         return self._steady() + _OPEN_SECONDS
@@ -188,7 +222,7 @@ def _only_shown(text: str, deps: Deps) -> Unfinished | None:
         meant = look_up(text, deps.assets)
     except Refused:
         return None
-    return Unfinished(meant.command.name, "", _WHATEVER) if meant.only_shows else None
+    return Unfinished(meant.command.name, "", _WHATEVER) if meant.only_shows and not meant.rest else None
 
 
 def _understood(text: str, deps: Deps) -> bool:
@@ -334,12 +368,26 @@ def _as_command(text: str, deps: Deps) -> str:
     return "" if meant.command.subject == "start" else meant.line  # hello
 
 
+def _no_undo(back: tuple[str, ...]) -> Answer:
+    """Say why "undo" undoes nothing: there is nothing, or it takes several lines."""
+    if not back:
+        return Answer((Line("I know of no change of yours to undo. /settings shows what is set here."),), refused=True)
+    buttons = Buttons(tuple(Button(shown(line), line) for line in back))
+    return Answer((Line("That takes more than one line:"), *(Line(line) for line in back), buttons), refused=True)
+
+
 def _leaves_it(text: str) -> bool:
     return _words_of(text) in _NEVER_MIND
 
 
 def _words_of(text: str) -> str:
     return " ".join(text.lower().split()).strip(".!")
+
+
+def _remember(kept: OrderedDict[_Offered, tuple[str, ...]], line: _Offered, messages: tuple[str, ...]) -> None:
+    kept[line] = messages
+    if len(kept) > _MOST:
+        kept.popitem(last=False)
 
 
 def _offered(person: _Person, line: str) -> _Offered:

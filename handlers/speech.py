@@ -66,6 +66,7 @@ _ENDING: Final = _words("stop end cancel no off disable delete remove never with
 _COUNTED, _ONE = _words("hour day week"), _words("a an one half")
 _UNITS: Final = _COUNTED | _words("hours days weeks")
 _SPAN: Final = re.compile(r"\d{1,3}(m|h|d|w|y|min|mins|days?|hours?|weeks?)")
+_ONE_SPAN: Final = re.compile(r"\b(?:for|over) (?:a|one) (day|week)\b", re.IGNORECASE)  # for a week
 _AMOUNT: Final = re.compile(r"\$\d[\d.,]*[kmb]?", re.IGNORECASE)  # and not the coin 5K
 _ANOTHER_TIME: Final = re.compile(
     r"\b(the day before yesterday|yesterday|tomorrow|tonight|(last|next|this) (night|week|month|year)"
@@ -78,7 +79,7 @@ _ASKING: Final = _words(
     "what whats what's is are was were the a an how hows how's much many did do does done why when where wheres which "
     "who whos show me tell give please pls can could would should you your i my im i'm get got see want need now "
     "currently current today for of on about right to it its it's s in at there any some have has been be with and or "
-    "that this if then just so like look check say know let lets let's moment latest last go going up down high low "
+    "we that this if then just so like look check say know let lets let's moment latest last go going up down high low "
     "happen happened happening from by as hey hi bot think will "
     "market markets crypto coin coins really actually everybody everyone people trader traders longs shorts"
 )
@@ -144,12 +145,12 @@ def _meant(text: str, assets: Collection[str]) -> Meant:
     if named and not _is_text(named) and not goes_on and _readable(named, rest, assets):
         return Meant(named, " ".join(chunks(rest)))
     check_dollars(text, assets)  # else a number alone would be left of it
-    words = chunks(days_joined(text))
+    words = chunks(days_joined(_ONE_SPAN.sub(r"1\1", text)))
     found = _ended(_ranked(words), words)
     ahead = found and (len(found) == 1 or found[0].score - found[1].score >= _AHEAD)
     if ahead and found[0].sure and len(_unknown(found[0], words, assets)) <= _STRANGE * len(words):
         return _as_line(found[0], words, assets)
-    if ahead and found[0].shows and not (shown := _as_line(found[0], words, assets)).rest:
+    if ahead and found[0].shows and (shown := _as_line(found[0], words, assets)).only_shows:
         return shown
     if named and name in _ASKING and not _plan(named).fields:
         found = [one for one in found if one.command is not named]  # about 90k
@@ -330,9 +331,15 @@ def _as_line(one: _Candidate, words: Sequence[str], assets: Collection[str]) -> 
             if (at not in one.places and (not _asks(word, assets) or word.lower() in SUBJECTS))  # help market
             or (word.lower() in _TELLING and not command.by_speech)  # weekly digest
         ]
-        if not command.by_speech:  # it is offered, so it must be a line that can be run
+        if command.text_of:
+            told = plan_of(cast("Hashable", command.text_of))
+            left = [word for at, word in enumerate(words) if at not in one.places and _useful(word, told, assets)]
+        elif not command.by_speech:  # it is offered, so it must be a line that can be run
             left = [word for word in left if _tells(word.rpartition(" ")[2], plan, assets)]
             left = [word for word in left if not (command.ends and word.lower() == "off")]
+        said = f" {' '.join(words).lower()} "
+        if any(f" {phrase} " in said for phrase in command.said_now) and command.now[0] not in left:
+            left = [command.now[0], *left]
         return Meant(command, " ".join(left))
     if ZONE in plan.kinds:
         return Meant(command, zone_among(words) or "")
@@ -414,10 +421,11 @@ def _asks(word: str, assets: Collection[str]) -> bool:
 
 def _readable(command: Command, rest: str, assets: Collection[str]) -> bool:
     try:
-        parse(command.arguments, rest, command=command.name, assets=assets)
+        given = parse(command.arguments, rest, command=command.name, assets=assets)
     except Refused:
         return False
-    return True
+    asset = str(getattr(given, "asset", None) or "").lower()
+    return asset not in rest.split() or not _asks(asset, [name.lower() for name in assets])  # why did it pump
 
 
 def _fallback(words: Sequence[str], assets: Collection[str]) -> list[str]:

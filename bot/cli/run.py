@@ -13,21 +13,22 @@ from bot.app import build
 from bot.cli.common import out, plain_errors, settings_of
 from bot.clock import SystemClock
 from bot.machine import keep_memory_whole
-from bot.processes.roles import ROLES, UnknownRole, roles_of
+from bot.processes.roles import UnknownRole, roles_of
 from handlers.channels.failure import SendFailed
 from handlers.channels.local import local
 from handlers.command import Refused
 from handlers.words import wording
 from signals.venues import venue_title
 from storage.engine import moving
+from storage.engine.sharing.leases import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from bot.config import Config
-    from bot.processes.roles import Role
     from bot.tape.recording import Recorder
+    from storage.engine.sharing.leases import Role
 
 
 _DOES: Final[Mapping[Role, str]] = {

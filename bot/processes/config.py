@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from bot.processes.roles import Role, roles_of
+from bot.processes.roles import roles_of
+from storage.engine.sharing.leases import Role
 
 
 def _roles(given: Any) -> tuple[Role, ...]:

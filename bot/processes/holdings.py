@@ -20,7 +20,7 @@ from zlib import crc32
 import structlog
 
 from bot.processes import place
-from bot.processes.roles import ROLES, SHARED_FAIRLY, lease_of, leases_of
+from bot.processes.roles import SHARED_FAIRLY, lease_of, leases_of
 from signals.inputs import MARKET
 from storage.alerts.sending import sender
 from storage.engine.database import Broken, StoreError
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bot.clock import Clock
-    from bot.processes.roles import Role
     from storage.engine.database import Store
-    from storage.engine.sharing.leases import Lease, RunningProcess
+    from storage.engine.sharing.leases import Lease, Role, RunningProcess
     from storage.engine.work import Work
 
 log = structlog.get_logger(__name__)
@@ -222,8 +221,7 @@ class Holdings:
                 found.append(process)
         self._seen = seen
         self.others = len(found) - 1
-        taken = {role for process in found for role in process.roles}
-        self._lacking = {role: self._lacking.get(role, now) for role in ROLES if role not in taken}
+        self._lacking = {role: self._lacking.get(role, now) for role in leases.lacking(found)}
         return found
 
     def _is_dead(self, process: RunningProcess, silent: float) -> bool:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import timedelta
 
-    from bot.processes.roles import Role
+    from storage.engine.sharing.leases import Role
 
 
 class OnceJob(NamedTuple):

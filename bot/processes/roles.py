@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final
 
 from signals.inputs import MARKET
 from storage.alerts.sending import sender
+from storage.engine.sharing.leases import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-Role = Literal["collect", "judge", "send", "answer"]
-ROLES: Final[tuple[Role, ...]] = get_args(Role)
+    from storage.engine.sharing.leases import Role
+
 SHARED_FAIRLY: Final[frozenset[Role]] = frozenset({"collect", "judge"})  # each process its part; the rest: who is first
 
 # What is done once in all, whatever the assets. Names of assets are written in capitals.

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from bot.clock import Clock
     from bot.delivery.dispatcher import Dispatcher, PlatformState
-    from bot.processes.roles import Role
     from bot.watch.turns import LoopLag, TurnCounts
     from storage.engine.database import Store
+    from storage.engine.sharing.leases import Role
     from storage.sources.source_state import SourceHealth
 
 NO_DATA: Final = timedelta(minutes=15)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from handlers.reply import Block
 
+OLD_BUTTON: Final = (
+    "This button is too old, or from another version of perpulse. Type its line; /help shows all commands."
+)
 _VERSION: Final = "1"  # buttons of old messages outlive upgrades, so each says how it is to be read
 _MARK: Final = "="  # no line begins with it
 

@@ -41,7 +41,8 @@ class WhichRule:
 @command(
     subject="own",
     example="/alerts",
-    words="my rules, own rules, list rules, which rules",
+    words="my rules, own rules, list rules, which rules, delete alert, delete rule, delete my alert, delete my rule, "
+    "remove alert, remove rule, pause alert, pause rule, edit alert, edit rule",
     shows=True,
 )
 async def alerts(deps: Deps, args: WhichRule) -> Reply:

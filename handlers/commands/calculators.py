@@ -91,7 +91,8 @@ class PnlArgs:
 @command(
     subject="calculators",
     example="/pnl 95000 100000 25x long 0.5btc",
-    words="profit, loss, gain, p&l, profit and loss, make if, made if, earn, win, lose, profits",
+    words="profit, loss, gain, p&l, profit and loss, make if, made if, do i make, would i make, "
+    "will i make, could i make, earn, win, lose, profits",
 )
 async def pnl(deps: Deps, args: PnlArgs) -> Reply:
     """Profit or loss of a position between two prices.

@@ -75,9 +75,11 @@ class _Wish:
     example="/digest 9:00",
     changes_chat=True,
     words="daily digest, daily summary, daily report, morning report, weekly report, every morning, every day, weekly, "
-    "did i miss, recap, news, digests",
+    "digests",
     shows=True,
     ended="digest, digests",
+    said_now="did i miss, recap, news",
+    now=" ".join(word for word, does in _DOES.items() if does == "now"),
 )
 async def digest(deps: Deps, args: When) -> Reply:
     """Get the day in ten lines, at a time of your own.

@@ -43,7 +43,8 @@ class SomeRules:
     subject="judgement",
     example="/base price drawdown btc",
     draws=True,
-    words="base rate, base rates, odds, what happened before, what followed, history of alarm, is it any good",
+    words="base rate, base rates, odds, what happened before, happens after, happened after, "
+    "what followed, history of alarm, is it any good",
 )
 async def base(deps: Deps, args: OneRule) -> Reply:
     """Say what followed an alarm before, and on any day.

@@ -96,7 +96,7 @@ def until(reading: Reading, now: datetime, zone: str) -> str:
     subject="market",
     example="/taker btc",
     words="takers, buyers, sellers, buying, selling, order flow, flow, taker flow, net taker, "
-    "aggressive, buy pressure, sell pressure, bought, sold, who is buying, who is selling",
+    "aggressive, buy pressure, sell pressure, cvd, bought, sold, who is buying, who is selling",
 )
 async def taker(deps: Deps, args: OneAsset) -> Reply:
     """Taker flow: who buys or sells at market, 24 h and 30 days.

@@ -59,7 +59,13 @@ class AddedArgs:
     size: Size | None = argument(SIZE, default=None)  # so that an amount may be in coins; it is no size here
 
 
-@command(subject="own", example=EXAMPLE, words="watch my, follow my, track, follow, keep an eye", private="person")
+@command(
+    subject="own",
+    example=EXAMPLE,
+    words="watch my, follow my, track, follow, keep an eye",
+    private="person",
+    text_of=LiqArgs,
+)
 async def watch(deps: Deps, args: WatchArgs) -> Reply:
     """Watch a position, or an address, for its liquidation.
 

@@ -92,8 +92,7 @@ class Status:
     @property
     def lacking(self) -> tuple[str, ...]:
         """Return the roles in which no process takes part."""
-        taken = {role for process, _ in self.processes for role in process.roles}
-        return tuple(role for role in ("collect", "judge", "send", "answer") if role not in taken)
+        return leases.lacking(process for process, _ in self.processes)
 
     def in_state(self, state: InputState) -> int:
         """Count the inputs in a state."""

@@ -169,6 +169,32 @@ def test_where_nothing_is_asked_there_is_nothing_to_leave(talk: Talk, said: str)
     assert "waits for an answer" not in talk.say(said, REPLY), "in a group people talk to each other"
 
 
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        pytest.param(["undo"], "I know of no change of yours to undo.", id="nothing was changed"),
+        pytest.param(["/price btc", "undo"], "I know of no change of yours to undo.", id="a question changes nothing"),
+        pytest.param(["/mute btc 2h", "undo"], "Told again: BTC.", id="the last change"),
+        pytest.param(["/mute btc 2h", "/price btc", "Undo that."], "Told again: BTC.", id="with a question between"),
+        pytest.param(["/mute btc 2h", "/undo"], "Told again: BTC.", id="as a command"),
+        pytest.param(["/mute btc 2h", "undo", "undo"], "Muted until 14:00 UTC: BTC.", id="and done again"),
+        pytest.param(["/mute 1h", "/mute btc 2h", "/unmute", "undo"], "That takes more than one line:", id="two lines"),
+    ],
+)
+def test_undo_takes_the_last_change_back(talk: Talk, lines: list[str], said: str) -> None:
+    *before, last = lines
+    for line in before:
+        talk.say(line)
+    assert talk.say(last).startswith(said)
+
+
+def test_undo_is_of_who_says_it_and_of_their_chat(talk: Talk) -> None:
+    talk.say("/mute btc 2h")
+    assert talk.say("undo", OTHER).startswith("I know of no change of yours")
+    assert talk.say("undo", REPLY) == "", "in a group people talk to each other"
+    assert talk.say("undo").startswith("Told again: BTC.")
+
+
 @pytest.mark.parametrize("said", ["cancel", "No.", "never  mind", "stop"])
 def test_a_question_may_be_left(talk: Talk, said: str) -> None:
     talk.say("/watch btc long 25x 0.5btc")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from bot.cli.examining.examined import Examined
 from bot.processes import place
-from bot.processes.roles import ROLES
 from bot.watch.backups import lacking
 from handlers.channels.config import place_of, sections
 from handlers.words import wording
@@ -41,10 +40,9 @@ def database(store: Store, settings: Config) -> Iterator[Examined]:
         yield Examined("database", "mend", str(error))
         return
     yield Examined("database", "good", f"database {store.place}, holds {', '.join(stored) or 'nothing yet'}")
-    taken = {role for process in running for role in process.roles} or {*settings.roles}
-    for role in ROLES:
-        if role not in taken:
-            yield Examined("roles", "open", nobody(role))
+    lacks = leases.lacking(running) if running else [role for role in leases.ROLES if role not in settings.roles]
+    for role in lacks:
+        yield Examined("roles", "open", nobody(role))
     if lack := lacking(store, settings.backup):
         said = f"no backups are made in {settings.backup.folder}: {lack}"
         yield Examined(

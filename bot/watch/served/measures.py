@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from bot.delivery.dispatcher import SENT
-from bot.processes.roles import ROLES
 from handlers.version import VERSION
+from storage.engine.sharing.leases import ROLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

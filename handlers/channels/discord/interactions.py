@@ -16,7 +16,7 @@ from discord import HTTPException, Interaction, InteractionType
 from discord.app_commands import Choice
 
 from handlers.answer import BY_REPLY
-from handlers.channels.buttons import pressed_line
+from handlers.channels.buttons import OLD_BUTTON, pressed_line
 from handlers.channels.channel import Address, Outgoing
 from handlers.channels.discord.errors import RAISED, TOO_LATE, failure
 from handlers.channels.discord.options import CHOICE, CHOICES, given_of, line_of
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 OFFER_SECONDS: Final = 2.0  # Discord waits three
-_OLD_BUTTON: Final = (
-    "This button is too old, or from another version of perpulse. Type its line; /help shows all commands."
-)
 _BY_LETTER: Final = "Write it to me in a direct message, or type the line again with it."
 _BY_LINE: Final = "Type the line again with it."  # nobody can reply to what they alone are shown
 _NO_DIRECT: Final = "I cannot write to you directly. Allow direct messages, or add me to this server, and ask again."
@@ -113,7 +110,7 @@ class Interactions:
         line = pressed_line(str(data.get("custom_id", "")), said_in(interaction.message))
         if line is None:
             if await self._deferred(interaction, hidden=True):
-                await self._show(interaction, (Line(_OLD_BUTTON),))
+                await self._show(interaction, (Line(OLD_BUTTON),))
             return
         await self._reply(interaction, line, self._listed.get(split_command(line)[0]))
 

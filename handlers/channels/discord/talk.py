@@ -59,10 +59,14 @@ class WrittenTalk:
         await self._news.stop()
 
     def led(self, answer: Answer) -> None:
-        """Note of the messages that led to an answer that they changed something, as their answers asked for it."""
-        for number in map(int, answer.led_by if answer.has_changed else ()):
-            if told := self._told.get(number):
-                self._told[number] = replace(told, changed=True)
+        """Note of the messages that led to an answer that they changed something, as their answers asked for it.
+
+        Of those whose change it undoes, that they did not.
+        """
+        led_by = answer.led_by if answer.has_changed else ()
+        for number, changed in (*((led, True) for led in led_by), *((undone, False) for undone in answer.undone)):
+            if told := self._told.get(int(number)):
+                self._told[int(number)] = replace(told, changed=changed)
 
     async def take(self, written: Written) -> None:
         """Answer a message, or the change of one; whatever goes wrong, the next one is answered."""

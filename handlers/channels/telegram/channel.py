@@ -36,7 +36,7 @@ from telegram.error import Conflict, InvalidToken, TelegramError
 from telegram.ext import Application, TypeHandler
 
 from handlers.answer import BY_REPLY, Answer
-from handlers.channels.buttons import pressed_line
+from handlers.channels.buttons import OLD_BUTTON, pressed_line
 from handlers.channels.channel import Address, Outgoing, Outside
 from handlers.channels.telegram.errors import failure
 from handlers.channels.telegram.hearing import SaidToUs, heard
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_OLD_BUTTON = "This button is too old, or from another version of perpulse. Type its line; /help shows all commands."
 _READERS_BUTTON = "Here only admins of this channel may press buttons. Open a chat with me and type: {}"
 _WANTED = (
     "message", "channel_post", "edited_message", "edited_channel_post", "callback_query", "inline_query",
@@ -381,7 +380,7 @@ class Telegram:
         said = (message.text or message.caption or "") if isinstance(message, Message) else ""
         line = pressed_line(query.data or "", said)
         if line is None or message is None:
-            await self._toast(query, _OLD_BUTTON)
+            await self._toast(query, OLD_BUTTON)
             return
         may_change = await self._rights.is_admin(message.chat, query.from_user.id)
         if message.chat.type == Chat.CHANNEL and not may_change:  # any reader could fill the channel with answers

@@ -79,10 +79,14 @@ class Replies:
         return self._answered.find(message.chat.id, message.message_id)
 
     def led(self, to: Address, answer: Answer) -> None:
-        """Note of the messages that led to an answer that they changed something, as their answers asked for it."""
-        for number in map(int, answer.led_by if answer.has_changed else ()):
-            if given := self._answered.find(int(to.chat), number):
-                self._answered.keep(int(to.chat), number, replace(given, changed=True))
+        """Note of the messages that led to an answer that they changed something, as their answers asked for it.
+
+        Of those whose change it undoes, that they did not.
+        """
+        led_by = answer.led_by if answer.has_changed else ()
+        for number, changed in (*((led, True) for led in led_by), *((undone, False) for undone in answer.undone)):
+            if given := self._answered.find(int(to.chat), int(number)):
+                self._answered.keep(int(to.chat), int(number), replace(given, changed=changed))
 
     async def give_to(self, message: Message, line: str, to: Address, answer: Answer, before: Given | None) -> None:
         """Answer a message. before: the answer to what it said before it was edited, which is edited too.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from signals.units import to_ms
 from storage.engine.sql import queries
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from storage.engine.work import Work
 
 SQL: Final = queries("storage.engine")
+Role = Literal["collect", "judge", "send", "answer"]  # what a process may take part in
+ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,12 @@ def beat(store: Store, number: int) -> bool:
     It waits for nothing else that the process writes: what takes long, or waits for a lock, is no death.
     """
     return store.engine.at_once(SQL.beat, {"number": number}) == 1
+
+
+def lacking(processes: Iterable[RunningProcess]) -> tuple[Role, ...]:
+    """Return the roles in which none of these processes takes part."""
+    taken = {role for process in processes for role in process.roles}
+    return tuple(role for role in ROLES if role not in taken)
 
 
 def running(store: Store) -> list[RunningProcess]:

@@ -15,7 +15,7 @@ from handlers.reply import plain_text
 from storage.engine.database import Store
 from tests import loop
 from tests.examples import examples
-from tests.handlers.commands.room import ME, MEMBER, Room
+from tests.handlers.commands.room import ADMIN, ME, MEMBER, Room
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -228,6 +228,26 @@ def test_only_admins_of_a_group_change_it(room: Room) -> None:
     said = loop.run(answer_blocks("/digest 9:00", deps, on_error=lambda name, error: f"{name} {error}"))
     assert "admin" in str(said.blocks).lower()
     assert kept(room, "/digest") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param("/digest now", "BTC 95,000, ETH unknown", id="now"),
+        pytest.param("/digest weekly now btc", "BTC 95,000", id="of a week"),
+        pytest.param("/digest", "No digest is on", id="what is set"),
+        pytest.param("/digest now 9:00", "Now, or at a time?", id="now and later"),
+        pytest.param("/digest now off", "Now, or off?", id="now and off"),
+        pytest.param("/digest off", "Only admins of this chat", id="off"),
+        pytest.param("/digest 9:00", "Only admins of this chat", id="a time"),
+    ],
+)
+def test_members_of_a_group_may_read_it(room: Room, line: str, said: str) -> None:
+    room.ask("/digest 8:00", ADMIN)
+    found = loop.run(answer_blocks(line, room.deps(MEMBER), on_error=lambda name, error: f"{name} {error}"))
+    told = plain_text(found.blocks)
+    assert said in told or (line == "/digest" and "Every day at 08:00" in told)
+    assert [one["at"] for one in room.ask("/digest", ADMIN).values["digests"]] == ["08:00"]
 
 
 def test_now_with_hardly_anything_stored_says_so(room: Room) -> None:

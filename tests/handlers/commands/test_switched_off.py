@@ -53,7 +53,7 @@ def test_it_is_said_which_line_turns_it_on(room: Room, line: str, switch: str) -
         pytest.param({}, set(), id="all on"),
         *(pytest.param({name: False}, {name}, id=name) for name in SWITCHES),
         pytest.param({"options": False, "venues": ["binance", "deribit"]}, set(), id="options of a venue that is read"),
-        pytest.param({"history": False}, set(), id="another switch"),
+        pytest.param({"history": False}, {"history"}, id="another switch"),
     ],
 )
 def test_the_configuration_says_what_is_off(given: dict[str, object], off: set[str]) -> None:

@@ -180,6 +180,10 @@ async def test_the_edit_of_a_question_that_was_answered_is_an_edit_of_what_was_d
         await ann.edit(question, "/watch btc long 90k 25x")
         assert talk.asked[0][1].message == str(question.id)
         assert talk.asked[-1][1].edits == "/watch btc long 25x"
+        talk.answers["/unwatch 1"] = Answer((Line("Gone."),), changed=True, undone=(str(question.id),))
+        await ann.send_dm("/unwatch 1")
+        await ann.edit(question, "/watch btc long 25x 80k")
+        assert talk.asked[-1][1].edits is None, "what was undone does not hold"
 
 
 async def test_what_is_pinned_is_not_answered_once_more(tmp_path: Path) -> None:

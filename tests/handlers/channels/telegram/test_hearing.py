@@ -254,6 +254,41 @@ async def test_the_edit_of_what_led_to_a_change_changes_nothing(
     assert not any(one.edits for one in talk.fake.accepted), "the answers stay"
 
 
+@pytest.mark.parametrize(
+    ("then", "edited", "answer"),
+    [
+        pytest.param([], "/mute 4h", STANDS.format("/mute 2h"), id="it holds"),
+        pytest.param(["Undo"], "/mute 4h", "Muted until", id="it was undone"),
+        pytest.param(["/unmute everything"], "/mute 4h", "Muted until", id="by its line, typed"),
+        pytest.param(["Undo"], "/price btc", "", id="undone, and it becomes a question"),
+        pytest.param(["Undo", "Undo"], "/mute 4h", STANDS.format("/mute 2h"), id="undone, and done again"),
+        pytest.param(["/unmute oi"], "/mute 4h", STANDS.format("/mute 2h"), id="something else was changed"),
+    ],
+)
+async def test_the_edit_of_what_was_undone_is_answered_anew(
+    talk: Place, then: list[str], edited: str, answer: str
+) -> None:
+    message = talk.fake.say(PRIVATE, ANN, "/mute 2h")
+    await talk.fake.until(lambda: len(talk.fake.accepted) == 1)
+    for count, step in enumerate(then, 2):
+        last = talk.fake.accepted[-1]
+        if step == "Undo":
+            talk.fake.press(last, pressed(last)[labels(last).index("Undo")], ANN)
+        else:
+            talk.fake.say(PRIVATE, ANN, step)
+        await talk.fake.until(lambda count=count: len(talk.fake.accepted) == count)  # type: ignore[misc]
+    first = talk.fake.accepted[0]
+    talk.fake.edit(message, edited)
+    if answer == STANDS.format("/mute 2h"):
+        await talk.fake.until(lambda: len(talk.fake.accepted) == len(then) + 2)
+        assert talk.fake.texts(PRIVATE)[-1].startswith(answer)
+        assert not first.edits
+    else:
+        await talk.fake.until(lambda: first.edits)
+        assert talk.fake.texts(PRIVATE)[0].startswith(answer)
+        assert "It still holds" not in talk.fake.texts(PRIVATE)[0]
+
+
 async def test_a_question_that_led_to_nothing_may_be_edited(talk: Place) -> None:
     message = talk.fake.say(PRIVATE, ANN, "/watch eth long 2eth 25x")
     await talk.fake.until(lambda: talk.fake.accepted)

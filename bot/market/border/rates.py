@@ -98,7 +98,7 @@ def _all_percent(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
 
 
 def _in_percent(rows: Sequence[tuple[int, int, float]], sizes: Array) -> bool:
-    if float(sizes.max()) <= _DEAR_MONTH:  # as nearly always, and medians cost twenty times as much
+    if float(sizes.max()) <= _DEAR_MONTH:  # as nearly always, and medians cost thirty times as much
         return False
     usual = float(np.median(sizes))
     if rows[-1][1] - rows[0][1] >= _MONTH - DAY_MS and usual > _DEAR_MONTH:
@@ -120,7 +120,7 @@ def _smaller(rows: Sequence[tuple[int, int, float]]) -> list[Fault]:
     sizes = np.abs([rate for _, _, rate in rows])
     dear = _SMALLEST_USUAL * min(gap / (8 * HOUR_MS), 1.0)
     if np.convolve(sizes <= dear, np.ones(few), "valid").max() <= _QUANTILES[-1] * (few - 1):
-        return []  # as nearly always: nine tenths of no window are so small, and quantiles cost fifty times as much
+        return []  # as nearly always: nine tenths of no window are so small, and quantiles cost eighty times as much
     floored = np.maximum(sizes, _LEAST)
     begins = [_exactly(floored, place) for place in _falls(sizes, many, few, dear)]
     ends = [_exactly(floored, len(sizes) - place) for place in reversed(_falls(sizes[::-1], many, few, dear))]

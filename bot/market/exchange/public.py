@@ -7,7 +7,6 @@ ccxt's still: none of it is written down a second time here.
 
 from __future__ import annotations
 
-import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -17,13 +16,10 @@ import yarl
 from signals.units import SECOND_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from bot.market.exchange.strict import Guard
 
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_.-]+").fullmatch  # what stands in an address as it is
-_MARK: Final = "zqj"  # no name and no value of an exchange has it
-_MARKED: Final = re.compile(f"{_MARK}(\\d+){_MARK}")
 _KNOWN: Final = 1024  # questions whose address is remembered: those for the present of the contracts of a venue
 
 
@@ -37,19 +33,6 @@ class Endpoint(NamedTuple):
     config: Mapping[str, Any] = {}
 
 
-class _Form(NamedTuple):
-    """An address with places for values. texts: what stands around them; places: which value stands at each."""
-
-    texts: Sequence[str]
-    places: Sequence[int]
-    headers: Mapping[str, str]
-
-    def filled(self, values: Sequence[str]) -> tuple[str, Mapping[str, str]]:
-        """Return the address with its values, and the headers."""
-        parts = [text + values[place] for text, place in zip(self.texts, self.places, strict=False)]
-        return "".join((*parts, self.texts[-1])), self.headers
-
-
 class PublicEndpoints:
     """Ask public endpoints of one venue by the names of ccxt's implicit methods.
 
@@ -60,7 +43,6 @@ class PublicEndpoints:
     def __init__(self, exchange: Any, guard: Guard) -> None:
         self._exchange, self._guard = exchange, guard
         self._endpoints: dict[str, Endpoint] = {}
-        self._forms: dict[tuple[str, ...], _Form | None] = {}  # by method and names; None where there is none
         self._signed = lru_cache(maxsize=_KNOWN)(self._sign)
 
     async def ask(self, method: str, params: Mapping[str, Any]) -> Any:
@@ -81,35 +63,11 @@ class PublicEndpoints:
         return found
 
     def _sign(self, method: str, *params: tuple[str, Any]) -> tuple[str, yarl.URL, Mapping[str, str]]:
-        """Return an address and headers as ccxt writes them. A question for the present is the same in each round.
-
-        Those for a past are thousands that differ in a symbol and a time. Of each kind of question ccxt is asked once
-        for an address with marks in it, which is filled in from then on where it gave the first one as ccxt writes it.
-        """
-        values = [str(value) if type(value) is int else value for _, value in params]
-        if not all(type(value) is str and _PLAIN(value) for value in values):
-            said, headers = self._written(method, dict(params))
-            return said, yarl.URL(said, encoded=True), headers
-        kind = (method, *(name for name, _ in params))
-        if kind not in self._forms:
-            form, written = self._form(method, kind[1:]), self._written(method, dict(params))
-            self._forms[kind] = form if form.filled(values) == written else None
-        found = self._forms[kind]
-        said, headers = found.filled(values) if found else self._written(method, dict(params))
-        return said, yarl.URL(said, encoded=True), headers
-
-    def _form(self, method: str, names: Sequence[str]) -> _Form:
-        """Learn where the values of a kind of question stand in its address."""
-        places = {f"{_MARK}{place}{_MARK}": place for place in range(len(names))}
-        said, headers = self._written(method, dict(zip(names, places, strict=True)))
-        texts = _MARKED.split(said)
-        return _Form(texts[::2], [int(place) for place in texts[1::2]], headers)
-
-    def _written(self, method: str, params: Mapping[str, Any]) -> tuple[str, Mapping[str, str]]:
-        """Have ccxt write an address and headers."""
+        """Have ccxt write an address and headers. A question for the present is the same in each round."""
         endpoint = self._endpoints[method]
         signed = self._exchange.sign(endpoint.path, endpoint.api, endpoint.verb, dict(params))
-        return signed["url"], self._exchange.prepare_request_headers(signed["headers"])
+        said, headers = signed["url"], self._exchange.prepare_request_headers(signed["headers"])
+        return said, yarl.URL(said, encoded=True), headers
 
     async def _get(self, said: str, url: yarl.URL, headers: Mapping[str, str]) -> tuple[Any, Mapping[str, str]]:
         """Ask, and have the answer judged as ccxt would. said: the address as ccxt wrote it."""

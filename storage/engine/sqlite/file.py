@@ -76,7 +76,7 @@ class FileWork:
     def table(self, query: Query, names: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
         """Do as `many`, with rows that have their values in the order of the names.
 
-        Some at a time, since a third of what a row costs is to begin and to end its statement.
+        Some at a time, since nearly half of what a row costs is to begin and to end its statement.
         """
         statement, order = numbered(query.text)
         if order != tuple(names):

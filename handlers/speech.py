@@ -79,7 +79,8 @@ _ASKING: Final = _words(
     "what whats what's is are was were the a an how hows how's much many did do does done why when where wheres which "
     "who whos show me tell give please pls can could would should you your i my im i'm get got see want need now "
     "currently current today for of on about right to it its it's s in at there any some have has been be with and or "
-    "we that this if then just so like look check say know let lets let's moment latest last go going up down high low "
+    "we change changes changed "
+    "that this if then just so like look check say know let lets let's moment latest last go going up down high low "
     "happen happened happening from by as hey hi bot think will "
     "market markets crypto coin coins really actually everybody everyone people trader traders longs shorts"
 )
@@ -94,6 +95,8 @@ def understand(text: str, assets: Collection[str] = ()) -> Meant:
     when = _when_else(text)
     try:
         meant = _meant(text, assets)
+        if when and meant.command.by_speech and when in meant.rest.lower():  # price last week: no coins of these names
+            meant = _meant(_ANOTHER_TIME.sub(" ", text).strip() or text, assets)
     except NotUnderstood:
         meant = _meant(_ANOTHER_TIME.sub(" ", text).strip() or text, assets)
         if not meant.command.by_speech:  # to which another time may mean much

@@ -29,7 +29,8 @@ _WRONG: Final = {"down": "does not answer", "blocked": "refuses this server"}
 @command(
     subject="admin",
     example="/status",
-    words="are you working, are you alive, are you ok, data age, how old, up to date, uptime, working",
+    words="are you working, are you alive, are you ok, data age, how old, up to date, uptime, working, "
+    "what coins, which coins, what assets, which assets",
     harmless=True,
 )
 async def status(deps: Deps, args: OneAsset) -> Reply:

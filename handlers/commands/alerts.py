@@ -25,6 +25,7 @@ _ACTIONS: Final = {
     "pause": "pause", "off": "pause", "stop": "pause", "resume": "resume", "on": "resume", "start": "resume",
     "delete": "delete", "remove": "delete", "drop": "delete", "rm": "delete", "edit": "edit", "change": "edit",
 }  # fmt: skip
+_OFF: Final = frozenset({"off", "none", "stop", "no"})
 _FIRST: Final = re.compile(rf"({'|'.join(_ACTIONS)})(?:\s+(.*))?", re.IGNORECASE | re.DOTALL)
 _LAST: Final = re.compile(rf"(.*?)\s+({'|'.join(_ACTIONS)})(?:\s+#?(\d+))?", re.IGNORECASE | re.DOTALL)
 _BUTTONS: Final = 5
@@ -52,6 +53,11 @@ async def alerts(deps: Deps, args: WhichRule) -> Reply:
     /alerts 3 shows one; /alerts pause 3, /alerts resume 3, /alerts delete 3, and /alerts edit 3 funding > 40% apr
     changes what it says. Deleting takes what it has said with it.
     """
+    if args.what.strip().lower() in _OFF:
+        offers = (("All off", "/unsub"), ("Mute 8 h", "/mute 8h"))
+        raise Refused(
+            "Off for good, or for a while? Type /unsub or /mute 8h; /alerts pause 1 rests one rule.", offers=offers
+        )
     action, which, rest = _taken_apart(args.what)
     if action is not None:
         check_may_change(deps.asker)

@@ -255,7 +255,9 @@ class SizeArgs:
     stop: float = argument(PRICE, label="stop price", words="stop sl")
     risk: Size | None = argument(SIZE, default=None, words="risk risking lose", label="risk 500usd")
     share: float | None = argument(PERCENT, default=None, words="risk risking lose", label="or 1%")
-    balance: float | None = argument(MONEY, default=None, words="balance wallet of account", label="of balance 10000")
+    balance: float | None = argument(
+        MONEY, default=None, words="balance wallet of account acct equity capital", label="of balance 10000"
+    )
     side: Side | None = argument(SIDE, default=None)
     instrument: Instrument | None = argument(INSTRUMENT, default=None, label="asset")
     venue: str | None = argument(VENUE, default=None)

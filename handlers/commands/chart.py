@@ -52,7 +52,8 @@ class Drawing:
     subject="judgement",
     example="/chart btc 7d",
     draws=True,
-    words="graph, draw, picture, plot, candles, candle, chart of, charts, image",
+    words="graph, draw, picture, plot, candles, candle, chart of, charts, image, funding history, "
+    "oi history, price history, history of",
 )
 async def chart(deps: Deps, args: Drawing) -> Reply:
     """Draw price, open interest, liquidations or any figure.

@@ -81,7 +81,7 @@ async def evidence_of(deps: Deps, rule: str, asset: str, head: str | None = None
 @command(
     subject="judgement",
     example="/record",
-    words="track record, what was said, were you right, past alarms, how did alarms do, misses",
+    words="track record, what was said, were you right, how accurate, accurate, past alarms, how did alarms do, misses",
 )
 async def record(deps: Deps, args: SomeRules) -> Reply:
     """Say what was told, and what came of it, misses first.

@@ -26,6 +26,7 @@ _ONLY = {"notice": "everything", "warning": "warnings", "critical": "what is cri
     subject="own",
     example="/settings",
     words="my settings, preferences, options of this chat, fewer messages, less messages, too many messages, "
+    "fewer alerts, less alerts, fewer alarms, less alarms, "
     "too many alerts, too much, my alerts, my alarms, my subscriptions, subscriptions, subscribed, alerts are on, "
     "alarms are on, alerts do i, alarms do i, list alerts, list my alerts, which alerts, what alerts, which alarms, "
     "what alarms, muted",

@@ -272,7 +272,8 @@ def _credit(deps: Deps) -> tuple[str, ...]:
 @command(
     subject="start",
     example="/about",
-    words="who are you, what are you, who made, version, licence, license, what is perpulse, perpulse",
+    words="who are you, what are you, who made, financial advice, trust you, "
+    "version, licence, license, what is perpulse, perpulse",
 )
 async def about(deps: Deps, args: Nothing) -> Reply:  # noqa: ARG001 - as above
     """Say what perpulse is and where its numbers come from.

@@ -241,6 +241,12 @@ def test_what_it_would_have_said_is_what_the_prices_say(winter: Desk) -> None:
     assert shown
 
 
+def test_alerts_off_says_what_ends_what(winter: Desk) -> None:
+    with pytest.raises(Refused, match="Off for good, or for a while") as caught:
+        winter.ask("/alerts off")
+    assert [line for _, line in caught.value.offers] == ["/unsub", "/mute 8h"]
+
+
 @pytest.mark.parametrize(
     ("rule", "asked_after", "stands"),
     [

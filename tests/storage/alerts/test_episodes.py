@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from signals.alerts.episodes import State, Transition
-from storage.alerts import episodes
+from storage.alerts import episodes, outbox
 from storage.alerts.episodes import RuleState
+from storage.alerts.outbox import Notice
+from storage.people import destinations
+from tests.fakes.notices import claim_from, ready, sent_from
+from tests.storage import senders
 
 if TYPE_CHECKING:
     from storage.engine.database import Store
@@ -85,3 +89,23 @@ def test_an_episode_is_one_line_from_its_first_close_to_its_last(store: Store) -
     assert (first.first_values, first.last_values) == ({"value": -0.31}, {"value": -0.1})
     assert [episode.id for episode in episodes.running(store)] == [second.id] == [two]
     assert episodes.of(store, "oi_drawdown", "ETH") == []
+
+
+def test_what_a_message_tells_of_is_found_by_its_number(store: Store) -> None:
+    """What is not over comes first; in another chat the same number is another message."""
+    places = [
+        destinations.ensure(store, "telegram", chat, None, kind="private", title=None, now=NOW) for chat in ("1", "2")
+    ]
+    with store.write() as work:
+        numbers = [episodes.record(work, (rule, "BTC"), change("fired", 0), None) for rule in ("oi_drawdown", "burst")]
+        for number in numbers:
+            notice = Notice("fired", "notice", NOW, ready("news"), number, "oi_drawdown", "BTC")
+            outbox.announce_to(work, places[0].id, notice, now=NOW, expires=NOW + DAY)
+    (claim,) = claim_from(
+        store, now=NOW, process=senders.take(store), platform="telegram", limit=1, together=lambda *_: True
+    )
+    sent_from(store, claim, "7p", now=NOW)
+    with store.write() as work:
+        episodes.record(work, KEY, change("resolved", 1), numbers[0])
+    assert [one.id for one in episodes.told_in(store, places[0].id, "7p")] == numbers[::-1]
+    assert episodes.told_in(store, places[0].id, "7") == episodes.told_in(store, places[1].id, "7p") == []

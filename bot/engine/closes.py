@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 50
 CELLS: Final = 25_000  # closes times assets: a value of so many is 200 kB, and all metrics make some 200 of it
 # So long an asset waits to be judged for a past that was put off: 300 assets of three venues have theirs in
-# five minutes. What a venue refuses to give stays owed for days, and the rest is judged without it.
+# five minutes. What a venue refuses to give stays owed for days, and the rest is judged without it; as it is at once
+# where a venue is silent.
 AWAITED: Final = timedelta(minutes=30)
 # The hours that are asked for with the present; each hour they are asked for again, so that an older past is no hole
 # unless it is older than twice as long.

@@ -260,7 +260,10 @@ def owed(store: Store) -> dict[Debt, datetime]:
 
 
 def owed_since(store: Store, before: datetime) -> dict[str, datetime]:
-    """Return by asset from when on a past is owed by any venue; those left out that owe none from before a time."""
+    """Return by asset from when on a past is owed, assets left out of which none from before a time is.
+
+    Whose topic is in trouble is left out as well: nobody can tell when it answers again.
+    """
     return {row["asset"]: from_ms(row["since"]) for row in store.read(SQL.owed_since, before=to_ms(before))}
 
 

@@ -49,7 +49,13 @@ WHERE asset = :asset AND venue = :venue AND input_group = :group AND start >= :s
 SELECT venue, topic, asset, since FROM history_owed ORDER BY venue, topic, asset;
 
 -- name: owed_since
-SELECT asset, min(since) AS since FROM history_owed WHERE since < :before GROUP BY asset ORDER BY asset;
+-- Of each asset from when on a past is owed by whoever is well.
+SELECT asset, min(since) AS since FROM history_owed AS owed
+WHERE since < :before AND NOT EXISTS (
+    SELECT 1 FROM source_health AS health
+    WHERE health.source = owed.venue AND health.topic = owed.topic AND health.state <> 'ok'
+)
+GROUP BY asset ORDER BY asset;
 
 -- name: keep_owed
 INSERT INTO history_owed (venue, topic, asset, since) VALUES (:venue, :topic, :asset, :since)

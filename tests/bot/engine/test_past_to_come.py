@@ -14,7 +14,8 @@ from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
-from storage.sources import coverage
+from storage.sources import coverage, source_state
+from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +71,25 @@ def test_who_waits_for_the_past(store: Store, since: datetime, at: datetime, wai
     judge(store, ["BTC", "SOL"], NOW, started=NOW) if at != NOW else None
     judge(store, ["BTC", "SOL"], at, started=NOW)
     assert judged(store).keys() == ({"BTC"} if waits else {"BTC", "SOL"})
+
+
+@pytest.mark.parametrize(
+    ("source", "topic", "state", "waits"),
+    [
+        pytest.param("binance", "bars", "ok", True, id="it is well"),
+        pytest.param("binance", "bars", "down", False, id="it is silent"),
+        pytest.param("binance", "bars", "blocked", False, id="it refuses us"),
+        pytest.param("binance", "depth", "down", True, id="another topic of it is silent"),
+        pytest.param("okx", "bars", "down", True, id="another venue is silent"),
+    ],
+)
+def test_nobody_waits_for_who_is_silent(store: Store, source: str, topic: str, state: str, waits: bool) -> None:
+    """One venue that does not answer must not hold back what the others told."""
+    fallen(store, "SOL", 30)
+    coverage.note_owed(store, {OWED: NOW - 200 * DAY})
+    source_state.save(store, [SourceHealth(source, topic, state, NOW)])
+    judge(store, ["SOL"], NOW, started=NOW)
+    assert judged(store) == ({} if waits else {"SOL": FELL + DAY})
 
 
 def test_what_is_open_says_since_when_though_its_past_came_later(store: Store) -> None:

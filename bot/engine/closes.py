@@ -13,7 +13,7 @@ from signals.units import DAY, SECOND_MS, floor, from_ms, in_ms, to_ms
 from signals.venues import venue_order
 from storage.market.recent import Begins
 from storage.panels import panels
-from storage.sources import coverage
+from storage.sources.awaited import Awaited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 # Assets judged together; of a long history fewer, so that what several groups share of them fits into 50 MB.
 AT_ONCE: Final = 50
 CELLS: Final = 25_000  # closes times assets: a value of so many is 200 kB, and all metrics make some 200 of it
-# So long an asset waits to be judged for a past that was put off: 300 assets of three venues have theirs in
-# five minutes. What a venue refuses to give stays owed for days, and the rest is judged without it; as it is at once
-# where a venue is silent.
-AWAITED: Final = timedelta(minutes=30)
-# The hours that are asked for with the present; each hour they are asked for again, so that an older past is no hole
-# unless it is older than twice as long.
-PRESENT: Final = timedelta(hours=3)
 EVER: Final = datetime(2009, 1, 3, tzinfo=UTC)
 A_MOMENT: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=5)  # with a venue that is late, before another one stands in for it
@@ -262,47 +255,6 @@ class _Rowless:
             return False
         self._found[tuple(rule.id for rule in group.rules)][2][known.asset] = True
         return True
-
-
-class Awaited:
-    """The assets that wait for a past of theirs that was put off and is still to come.
-
-    Of hundreds of assets the present is asked for first. Judged by that alone a rule would stand as if nothing had been
-    before, and a past that comes later is read by no turn: what is open would not say since when. After a stop, each
-    close of it would be judged as not known, once for all. It would also cost more than the judging of all whose past
-    is there.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._at: datetime | None = None
-        self._owed: dict[str, datetime] = {}  # since when it is owed, by asset
-        self._seen: dict[str, datetime] = {}  # when that was seen first
-
-    def look(self, now: datetime) -> None:
-        """See what is owed, now and then: what stays owed for days makes nobody late whose next close is tomorrow's."""
-        if self._at is None or floor(now, LOOKED) != floor(self._at, LOOKED):
-            self._look(now)
-
-    def _look(self, now: datetime) -> None:
-        self._at, self._owed = now, coverage.owed_since(self._store, now - PRESENT)
-        self._seen = {asset: self._seen.get(asset, now) for asset in self._owed}
-
-    def waits(self, asset: str, judged: Sequence[datetime], now: datetime) -> bool:
-        """Tell whether an asset waits, half an hour at most. judged: when its rules were.
-
-        Nobody waits whose closes are those of now: what is owed then corrects them.
-        """
-        last = min(judged, default=EVER)
-        if last >= now - PRESENT:
-            return False
-        if self._at != now:  # once in a turn, and in most turns not at all
-            self._look(now)
-        return (
-            asset in self._owed
-            and self._owed[asset] < max(last, now - 2 * PRESENT)
-            and timedelta(0) <= now - self._seen[asset] < AWAITED
-        )
 
 
 def _waiting(

@@ -338,6 +338,7 @@ class SourceRounds:
             topic.breaker.failed(SourceDown(failing[-1].reason if failing else "no answer"), now)
             for breaker in failing:  # the trouble was the topic's: no asset keeps a pause of its own
                 breaker.worked(now)
+            topic.quiet = -math.inf  # it may have been put off by such a pause
             return
         newest = topic.newest
         if newest is not None and now - newest > _FRESH.get(topic.topic, DAY):

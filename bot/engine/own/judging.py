@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import structlog
 
-from bot.engine.closes import CELLS, PATIENCE, PRESENT, Awaited
+from bot.engine.closes import CELLS, PATIENCE
 from bot.engine.own.closing import Closing
 from bot.engine.own.gone import tell_gone
 from bot.engine.own.live import WAITED, LivePrices
@@ -27,6 +27,7 @@ from signals.units import DAY, MILLISECOND, MINUTE, SECOND_MS, floor, from_ms, i
 from storage.alerts import own
 from storage.engine.database import StoreError
 from storage.people import rules as people
+from storage.sources.awaited import PRESENT, Awaited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import pandas as pd
 import pytest
 
-from bot.engine.closes import AWAITED
 from bot.engine.evaluate import judge
 from storage.alerts import episodes
 from storage.engine.database import Store
 from storage.market import points
 from storage.market.points import Points
 from storage.sources import coverage, source_state
+from storage.sources.awaited import AWAITED
 from storage.sources.source_state import SourceHealth
 
 if TYPE_CHECKING:
@@ -133,3 +133,24 @@ def test_what_stays_owed_makes_no_alarm_late(store: Store, begins: bool) -> None
     events = judge(store, ["SOL"], NOW + DAY, started=NOW)
     assert [(event.rule, event.kind) for event in events] == [("price_drawdown", "escalated")]
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("lives", "minute"),
+    [
+        pytest.param([(0, 20), (21, 41), (42, 62)], 30, id="restarted every twenty minutes"),
+        pytest.param([(0, 20), (260, 280), (281, 301)], 290, id="stopped for four hours in between"),
+    ],
+)
+def test_no_restart_begins_the_half_hour_anew(store: Store, lives: list[tuple[int, int]], minute: int) -> None:
+    """One venue never answers, and each process is gone before half an hour is over. lives: in minutes."""
+    fallen(store, "SOL", 4)
+    coverage.note_owed(store, {OWED: NOW - 200 * DAY})
+    seen = []
+    for begin, end in lives:
+        process = Store(store.path)
+        for at in range(begin, end):
+            judge(process, ["SOL"], NOW + at * MINUTE, started=NOW + begin * MINUTE)
+            seen += [at] if judged(process) else []
+        process.close()
+    assert seen[0] == minute

@@ -9,12 +9,14 @@ import pytest
 
 from bot.market.source import NotOffered, SourceDown
 from bot.market.source_state import AssetState
-from tests.bot.market.test_collector import ASSETS, DAY, HOUR, MINUTE, Script, answer, market, raising
+from tests.bot.market.test_collector import ASSETS, DAY, HOUR, MINUTE, Script, answer, market, raising, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from bot.market.collector import Collector
+    from bot.market.source import Ask
+    from storage.market.points import Points
     from tests.fakes.exchange import Clock
 
     Change = Callable[[Collector, Clock], Sequence[str]]
@@ -202,6 +204,30 @@ async def test_who_rests_is_asked_as_soon_as_the_topic_is_well(clock: Clock) -> 
     clock.go(seconds=10)
     await held.collect(ASSETS, clock.now)
     assert {ask.asset for ask in source.asked} == set(ASSETS)
+
+
+async def test_who_rests_is_asked_though_one_who_was_asked_for_made_the_topic_well(clock: Clock) -> None:
+    """The others are due later: what was planned while one of them rested holds no longer."""
+    source = Script(offers={"open_interest": MINUTE})
+    held = market(clock, source)
+    await held.collect(ASSETS, clock.now)  # their pasts
+    frozen = clock.now
+
+    def only_old(ask: Ask) -> list[Points]:
+        if ask.asset == "ETH":
+            raise DOWN
+        return answer(ask, frozen)
+
+    source.does = only_old
+    while states(held) != {"open_interest": "down"}:  # ETH rests for five minutes by now, the topic for five seconds
+        await held.collect(ASSETS, clock.go(minutes=1))
+    source.does = raising(DOWN)
+    await held.collect(ASSETS, clock.go(seconds=6))
+    source.does = answer
+    await held._rounds["binance"].round(["BTC"], clock.go(seconds=12), asked_for=True)
+    source.asked.clear()
+    await held.collect(ASSETS, clock.go(seconds=3))
+    assert [ask.asset for ask in source.asked] == ["ETH"]
 
 
 async def test_a_bar_is_known_until_its_close(clock: Clock) -> None:

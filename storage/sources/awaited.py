@@ -39,8 +39,8 @@ class Awaited:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._at: datetime | None = None
-        self._owed: Mapping[str, datetime] = {}  # since when it is owed, by asset
-        self._seen: Mapping[str, datetime] = {}  # when that was seen first
+        self._owed: Mapping[str, datetime | None] = {}  # since when it is owed, by asset; None: by who is silent alone
+        self._seen: Mapping[str, datetime] = {}  # when that was seen first, whoever was silent meanwhile
 
     def look(self, now: datetime) -> None:
         """See what is owed, now and then: what stays owed for days makes nobody late whose next close is tomorrow's."""
@@ -66,11 +66,8 @@ class Awaited:
             return False
         if self._at != now:  # once in a turn, and in most turns not at all
             self._look(now)
-        return (
-            asset in self._owed
-            and self._owed[asset] < max(last, long_ago)
-            and timedelta(0) <= now - self._seen[asset] < AWAITED
-        )
+        since = self._owed.get(asset)
+        return since is not None and since < max(last, long_ago) and timedelta(0) <= now - self._seen[asset] < AWAITED
 
 
 def _seen(store: Store, now: datetime) -> dict[str, datetime]:

@@ -259,12 +259,13 @@ def owed(store: Store) -> dict[Debt, datetime]:
     return {(row["venue"], row["topic"], row["asset"]): from_ms(row["since"]) for row in store.read(SQL.owed)}
 
 
-def owed_since(store: Store, before: datetime) -> dict[str, datetime]:
+def owed_since(store: Store, before: datetime) -> dict[str, datetime | None]:
     """Return by asset from when on a past is owed, assets left out of which none from before a time is.
 
-    Whose topic is in trouble is left out as well: nobody can tell when it answers again.
+    None where the topic of each such past is in trouble: nobody can tell when it answers again.
     """
-    return {row["asset"]: from_ms(row["since"]) for row in store.read(SQL.owed_since, before=to_ms(before))}
+    rows = store.read(SQL.owed_since, before=to_ms(before))
+    return {row["asset"]: None if row["since"] is None else from_ms(row["since"]) for row in rows}
 
 
 def note_owed(store: Store, changes: Mapping[Debt, datetime | None]) -> None:

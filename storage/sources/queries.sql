@@ -50,12 +50,10 @@ SELECT venue, topic, asset, since FROM history_owed ORDER BY venue, topic, asset
 
 -- name: owed_since
 -- Of each asset from when on a past is owed by whoever is well.
-SELECT asset, min(since) AS since FROM history_owed AS owed
-WHERE since < :before AND NOT EXISTS (
-    SELECT 1 FROM source_health AS health
-    WHERE health.source = owed.venue AND health.topic = owed.topic AND health.state <> 'ok'
-)
-GROUP BY asset ORDER BY asset;
+SELECT owed.asset, min(CASE WHEN health.source IS NULL THEN owed.since END) AS since
+FROM history_owed AS owed LEFT JOIN source_health AS health
+    ON health.source = owed.venue AND health.topic = owed.topic AND health.state <> 'ok'
+WHERE owed.since < :before GROUP BY owed.asset ORDER BY owed.asset;
 
 -- name: keep_owed
 INSERT INTO history_owed (venue, topic, asset, since) VALUES (:venue, :topic, :asset, :since)

@@ -92,6 +92,20 @@ def test_nobody_waits_for_who_is_silent(store: Store, source: str, topic: str, s
     assert judged(store) == ({} if waits else {"SOL": FELL + DAY})
 
 
+def test_who_was_silent_for_a_while_makes_nobody_wait_anew(store: Store) -> None:
+    """What is owed for days by a venue that was away soon before midnight: the alarm of the day is not late."""
+    fallen(store, "SOL", 30)
+    judge(store, ["SOL"], NOW, started=NOW)
+    coverage.note_owed(store, {OWED: NOW - 200 * DAY})
+    for minutes, state in ((70, "ok"), (20, "down"), (5, "ok")):
+        at = NOW + DAY - minutes * MINUTE
+        source_state.save(store, [SourceHealth("binance", "bars", state, at)])
+        judge(store, ["SOL"], at, started=NOW)
+    index = pd.date_range(NOW - MINUTE, periods=1, freq="D")
+    points.write(store, [Points.of_frame("binance", "SOL", DAY, pd.DataFrame({"close": [40.0]}, index=index))])
+    assert [event.kind for event in judge(store, ["SOL"], NOW + DAY, started=NOW)] == ["escalated"]
+
+
 def test_what_is_open_says_since_when_though_its_past_came_later(store: Store) -> None:
     """Judged by four days it would stand as calm, and its past would be read by no turn."""
     fallen(store, "SOL", 4)

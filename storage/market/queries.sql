@@ -426,18 +426,20 @@ DELETE FROM liquidation_hours WHERE at < :kept OR (at < :recent AND whole = 1);
 SELECT asset, venue, at, longs_usd, shorts_usd, covered, rejected, whole FROM liquidation_hours
 WHERE at >= :since AND (CAST(:asset AS TEXT) IS NULL OR asset = :asset) ORDER BY at, venue, asset;
 
--- name: liquidated_in_slots
--- Of a venue by slots: hourly bars that have closed, and beside them what a stream heard of the other hours. heard: how
--- much of the time before :until that is. The bars are sorted for it, so that each column more costs a tenth of it all.
+-- name: liquidated_bars_in_slots
+-- Of a venue by slots: hourly bars that have closed. heard: how much of the time before :until that is. The bars are
+-- sorted for it, so that each column more costs a tenth of it all.
 SELECT at / :slot AS slot, sum(liquidated_longs_usd) AS longs, sum(liquidated_shorts_usd) AS shorts,
     3600000 * count(*) FILTER (WHERE at < :until) AS heard
 FROM bars
 WHERE asset = :asset AND venue = :venue AND step = 3600 AND at >= :start AND at < :closed
     AND liquidated_longs_usd IS NOT NULL AND liquidated_shorts_usd IS NOT NULL
-GROUP BY at / :slot
-UNION ALL
-SELECT h.at / :slot, sum(h.longs_usd), sum(h.shorts_usd),
-    CAST(coalesce(sum(h.covered) FILTER (WHERE h.at < :until), 0) AS BIGINT)
+GROUP BY at / :slot;
+
+-- name: heard_in_slots
+-- What a stream heard of the hours of which there is no such bar.
+SELECT h.at / :slot AS slot, sum(h.longs_usd) AS longs, sum(h.shorts_usd) AS shorts,
+    CAST(coalesce(sum(h.covered) FILTER (WHERE h.at < :until), 0) AS BIGINT) AS heard
 FROM liquidation_hours h
 WHERE h.asset = :asset AND h.venue = :venue AND h.at >= :start AND h.at <= :now
     AND (h.covered > 0 OR h.longs_usd > 0 OR h.shorts_usd > 0)

@@ -113,13 +113,15 @@ def _heard(store: Store, asset: str, start: datetime, end: datetime, length: tim
     length: of a slot. Only beside days of its own are a venue's hours summed by days, to tell which of these they are.
     """
     begin = floor(start, HOUR)
-    imported = {series.venue for name in NAMES for series in points.stored(store, asset, name)}
+    ends: dict[str, list[tuple[int, int]]] = {}
+    for series in (series for name in NAMES for series in points.stored(store, asset, name)):
+        ends.setdefault(series.venue, []).append((series.step, series.last))
     found: dict[str, _Venue] = {}
-    for venue in imported.union(kept.venues_heard(store, asset, begin)):
-        bars = [*liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end)] if venue in imported else []
+    for venue in ends.keys() | kept.venues_heard(store, asset, begin):
+        bars = [*liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end)] if venue in ends else []
         hours = kept.in_slots(
             store, asset, venue, min(length, DAY) if bars else length,
-            start=begin, closed=end - HOUR + SILENT, now=end, until=floor(end, HOUR),
+            start=begin, closed=end - HOUR + SILENT, now=end, until=floor(end, HOUR), ends=tuple(ends.get(venue, ())),
         )  # fmt: skip
         of_hours = {slot.at // DAY_MS for slot in hours.slots}
         if hours.slots or bars:

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from signals.units import DAY, HOUR, floor, to_ms
+from storage.engine.database import Store
 from storage.market import liquidations, points
 from storage.market.liquidations import Hour
 from storage.market.points import Points
@@ -16,7 +17,7 @@ from storage.queries.liquidation.liquidations import NAMES, Sums
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from storage.engine.database import Store
+    from storage.engine.sql import Query
 
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
 FULL = floor(NOW, HOUR)
@@ -128,3 +129,49 @@ def test_it_is_said_from_when_to_when_it_was_heard_however_it_is_cut(store: Stor
     alone = liquidated_bars.read(store, "BTC", FULL - 25 * HOUR, FULL - HOUR - HOUR / 2, step)
     assert alone is not None
     assert (alone.known_from, alone.at) == (FULL - 25 * HOUR, FULL - 2 * HOUR)
+
+
+CHANGES = {  # what is written, hours before the full one: which of them, and of whom
+    "an hour is new": ("bybit", [1]),
+    "an hour is corrected": ("bybit", [3]),
+    "the newest hour is corrected": ("bybit", [2]),
+    "hours come late": ("bybit", [30, 31]),
+    "another venue is new": ("gate", [4]),
+}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "by another process"])
+@pytest.mark.parametrize(("venue", "ago"), CHANGES.values(), ids=CHANGES)
+def test_what_is_kept_is_what_is_stored(store: Store, venue: str, ago: Sequence[int], elsewhere: bool) -> None:
+    bars(store, "bybit", HOUR, {FULL - n * HOUR: (5.0, 1.0) for n in (2, 3, 4)})
+    kept = longs(store, 3 * DAY, DAY)
+    assert kept == longs(store, 3 * DAY, DAY) != []
+    other = Store(store.place)
+    bars(other if elsewhere else store, venue, HOUR, {FULL - n * HOUR: (70.0, 1.0) for n in ago})
+    fresh = longs(other, 3 * DAY, DAY)
+    other.close()
+    assert longs(store, 3 * DAY, DAY) == fresh != kept
+
+
+def test_an_hour_that_closes_is_among_them(store: Store) -> None:
+    bars(store, "bybit", HOUR, {FULL - n * HOUR: (5.0, 1.0) for n in (0, 1, 2)})
+    assert [sum(value for _, value in longs(store, DAY, DAY, NOW + HOUR * n)) for n in (0, 1)] == [10.0, 15.0]
+
+
+def test_sums_are_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for venue in ("bybit", "gate"):
+        bars(store, venue, HOUR, {FULL - n * HOUR: (5.0, 1.0) for n in (2, 3, 4)})
+    asked: list[str] = []
+    plain, summed = store.read_plain, liquidations.SQL.liquidated_bars_in_slots
+
+    def counted(query: Query, **values: Any) -> list[tuple[Any, ...]]:
+        asked.extend([values["venue"]] if query is summed else [])
+        return plain(query, **values)
+
+    monkeypatch.setattr(store, "read_plain", counted)
+    for _ in range(3):
+        longs(store, 3 * DAY, DAY)
+    assert sorted(asked) == ["bybit", "gate"]
+    bars(store, "gate", HOUR, {FULL - 3 * HOUR: (6.0, 1.0)})
+    longs(store, 3 * DAY, DAY)
+    assert sorted(asked) == ["bybit", "gate", "gate"]

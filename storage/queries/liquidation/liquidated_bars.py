@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from storage.engine.database import Store
-    from storage.market.liquidations import HeardSlots
+    from storage.market.liquidations import Ends, HeardSlots
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +107,36 @@ def is_least(heard: Mapping[str, timedelta], length: timedelta) -> bool:
     return any(span < length for span in heard.values()) or any_floor(dict.fromkeys(NAMES), tuple(heard))
 
 
+def ends_of(store: Store, asset: str) -> dict[str, Ends]:
+    """Return where the series of liquidations end, by the venues that have some in bars."""
+    found: dict[str, Ends] = {}
+    for series in (series for name in NAMES for series in points.stored(store, asset, name)):
+        found[series.venue] = (*found.get(series.venue, ()), (series.step, series.last))
+    return found
+
+
+def hours_of(
+    store: Store, asset: str, venue: str, length: timedelta, start: datetime, end: datetime, ends: Ends
+) -> HeardSlots:
+    """Return the hours of a venue from `start` on, a full hour, that have closed or run by `end`, in slots of a length.
+
+    ends: where its series end, see `ends_of`.
+    """
+    until, closed = floor(end, HOUR), end - HOUR + SILENT
+    return kept.in_slots(store, asset, venue, length, start=start, closed=closed, now=end, until=until, ends=ends)
+
+
 def _heard(store: Store, asset: str, start: datetime, end: datetime, length: timedelta) -> Mapping[str, _Venue]:
     """Return what was heard by venue: its hours in slots, and for the rest of the time its imported days.
 
     length: of a slot. Only beside days of its own are a venue's hours summed by days, to tell which of these they are.
     """
     begin = floor(start, HOUR)
-    ends: dict[str, list[tuple[int, int]]] = {}
-    for series in (series for name in NAMES for series in points.stored(store, asset, name)):
-        ends.setdefault(series.venue, []).append((series.step, series.last))
+    ends = ends_of(store, asset)
     found: dict[str, _Venue] = {}
     for venue in ends.keys() | kept.venues_heard(store, asset, begin):
         bars = [*liquidations.bars_of(store, asset, venue, DAY, floor(start, DAY), end)] if venue in ends else []
-        hours = kept.in_slots(
-            store, asset, venue, min(length, DAY) if bars else length,
-            start=begin, closed=end - HOUR + SILENT, now=end, until=floor(end, HOUR), ends=tuple(ends.get(venue, ())),
-        )  # fmt: skip
+        hours = hours_of(store, asset, venue, min(length, DAY) if bars else length, begin, end, ends.get(venue, ()))
         of_hours = {slot.at // DAY_MS for slot in hours.slots}
         if hours.slots or bars:
             found[venue] = _Venue(hours, {at: sums for at, sums in bars if to_ms(at) // DAY_MS not in of_hours})

@@ -16,12 +16,13 @@ import numpy as np
 from signals.inputs import EVERYWHERE
 from signals.liquidation_map import REACH, MarkedDay, bins_at, mark_homework, spread_of
 from signals.metric import metrics
-from signals.units import DAY, HOUR, floor
+from signals.units import DAY, HOUR, MILLISECOND, floor, from_ms
 from signals.venues import of_accounts
-from storage.market import points
+from storage.market import liquidations as kept
 from storage.panels import panels
 from storage.people import positions
-from storage.queries.liquidation import liquidations
+from storage.queries.liquidation import liquidated_bars, liquidations
+from storage.queries.liquidation.liquidations import Sums
 from storage.queries.market.known_at import newest_price
 
 if TYPE_CHECKING:
@@ -32,14 +33,13 @@ if TYPE_CHECKING:
     from signals.series import Array, Panel
     from storage.engine.database import Store
     from storage.people.positions import WatchedPosition
-    from storage.queries.liquidation.liquidations import Liquidations, Sums
+    from storage.queries.liquidation.liquidations import Liquidations
     from storage.queries.market.readings import Reading
 
 METRIC: Final = "liq_map"
 MARKED_OVER: Final = timedelta(days=30)
 FEWEST_ADDRESSES: Final = 3  # a sum of fewer would tell what one of them holds
 FRESH: Final = HOUR  # addresses are asked once a minute; what was seen longer ago is not told as held
-_NAMES: Final = liquidations.NAMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,23 +168,29 @@ def _bars_of_day(
 
 def _liquidated(store: Store, asset: str, first: datetime, end: datetime) -> dict[datetime, dict[datetime, Sums]]:
     """Return what was liquidated on all venues by day and bar: by hours where any were heard, else as a day's sum."""
-    found: dict[datetime, dict[datetime, Sums]] = {}
-    hourly = liquidations.hours_of(store, asset, first, end)
+    ends = liquidated_bars.ends_of(store, asset)
+    hourly = {
+        venue: hours.slots
+        for venue in ends.keys() | kept.venues_heard(store, asset, first)
+        if (hours := liquidated_bars.hours_of(store, asset, venue, HOUR, first, end, ends.get(venue, ()))).slots
+    }
     if len(hourly) > 1:
         hourly.pop(EVERYWHERE, None)  # the sum of the others, it must not be counted beside them
-    for hours in hourly.values():
-        for at, sums in hours.items():
-            if first <= at < end:
-                bars = found.setdefault(floor(at, DAY), {})
-                bars[at] = bars[at] + sums if at in bars else sums
-    venues = {series.venue for name in _NAMES for series in points.stored(store, asset, name)}
-    venues = venues - {EVERYWHERE} or venues
+    sums: dict[int, tuple[float, float, int]] = {}
+    for hour in (hour for hours in hourly.values() for hour in hours):
+        longs, shorts, heard = sums.get(hour.at, (0.0, 0.0, 0))
+        sums[hour.at] = longs + hour.longs_usd, shorts + hour.shorts_usd, heard + hour.heard
+    found: dict[datetime, dict[datetime, Sums]] = {}
+    for ms, (longs, shorts, heard) in sums.items():
+        if first <= (at := from_ms(ms)) < end:
+            found.setdefault(floor(at, DAY), {})[at] = Sums(longs, shorts, heard * MILLISECOND)
+    venues = ends.keys() - {EVERYWHERE} or ends.keys()
     daily: dict[datetime, Sums] = {}
     for venue in sorted(venues):
-        for at, sums in liquidations.bars_of(store, asset, venue, DAY, first, end):
+        for at, day in liquidations.bars_of(store, asset, venue, DAY, first, end):
             if at not in found and first <= at < end:
-                daily[at] = daily[at] + sums if at in daily else sums
-    return found | {day: {day: sums} for day, sums in daily.items()}
+                daily[at] = daily[at] + day if at in daily else day
+    return found | {at: {at: day} for at, day in daily.items()}
 
 
 # --- measured ---------------------------------------------------------------------------------------------------------

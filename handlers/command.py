@@ -195,7 +195,7 @@ class Deps:
     def about(self) -> Sequence[Episode]:
         """Return the episodes that the message tells of which is answered, those that are not over first.
 
-        None where no message is answered, or one that tells of none. What a line leaves out is theirs, as in the
+        Nothing where no message is answered, or one that tells of none. What a line leaves out is theirs, as in the
         buttons below that message.
         """
         here = self.here() if self.asker.answers else None

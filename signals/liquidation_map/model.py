@@ -287,8 +287,8 @@ class MapSeries:
     """The map of a panel's assets, read once for as many rows as are asked for, as series in coins and in prices.
 
     reach: how far from price it is read, a fraction. Who looks back on many rows needs less of it, at half the cost.
-    read: which of the newest rows are asked for, None: all of them; the others are not known. Of the hours of
-    which one a day is asked for, that is half of the price.
+    read: which of the newest rows are asked for, None: all of them; the others are not known. Where one
+    hour a day is asked for, that is half of the price.
     """
 
     def __init__(self, panel: Panel, reach: float = REACH, read: NDArray[np.bool_] | None = None) -> None:
